@@ -1,0 +1,175 @@
+"""Typed settings: the only reader of the environment.
+
+Sources, first wins: arguments, ``CLEARINGHOUSE_*`` environment variables, the
+TOML file named by ``CLEARINGHOUSE_CONFIG`` (default ``clearinghouse.toml`` in the
+working directory when it exists). Unknown keys are refused.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Settings(BaseSettings):
+    """All settings and defaults; a field's description is its documentation."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CLEARINGHOUSE_", extra="forbid", frozen=True
+    )
+
+    party_id: str = Field(
+        default="CHCLR", description="The clearing house's own party id."
+    )
+    name: str = Field(
+        default="Clearing house", description="The name printed on statements."
+    )
+    state_dir: Path = Field(
+        default=Path("var"),
+        description="Where the embedded database, keys and logs live.",
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="DSN of the role clearinghouse_app; absent: embedded PostgreSQL.",
+    )
+    database_privacy_url: SecretStr | None = Field(
+        default=None,
+        description="DSN of the role of the privacy schema (clearinghouse_privacy).",
+    )
+    database_owner_url: SecretStr | None = Field(
+        default=None,
+        description="DSN of the role that runs migrations (clearinghouse_owner).",
+    )
+    pg_bindir: Path | None = Field(
+        default=None,
+        description="Directory of PostgreSQL's programs for the embedded database.",
+    )
+    database_pool_size: int = Field(
+        default=12,
+        ge=1,
+        le=200,
+        description="Connections of one process to the business schema.",
+    )
+    key_file: Path | None = Field(
+        default=None,
+        description="File of the key-encryption key; default state_dir/kek.key.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address the server listens on.")
+    port: int = Field(
+        default=8063, ge=1, le=65535, description="Port the server listens on."
+    )
+    public_url: str | None = Field(
+        default=None, description="URL in soap:address; default http://host:port."
+    )
+    workers: int = Field(default=2, ge=1, le=64, description="Server processes.")
+    threads: int = Field(
+        default=8, ge=1, le=128, description="Threads of one server process."
+    )
+    tls_certificate: Path | None = Field(
+        default=None, description="PEM chain when TLS ends here."
+    )
+    tls_key: Path | None = Field(
+        default=None, description="PKCS#8 key when TLS ends here."
+    )
+    allow_private_endpoints: bool = Field(
+        default=False,
+        description="Allow partner endpoints on private addresses (demo, tests).",
+    )
+    allow_http_endpoints: bool = Field(
+        default=False, description="Allow partner endpoints without TLS (demo, tests)."
+    )
+    bulk_body_bytes_max: int = Field(
+        default=268_435_456,
+        ge=1_048_576,
+        description="Largest SubmitSdrs message, inflated.",
+    )
+    validate_responses: bool = Field(
+        default=False,
+        description="Check every answer against the schema (tests, staging).",
+    )
+    token_seconds: int = Field(
+        default=1200,
+        ge=60,
+        le=1200,
+        description="Life of a session token (clause 7.2-expiry).",
+    )
+    token_chain_seconds: int = Field(
+        default=28_800,
+        ge=1200,
+        description="Longest time a token may be renewed without a login.",
+    )
+    heartbeat_seconds: int = Field(
+        default=300, ge=10, description="Heartbeat period told to partners."
+    )
+    authorize_seconds: float = Field(
+        default=2.0, gt=0, le=10, description="Budget of a real-time authorization."
+    )
+    authorize_partner_seconds: float = Field(
+        default=1.4, gt=0, le=10, description="The home CSP's share of that budget."
+    )
+    remote_start_seconds: float = Field(
+        default=10.0,
+        gt=0,
+        le=60,
+        description="Wait for a CSO's answer to a remote start or stop.",
+    )
+    clock_file: Path | None = Field(
+        default=None,
+        description="File with seconds to add to the clock (rehearsals only).",
+    )
+    log_level: str = Field(default="INFO", description="Least level that is logged.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: arguments, environment, TOML file."""
+        _ = dotenv_settings, file_secret_settings
+        path = Path(os.environ.get("CLEARINGHOUSE_CONFIG", "clearinghouse.toml"))
+        return (
+            init_settings,
+            env_settings,
+            TomlConfigSettingsSource(settings_cls, toml_file=path),
+        )
+
+    @property
+    def url(self) -> str:
+        """The address partners reach the server at."""
+        if self.public_url is not None:
+            return self.public_url.rstrip("/")
+        scheme = "https" if self.tls_certificate else "http"
+        return f"{scheme}://{self.host}:{self.port}"
+
+    @property
+    def key_path(self) -> Path:
+        """The file of the key-encryption key."""
+        return self.key_file or self.state_dir / "kek.key"
+
+
+def environment_for(settings: Settings) -> Mapping[str, str]:
+    """Return the environment variables that give a child process these settings."""
+    values: dict[str, str] = {}
+    for name in settings.model_fields_set:
+        value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            value = value.get_secret_value()
+        if value is not None:
+            values[f"CLEARINGHOUSE_{name.upper()}"] = str(value)
+    return values

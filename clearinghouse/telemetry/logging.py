@@ -1,0 +1,47 @@
+"""Structured logs: one event per message, JSON unless a terminal reads it.
+
+Values that identify a person are never logged; a digest of a message, a pseudonym
+or a correlation id is (clause 8-min).
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import cast
+
+import structlog
+
+
+def configure(level: str = "INFO") -> None:
+    """Send events of ``level`` and above to standard error.
+
+    Line breaks inside values cannot forge a second event: both renderers escape them.
+    """
+    terminal = sys.stderr.isatty()
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer()
+        if terminal
+        else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[level.upper()]
+        ),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def logger(name: str) -> structlog.typing.FilteringBoundLogger:
+    """Return the logger of one module."""
+    return cast(
+        "structlog.typing.FilteringBoundLogger", structlog.get_logger(module=name)
+    )

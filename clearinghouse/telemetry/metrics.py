@@ -1,0 +1,28 @@
+"""The names of all metrics, unit last. Labels are bounded: operation, code, state."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+MESSAGES = Counter(
+    "clearinghouse_messages_total", "Messages answered.", ["operation", "code"]
+)
+MESSAGE_SECONDS = Histogram(
+    "clearinghouse_message_seconds", "Time to answer one message.", ["operation"]
+)
+SDRS = Counter(
+    "clearinghouse_sdrs_total", "Service detail records taken in.", ["outcome"]
+)
+PARTNER_CALLS = Counter(
+    "clearinghouse_partner_calls_total",
+    "Calls made to partners.",
+    ["operation", "outcome"],
+)
+DELIVERIES = Counter(
+    "clearinghouse_deliveries_total",
+    "Outbox rows by what became of them.",
+    ["kind", "outcome"],
+)
+OUTBOX_OLDEST_SECONDS = Gauge(
+    "clearinghouse_outbox_oldest_seconds", "Age of the oldest delivery that waits."
+)

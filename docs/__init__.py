@@ -1,0 +1,1 @@
+"""The documentation: authored pages here, generated ones by ``docs.pages``."""

@@ -1,0 +1,61 @@
+"""Instants are aware and come from the clock that the caller can replace."""
+
+from __future__ import annotations
+
+import ast
+
+from tests.conventions import source
+
+CLOCK = "clearinghouse/domain/clock.py"
+READS_THE_CLOCK = (
+    "datetime.now",
+    "datetime.today",
+    "datetime.utcnow",
+    "date.today",
+    "time.time",
+    "time.time_ns",
+    "time.localtime",
+    "time.gmtime",
+)
+MAKES_NAIVE = ("datetime.utcfromtimestamp",)
+ARGUMENTS_WITH_ZONE = 8  # the eighth argument of datetime() is its zone
+
+
+def _ends_with(name: str, suffixes: tuple[str, ...]) -> bool:
+    return any(name == suffix or name.endswith("." + suffix) for suffix in suffixes)
+
+
+def test_only_the_clock_reads_the_time_of_day() -> None:
+    places = [
+        place
+        for module in source.package()
+        if module.path != CLOCK
+        for node, name in source.calls(module.tree)
+        if _ends_with(name, READS_THE_CLOCK)
+        for place in module.places([node])
+    ]
+
+    assert not places, f"take the instant from env.clock: {places}"
+
+
+def _is_naive(node: ast.Call, name: str) -> bool:
+    if _ends_with(name, MAKES_NAIVE):
+        return True
+    keywords = {keyword.arg for keyword in node.keywords}
+    if name in {"datetime", "datetime.datetime"}:
+        return "tzinfo" not in keywords and len(node.args) < ARGUMENTS_WITH_ZONE
+    return _ends_with(name, ("datetime.fromtimestamp",)) and (
+        len(node.args) + len(node.keywords) < len(("timestamp", "tz"))
+    )
+
+
+def test_no_instant_is_naive() -> None:
+    places = [
+        place
+        for module in (*source.package(), *source.tests())
+        for node, name in source.calls(module.tree)
+        if _is_naive(node, name)
+        for place in module.places([node])
+    ]
+
+    assert not places, f"give the zone: {places}"
