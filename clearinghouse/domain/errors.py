@@ -1,0 +1,46 @@
+"""The one error of the house, and the per-item results of an answer.
+
+Expected outcomes (refused, timed out, held) are values; this error is for a request
+that cannot be carried out. Façades turn its code into their own words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from clearinghouse.codes import Code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """What is wrong with one item of a message, in words a partner can act on.
+
+    ``index`` counts from 0 within the list of the message; ``rule`` is an id of the
+    rule catalogue such as ``S-208``; ``path`` names the element below the item, as
+    ``serviceSession/endedAt``. None of the texts holds personal data.
+    """
+
+    code: Code
+    index: int | None = None
+    rule: str | None = None
+    path: str = ""
+    expected: str = ""
+    found: str = ""
+
+
+class ClearingHouseError(Exception):
+    """A request that cannot be carried out.
+
+    ``code`` and ``items`` may leave the house, ``detail`` never does.
+    """
+
+    def __init__(
+        self, code: Code, detail: str = "", items: tuple[Item, ...] = ()
+    ) -> None:
+        super().__init__(code, detail, items)
+        self.code = code
+        self.detail = detail
+        self.items = items
+
+    def __str__(self) -> str:
+        return f"{self.code.name}: {self.detail}" if self.detail else self.code.name

@@ -1,0 +1,133 @@
+"""The ledger: accounts, postings with deterministic keys, and the balance rule.
+
+Double entry by construction: a posting takes from one account what it gives to another.
+A pair total is accepted (debtor's PAY to creditor's RECV) and closed into positions
+(RECV and PAY to POS). Afterwards each RECV and PAY is zero, POS is the net position.
+Keys repeat when a close is run again, so that nothing can be posted twice.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from clearinghouse.domain.settlement import PairTotal, Settlement
+
+
+class Account(StrEnum):
+    """The accounts of a participant, per currency."""
+
+    RECV = "RECV"
+    PAY = "PAY"
+    POS = "POS"
+
+
+class PostingCode(StrEnum):
+    """Why a posting was made: the leg in its key."""
+
+    ACCEPT = "ACCEPT"
+    CLOSE_RECV = "CLOSE-RECV"
+    CLOSE_PAY = "CLOSE-PAY"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posting:
+    """One movement of ``amount_minor`` > 0 from the debit to the credit account."""
+
+    posting_key: str
+    window_id: int
+    debit_account: str
+    credit_account: str
+    currency: str
+    amount_minor: int
+    code: PostingCode
+
+
+def account_name(party_id: str, account: Account) -> str:
+    """Return the name of an account, as ``P:DEABC:RECV``."""
+    return f"P:{party_id}:{account.value}"
+
+
+def posting_key(window_id: int, document: str, leg: PostingCode) -> str:
+    """Return the key of a posting, as ``W12:EUR-CHHOM-DEVIS:ACCEPT``."""
+    return f"W{window_id}:{document}:{leg.value}"
+
+
+def postings_of(
+    window_id: int, settlement: Settlement, party_ids: Mapping[int, str]
+) -> tuple[Posting, ...]:
+    """Return the postings of a closing settlement, in fixed order.
+
+    Raises :class:`KeyError` when a participant has no party id.
+    """
+    return tuple(
+        posting
+        for pair in settlement.pairs
+        if pair.net_minor
+        for posting in _legs(window_id, pair, party_ids)
+    )
+
+
+def _legs(
+    window_id: int, pair: PairTotal, party_ids: Mapping[int, str]
+) -> Iterable[Posting]:
+    debtor, creditor = party_ids[pair.debtor_id], party_ids[pair.creditor_id]
+    document = f"{pair.currency}-{debtor}-{creditor}"
+    for code, debit, credit in (
+        (PostingCode.ACCEPT, (debtor, Account.PAY), (creditor, Account.RECV)),
+        (PostingCode.CLOSE_RECV, (creditor, Account.RECV), (creditor, Account.POS)),
+        (PostingCode.CLOSE_PAY, (debtor, Account.POS), (debtor, Account.PAY)),
+    ):
+        yield Posting(
+            posting_key=posting_key(window_id, document, code),
+            window_id=window_id,
+            debit_account=account_name(*debit),
+            credit_account=account_name(*credit),
+            currency=pair.currency,
+            amount_minor=pair.net_minor,
+            code=code,
+        )
+
+
+def balances(postings: Iterable[Posting]) -> dict[tuple[str, str], int]:
+    """Return credit minus debit per (account, currency)."""
+    sums: dict[tuple[str, str], int] = defaultdict(int)
+    for posting in postings:
+        sums[posting.debit_account, posting.currency] -= posting.amount_minor
+        sums[posting.credit_account, posting.currency] += posting.amount_minor
+    return dict(sums)
+
+
+def violations(
+    postings: Iterable[Posting], settlement: Settlement, party_ids: Mapping[int, str]
+) -> tuple[str, ...]:
+    """Return which rules the postings of one settlement break; empty when none.
+
+    Amounts are positive, keys differ, the ledger sums to zero, RECV and PAY are empty,
+    and POS is the net position of each participant.
+    """
+    entries = list(postings)
+    broken: list[str] = []
+    if any(posting.amount_minor <= 0 for posting in entries):
+        broken.append("a posting has no positive amount")
+    if len({posting.posting_key for posting in entries}) != len(entries):
+        broken.append("a posting key stands twice")
+    sums = balances(entries)
+    if sum(sums.values()) != 0:
+        broken.append("the ledger does not sum to zero")
+    currency = settlement.currency
+    for position in settlement.positions:
+        party_id = party_ids[position.participant_id]
+        for account, expected in (
+            (Account.RECV, 0),
+            (Account.PAY, 0),
+            (Account.POS, position.net_minor),
+        ):
+            name = account_name(party_id, account)
+            found = sums.pop((name, currency), 0)
+            if found != expected:
+                broken.append(f"{name} holds {found}, expected {expected}")
+    broken.extend(f"{name} belongs to no position" for name, _ in sorted(sums))
+    return tuple(broken)

@@ -1,0 +1,204 @@
+"""What an SDR is judged by, and what comes of it: the values around the rules.
+
+A service gathers :class:`SdrFacts` for each record of a batch and gets a
+:class:`Judgement`; :class:`Case` is what the rules themselves see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+from uuid import UUID
+
+from clearinghouse.codes import Code
+from clearinghouse.domain.agreements import Agreement, Terms
+from clearinghouse.domain.clock import seconds_between
+from clearinghouse.domain.money import CURRENCIES, minor_text
+from clearinghouse.domain.rating import Rater
+from clearinghouse.domain.sdrs import (
+    TEXT_MAX,
+    RuleHit,
+    ServiceDetailRecord,
+    Severity,
+    usage_of,
+)
+from clearinghouse.domain.sessions import SessionState
+
+_DEFAULT_TERMS = Terms()
+
+#: After one of these no rating means anything.
+_UNRATABLE = frozenset({"S-104", "S-106", "S-108"})
+
+
+class Outcome(StrEnum):
+    """What becomes of a submitted SDR."""
+
+    ACCEPTED = "ACCEPTED"
+    HELD = "HELD"
+    REFUSED = "REFUSED"
+    DUPLICATE = "DUPLICATE"  #: the same content was taken before; nothing happens
+
+
+class EvseFacts(NamedTuple):
+    """What the registry knows of the EVSE; ``zone`` is the name of its IANA zone.
+
+    ``owner_id``: the participant that registered it; ``power_w``: 0 when not described.
+    """
+
+    evse_key: str
+    owner_id: int
+    power_w: int
+    zone: str
+    latitude_u: int | None = None
+    longitude_u: int | None = None
+
+
+class SessionFacts(NamedTuple):
+    """The session that was authorized here and that the SDR names or fits."""
+
+    session_id: UUID
+    state: SessionState
+    visited_id: int
+    home_id: int | None
+    evse_key: str
+
+
+class Neighbour(NamedTuple):
+    """Another SDR on the same EVSE, or of the same subject elsewhere."""
+
+    sdr_id: str
+    evse_key: str
+    started_at: datetime
+    ended_at: datetime
+    latitude_u: int | None = None
+    longitude_u: int | None = None
+
+
+class TariffFacts(NamedTuple):
+    """The tariff version in force at the start, compiled for the EVSE's zone."""
+
+    tariff_version_id: int
+    currency: str
+    rater: Rater
+
+
+@dataclass(slots=True, kw_only=True)
+class SdrFacts:
+    """All that is known when one record is judged; what is not known is ``None``.
+
+    ``cso_id``: the participant that must own the EVSE, which is the submitter itself
+    unless a visited CSP submits. ``known_digest``: content digest stored under this SDR
+    id. ``evse_key``: ``None`` when the id is malformed, and ``evse_problem`` says why.
+    ``evse_prefix_owned``: the operator part of the id is one of the CSO's.
+    ``on_evse`` and ``of_subject``: other SDRs around the time of this one.
+    """
+
+    now: datetime
+    submitter_id: int
+    cso_id: int
+    csp_id: int | None = None
+    agreement: Agreement | None = None
+    evse_key: str | None = None
+    evse_problem: str = ""
+    evse_prefix_owned: bool = True
+    evse: EvseFacts | None = None
+    tariff: TariffFacts | None = None
+    session: SessionFacts | None = None
+    subject_id: int | None = None
+    contract_subject_id: int | None = None
+    known_digest: bytes | None = None
+    on_evse: Sequence[Neighbour] = ()
+    of_subject: Sequence[Neighbour] = ()
+    mean_net_minor: int | None = None
+
+
+class Judgement(NamedTuple):
+    """The outcome of intake for one record, with its figures and rule hits.
+
+    ``net_minor`` is our rating, the amount that counts; 0 when it could not be rated.
+    """
+
+    outcome: Outcome
+    hits: tuple[RuleHit, ...]
+    net_minor: int
+    claimed_minor: int
+    energy_wh: int
+    charge_seconds: int
+    content_digest: bytes
+
+
+class Rule(NamedTuple):
+    """A rule of the catalogue: its id, how grave a hit is, and the code it gives."""
+
+    rule: str
+    severity: Severity
+    code: Code
+
+
+class Case:
+    """One record before the rules: what they read, and the hits they leave."""
+
+    __slots__ = (
+        "charge_seconds",
+        "claimed_minor",
+        "elapsed_seconds",
+        "energy_wh",
+        "facts",
+        "hits",
+        "is_rated",
+        "net_minor",
+        "record",
+        "terms",
+        "usage",
+    )
+
+    def __init__(self, record: ServiceDetailRecord, facts: SdrFacts) -> None:
+        agreement = facts.agreement
+        self.record = record
+        self.facts = facts
+        self.usage = usage_of(record)
+        intervals = self.usage.intervals
+        self.energy_wh = sum([interval.energy_wh for interval in intervals])
+        self.charge_seconds = sum([interval.seconds for interval in intervals])
+        self.elapsed_seconds = seconds_between(record.started_at, record.ended_at)
+        self.terms = _DEFAULT_TERMS if agreement is None else agreement.terms
+        self.hits: list[RuleHit] = []
+        self.claimed_minor = 0
+        self.net_minor = 0
+        self.is_rated = False
+
+    def hit(self, rule: Rule, path: str, expected: object, found: object) -> None:
+        """Note that the record meets a rule."""
+        self.hits.append(
+            RuleHit(
+                rule=rule.rule,
+                severity=rule.severity,
+                code=rule.code,
+                path=path,
+                expected=str(expected)[:TEXT_MAX],
+                found=str(found)[:TEXT_MAX],
+            )
+        )
+
+    def rate(self) -> None:
+        """Rate the record when its figures make sense."""
+        tariff = self.facts.tariff
+        if tariff is None or any(hit.rule in _UNRATABLE for hit in self.hits):
+            return
+        self.net_minor = tariff.rater(self.usage)
+        self.is_rated = True
+
+    def outcome(self) -> Outcome:
+        """Return the outcome: the gravest hit decides."""
+        severities = {hit.severity for hit in self.hits}
+        if Severity.R in severities:
+            return Outcome.REFUSED
+        return Outcome.HELD if Severity.H in severities else Outcome.ACCEPTED
+
+    def money(self, amount_minor: int) -> str:
+        """Return an amount in the record's currency as text."""
+        currency = CURRENCIES[self.record.currency]
+        return f"{minor_text(amount_minor, currency)} {currency.code}"

@@ -1,0 +1,384 @@
+"""Service detail records: their shape, life cycle, control totals and batch checks.
+
+An SDR is identified by its submitter and its id, for ever. The same content again is
+already accepted, other content under the id is refused; a correction is a credit and a
+replacement. The rules for single records are in :mod:`clearinghouse.domain.sdr_rules`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from hashlib import blake2b
+from uuid import UUID
+
+from clearinghouse import codes
+from clearinghouse.codes import Code
+from clearinghouse.domain.clock import seconds_between
+from clearinghouse.domain.errors import Item
+from clearinghouse.domain.exchange import Role, Sender
+from clearinghouse.domain.rating import Interval, Usage
+from clearinghouse.identifiers.credential import CredentialKind
+
+#: Records of one batch (B-005). It bounds the memory of one call and what is repeated
+#: when its answer is lost.
+BATCH_MAX = 50_000
+
+#: Characters of a rule hit's texts: they quote what partners sent.
+TEXT_MAX = 200
+
+_UID_HASH_BYTES = 16
+_DIGEST_BYTES = 32
+_FIELD_SEPARATOR = "\x1f"
+
+
+class SdrStatus(StrEnum):
+    """Where an SDR stands, as partners see it."""
+
+    ACCEPTED = "ACCEPTED"
+    HELD = "HELD"
+    REFUSED = "REFUSED"
+    DELIVERED = "DELIVERED"
+    CONFIRMED = "CONFIRMED"
+    REJECTED = "REJECTED"
+    SETTLED = "SETTLED"
+    UNKNOWN = "UNKNOWN"
+
+
+class Verdict(StrEnum):
+    """What the home CSP says of an SDR."""
+
+    CONFIRMED = "CONFIRMED"
+    REJECTED = "REJECTED"
+
+
+class Severity(StrEnum):
+    """F refuses the batch, R the record, H holds it, W only remarks."""
+
+    F = "F"
+    R = "R"
+    H = "H"
+    W = "W"
+
+
+# The records of a batch are slotted but not frozen: fifty thousand of them are made in
+# one call, and freezing triples the time it takes to make one. Nothing changes them.
+@dataclass(slots=True, kw_only=True)
+class ChargingTransaction:
+    """The smallest billable part of a charging session (clause 3.13)."""
+
+    charging_transaction_id: str
+    started_at: datetime
+    ended_at: datetime
+    energy_wh: int
+    meter_start_wh: int | None = None
+    meter_stop_wh: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class ChargingSession:
+    """Charging transactions at one charge point for one customer (clause 3.11)."""
+
+    charging_session_id: str
+    started_at: datetime
+    ended_at: datetime
+    transactions: list[ChargingTransaction]
+
+
+@dataclass(slots=True, kw_only=True)
+class ServiceDetailRecord:
+    """One SDR as submitted: it covers one service session (clauses 3.10 and 3.12).
+
+    ``csp_id`` and ``cso_id`` are party ids; ``evse_id`` is the id as received.
+    ``credential_value`` and ``contract_id`` are personal: they go to the vault and
+    nowhere else, and are left out of ``repr``.
+    """
+
+    sdr_id: str
+    csp_id: str
+    evse_id: str
+    started_at: datetime
+    ended_at: datetime
+    charging_sessions: list[ChargingSession]
+    tariff_id: str
+    currency: str
+    claimed_net: Decimal
+    session_id: UUID | None = None
+    partner_session_id: str | None = None
+    cso_id: str | None = None
+    credential_kind: CredentialKind | None = None
+    credential_value: str | None = field(default=None, repr=False)
+    contract_id: str | None = field(default=None, repr=False)
+    parking_seconds: int = 0
+    idle_seconds: int = 0
+
+    @property
+    def energy_wh(self) -> int:
+        """Energy of all charging transactions."""
+        return sum(
+            [
+                transaction.energy_wh
+                for session in self.charging_sessions
+                for transaction in session.transactions
+            ]
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleHit:
+    """One rule of the catalogue that a record met, in words for its submitter.
+
+    ``path`` names the element below the record, as ``serviceSession/endedAt``.
+    """
+
+    rule: str
+    severity: Severity
+    code: Code
+    path: str
+    expected: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlTotals:
+    """What a batch holds: declared by its sender, or counted by us.
+
+    ``net``: the claimed net per currency, in units of the currency. The ends are
+    compared only when the sender declares them.
+    """
+
+    count: int
+    energy_wh: int
+    net: Mapping[str, Decimal]
+    first_ended_at: datetime | None = None
+    last_ended_at: datetime | None = None
+
+
+def usage_of(record: ServiceDetailRecord) -> Usage:
+    """Return what a record says was used, for rating."""
+    intervals = [
+        Interval(
+            transaction.started_at,
+            transaction.energy_wh,
+            seconds_between(transaction.started_at, transaction.ended_at),
+        )
+        for session in record.charging_sessions
+        for transaction in session.transactions
+    ]
+    return Usage(
+        record.started_at,
+        record.ended_at,
+        tuple(intervals),
+        record.parking_seconds,
+        record.idle_seconds,
+    )
+
+
+def uid_hash(sdr_id: str) -> bytes:
+    """Return the 16-byte key of an SDR id; ids are compared without regard to case."""
+    return blake2b(sdr_id.upper().encode(), digest_size=_UID_HASH_BYTES).digest()
+
+
+def content_digest(
+    record: ServiceDetailRecord,
+    *,
+    subject_id: int | None,
+    contract_subject_id: int | None = None,
+) -> bytes:
+    """Return the digest of all that a record says: tells a repeat from a change.
+
+    Credential and contract enter as pseudonyms. A digest of the clear values would give
+    them away, since a card's number can be guessed from it.
+    """
+    facts = [
+        record.sdr_id.upper(),
+        record.csp_id,
+        record.cso_id or "",
+        record.evse_id,
+        str(record.session_id or ""),
+        record.partner_session_id or "",
+        str(subject_id),
+        str(contract_subject_id),
+        record.started_at.isoformat(),
+        record.ended_at.isoformat(),
+        str(record.parking_seconds),
+        str(record.idle_seconds),
+        record.tariff_id,
+        record.currency,
+        str(record.claimed_net.normalize()),
+    ]
+    for session in record.charging_sessions:
+        facts.extend(_session_facts(session))
+    text = _FIELD_SEPARATOR.join(facts)
+    return blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest()
+
+
+def _session_facts(session: ChargingSession) -> Iterator[str]:
+    yield session.charging_session_id
+    yield session.started_at.isoformat()
+    yield session.ended_at.isoformat()
+    for transaction in session.transactions:
+        yield transaction.charging_transaction_id
+        yield transaction.started_at.isoformat()
+        yield transaction.ended_at.isoformat()
+        yield str(transaction.energy_wh)
+        yield str(transaction.meter_start_wh)
+        yield str(transaction.meter_stop_wh)
+    yield ""  # so that a transaction cannot move to the next charging session unseen
+
+
+class TotalsCounter:
+    """Counts a batch as its records pass: one pass, nothing kept."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._energy_wh = 0
+        self._net: dict[str, Decimal] = {}
+        self._first: datetime | None = None
+        self._last: datetime | None = None
+
+    def add(self, record: ServiceDetailRecord) -> None:
+        """Count one record."""
+        self._count += 1
+        self._energy_wh += record.energy_wh
+        net = self._net.get(record.currency)
+        claimed = record.claimed_net
+        self._net[record.currency] = claimed if net is None else net + claimed
+        ended_at = record.ended_at
+        if self._first is None or ended_at < self._first:
+            self._first = ended_at
+        if self._last is None or ended_at > self._last:
+            self._last = ended_at
+
+    def totals(self) -> ControlTotals:
+        """Return the totals so far."""
+        return ControlTotals(
+            count=self._count,
+            energy_wh=self._energy_wh,
+            net=dict(self._net),
+            first_ended_at=self._first,
+            last_ended_at=self._last,
+        )
+
+
+def check_control(
+    declared: ControlTotals, counted: ControlTotals
+) -> tuple[RuleHit, ...]:
+    """Compare declared with counted totals (B-003); empty when they agree exactly."""
+    pairs: list[tuple[str, object, object]] = [
+        ("control/count", declared.count, counted.count),
+        ("control/energyWh", declared.energy_wh, counted.energy_wh),
+    ]
+    for currency in sorted(declared.net.keys() | counted.net.keys()):
+        path = f"control/net[{currency}]"
+        pairs.append((path, declared.net.get(currency), counted.net.get(currency)))
+    for path, stated, seen in (
+        ("control/firstEndedAt", declared.first_ended_at, counted.first_ended_at),
+        ("control/lastEndedAt", declared.last_ended_at, counted.last_ended_at),
+    ):
+        if stated is not None:
+            pairs.append((path, stated, seen))
+    return tuple(
+        _batch_hit("B-003", codes.SDR_BATCH_CONTROL, path, (seen, stated))
+        for path, stated, seen in pairs
+        if stated != seen
+    )
+
+
+def check_sequence(last: int | None, sequence: int) -> RuleHit | None:
+    """Judge a batch sequence (B-004): the next number after the last one, from 1 on.
+
+    A repeat of the last batch never comes here: its message id gives the stored answer.
+    """
+    expected = 1 if last is None else last + 1
+    if sequence == expected:
+        return None
+    return _batch_hit(
+        "B-004", codes.SDR_BATCH_SEQUENCE, "batchSequence", (expected, sequence)
+    )
+
+
+def check_size(count: int) -> RuleHit | None:
+    """Judge the size of a batch (B-005)."""
+    if count <= BATCH_MAX:
+        return None
+    return _batch_hit(
+        "B-005",
+        codes.SDR_BATCH_ENTITLED,
+        "serviceDetailRecord",
+        (f"at most {BATCH_MAX}", count),
+    )
+
+
+def check_entitled(sender: Sender, record: ServiceDetailRecord) -> RuleHit | None:
+    """Judge whether a sender may submit for a CSO (B-005).
+
+    A CSO submits for itself. A visited CSP may submit for the CSO whose data it
+    collects, and names it (clause 4.2-visited).
+    """
+    own = record.cso_id in (None, sender.party_id)
+    role = Role.CSO if own else Role.CSP
+    if role in sender.roles:
+        return None
+    expected = sender.party_id if Role.CSO in sender.roles else "the CSO's party id"
+    return _batch_hit(
+        "B-005",
+        codes.SDR_BATCH_ENTITLED,
+        "serviceSession/csoId",
+        (expected, record.cso_id),
+    )
+
+
+def _batch_hit(
+    rule: str, code: Code, path: str, expected_found: tuple[object, object]
+) -> RuleHit:
+    expected, found = expected_found
+    return RuleHit(
+        rule=rule,
+        severity=Severity.F,
+        code=code,
+        path=path,
+        expected=_text(expected),
+        found=_text(found),
+    )
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value)[:TEXT_MAX]
+
+
+def item_of(hit: RuleHit, index: int | None = None) -> Item:
+    """Return a rule hit as a per-item result; ``index`` is the record's place."""
+    return Item(
+        code=hit.code,
+        index=index,
+        rule=hit.rule,
+        path=hit.path,
+        expected=hit.expected,
+        found=hit.found,
+    )
+
+
+def verdict_step(current: SdrStatus, verdict: Verdict) -> SdrStatus | Code:
+    """Return the status after the home CSP's word, or the code why it has no effect.
+
+    The same word again changes nothing; a different one comes too late. What is held or
+    refused was never the home CSP's.
+    """
+    wanted = SdrStatus(verdict.value)
+    match current:
+        case SdrStatus.ACCEPTED | SdrStatus.DELIVERED:
+            return wanted
+        case SdrStatus.CONFIRMED | SdrStatus.REJECTED:
+            return wanted if current is wanted else codes.SDR_DECIDED
+        case SdrStatus.SETTLED:
+            return codes.SDR_WINDOW_CLOSED
+        case SdrStatus.HELD | SdrStatus.REFUSED | SdrStatus.UNKNOWN:
+            return codes.SDR_UNKNOWN
