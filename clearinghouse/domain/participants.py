@@ -42,7 +42,7 @@ class EndpointService(StrEnum):
 class Participant:
     """A charge service provider, a charging station operator, or both.
 
-    ``aliases`` are the operator and provider ids (five characters, as ``CHSWI``) that
+    ``aliases`` are the operator and provider ids (five characters, as ``CHABC``) that
     may stand in its EVSE and contract ids; its own party id is always among them.
     """
 

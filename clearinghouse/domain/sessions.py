@@ -125,7 +125,8 @@ TRANSITIONS: Mapping[tuple[SessionState, Trigger], SessionState] = MappingProxyT
         **{(state, _T.PROGRESS): _S.ACTIVE for state in (*_WAITING, _S.ACTIVE)},
         **{(state, _T.RESUMED): _S.ACTIVE for state in (*_WAITING, _S.ACTIVE)},
         **{(state, _T.SUSPENDED): _S.SUSPENDED for state in (*_WAITING, _S.ACTIVE)},
-        (_S.SUSPENDED, _T.PROGRESS): _S.SUSPENDED,
+        # each of these tells the whole state: so the newest event alone decides
+        (_S.SUSPENDED, _T.PROGRESS): _S.ACTIVE,
         (_S.SUSPENDED, _T.SUSPENDED): _S.SUSPENDED,
         (_S.SUSPENDED, _T.RESUMED): _S.ACTIVE,
         # while a stop is out the station still reports what happened before it

@@ -160,7 +160,7 @@ def _error(text: str) -> IdentifierError:
     """Return what is wrong; the value itself is personal and is not repeated."""
     plain = compact(text)
     shape = {"expected": _EXPECTED, "found": f"{len(plain)} characters"}
-    if not (plain.isascii() and plain.isalnum()):
+    if plain and not (plain.isascii() and plain.isalnum()):
         return InvalidFormatError(
             "use letters and digits, and - between the parts", **shape
         )

@@ -14,25 +14,25 @@ whose outlet is divided differently is refused (:func:`is_ambiguous`).
 EvseId(key='DE823E12345678', spaced='DE*823*E1234*5678', country='DE', operator='DE823')
 >>> parse("+49*823*1234*5678").spaced
 'DE*823*E1234*5678'
->>> validate("CHREPE00134*01*1"), format("CHREPE00134*01*1")
-('CHREPE00134011', 'CH*REP*E00134*01*1')
+>>> validate("CHABCE00134*01*1"), format("CHABCE00134*01*1")
+('CHABCE00134011', 'CH*ABC*E00134*01*1')
 >>> is_ambiguous(parse("DE*ABC*E1*23"), parse("DE*ABC*E12*3"))
 True
 >>> is_ambiguous(parse("DE*ABC*E1*23"), parse("DEABCE123"))
 False
 
-Real ids of a national registry that are not valid, and what is said of them:
+Ids as they are sent by mistake, and what is said of them:
 
->>> parse("CHESWIE16970")
+>>> parse("CHEABCE16970")
 Traceback (most recent call last):
     ...
 clearinghouse.identifiers.errors.InvalidFormatError: the letter E stands once, before \
-the outlet: write CH*SWI*E16970
->>> parse("CH*REP*088*01")
+the outlet: write CH*ABC*E16970
+>>> parse("CH*ABC*088*01")
 Traceback (most recent call last):
     ...
 clearinghouse.identifiers.errors.InvalidFormatError: put the letter E before the \
-outlet: write CH*REP*E088*01
+outlet: write CH*ABC*E088*01
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Operator ids: who runs a charging station, as ``CH*REP`` or in DIN form ``+49*823``.
+"""Operator ids: who runs a charging station, as ``CH*ABC`` or in DIN form ``+49*823``.
 
 The canonical form has five characters without separators. The DIN form maps to the
 country's letters and the same three digits. Source: eMI3 standard, part 2;
 DIN SPEC 91286.
 
->>> validate("CH*CCC"), validate("chccc"), validate("CH-REP")
-('CHCCC', 'CHCCC', 'CHREP')
+>>> validate("CH*ABC"), validate("chabc"), validate("CH-XYZ")
+('CHABC', 'CHABC', 'CHXYZ')
 >>> validate("+49*823")
 'DE823'
 >>> format("DE823")
@@ -64,7 +64,7 @@ def is_valid(number: str) -> bool:
 
 
 def format(number: str) -> str:  # noqa: A001 - the common face of all identifiers
-    """Return the operator id with its separator, as ``CH*REP``."""
+    """Return the operator id with its separator, as ``CH*ABC``."""
     return party_id.format(validate(number))
 
 

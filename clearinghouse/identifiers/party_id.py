@@ -6,13 +6,13 @@ are removed. Source: eMI3 standard, part 2; ISO 15118-1, annex H.
 
 >>> validate("de*abc")
 'DEABC'
->>> validate("CH-REP")
-'CHREP'
+>>> validate("CH-ABC")
+'CHABC'
 >>> format("DEABC")
 'DE*ABC'
 >>> is_valid("DEABCD")
 False
->>> validate("CH*SWISSCHARGE")
+>>> validate("CH*SUNNYCHARGE")
 Traceback (most recent call last):
     ...
 clearinghouse.identifiers.errors.InvalidLengthError: the part after the country has 11 \
@@ -58,7 +58,7 @@ def _error(text: str) -> IdentifierError:
         return InvalidComponentError(
             "begin with the two letters of the country", **shape
         )
-    if not (rest.isascii() and rest.isalnum()):
+    if rest and not (rest.isascii() and rest.isalnum()):
         return InvalidFormatError("use letters and digits only", **shape)
     return InvalidLengthError(
         f"the part after the country has {len(rest)} characters and must have 3: use "
