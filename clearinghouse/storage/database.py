@@ -1,0 +1,214 @@
+"""The business database: one engine per process, transactions, budgets, bulk copies.
+
+A service opens its transactions visibly::
+
+    with env.database.begin() as tx:
+        ...
+
+Each has a budget: the server itself ends what takes longer, so that one slow statement
+cannot hold the slots of all others (reliability: time budget of a request).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    Table,
+    create_engine,
+    make_url,
+    text,
+)
+
+from clearinghouse.storage.failures import as_unavailable
+from clearinghouse.storage.roles import APP_ROLE
+
+BudgetName = Literal["realtime", "ordinary", "bulk", "closing"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How long one statement may run and wait for a lock, and how long we may think.
+
+    A transaction in which nobody says anything holds its locks for nothing.
+    """
+
+    statement_ms: int
+    lock_ms: int
+    idle_ms: int = 10_000
+
+
+#: ``realtime``: a station waits, and its 2 s are spent mostly on the home CSP.
+#: ``ordinary``: all other messages; a repeat waits for its running twin 1 s at most.
+#: ``bulk``: a batch of 50,000 SDRs. ``closing``: the proof over a whole window, and the
+#: netting and rendering between its statements.
+BUDGETS: Mapping[BudgetName, Budget] = MappingProxyType(
+    {
+        "realtime": Budget(statement_ms=500, lock_ms=200),
+        "ordinary": Budget(statement_ms=5_000, lock_ms=1_000),
+        "bulk": Budget(statement_ms=60_000, lock_ms=10_000, idle_ms=60_000),
+        "closing": Budget(statement_ms=900_000, lock_ms=30_000, idle_ms=900_000),
+    }
+)
+
+#: Seconds to wait for a free connection. It stops requests from queueing here for
+#: longer than their callers wait.
+POOL_WAIT_SECONDS = 2
+
+#: Connections above the pool's size for a short peak.
+POOL_OVERFLOW = 2
+
+#: Seconds after which a connection is replaced: a failover's leftovers go away.
+POOL_RECYCLE_SECONDS = 1_800
+
+#: Seconds to reach the server at all.
+CONNECT_SECONDS = 3
+
+_SET_BUDGET = text(
+    "SELECT set_config('statement_timeout', :statement, true),"
+    " set_config('lock_timeout', :lock, true),"
+    " set_config('idle_in_transaction_session_timeout', :idle, true)"
+)
+
+
+class Database:
+    """The connections of this process to the business schema, under one role.
+
+    A DSN whose user is another one (as in a managed service with a single user) steps
+    into the role, so that the grants hold there as well.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 12, role: str = APP_ROLE) -> None:
+        self._url = address(url, role=role)
+        self._engine = _engine(self._url, pool_size)
+
+    @contextmanager
+    def begin(self, budget: BudgetName = "ordinary") -> Iterator[Connection]:
+        """Open a transaction: commit at the end, roll back on any error.
+
+        READ COMMITTED. Raises :class:`ClearingHouseError` (``CH.UNAVAILABLE``,
+        retryable) when the database cannot do its part in time; after a commit that
+        broke off, the caller repeats the message and is told the stored answer.
+        """
+        with as_unavailable(), self._engine.begin() as tx:
+            _spend(tx, budget)
+            yield tx
+
+    @contextmanager
+    def begin_read_only(self, budget: BudgetName = "ordinary") -> Iterator[Connection]:
+        """Open a transaction that can change nothing; the server refuses writes."""
+        with as_unavailable(), self._engine.connect() as connection:
+            tx = connection.execution_options(postgresql_readonly=True)
+            with tx.begin():
+                _spend(tx, budget)
+                yield tx
+
+    def listen(self, channel: str) -> psycopg.Connection[tuple[object, ...]]:
+        """Return a connection of its own that hears a channel's notifications.
+
+        The caller closes it. Raises as :meth:`begin` does.
+        """
+        with as_unavailable():
+            raw = self._engine.raw_connection()
+        connection = _driver(raw.driver_connection)
+        raw.detach()
+        connection.autocommit = True
+        connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+        return connection
+
+    @staticmethod
+    def copy(
+        tx: Connection,
+        table: Table,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[object]],
+    ) -> int:
+        """Bulk-insert rows by COPY in the caller's transaction; return their number.
+
+        Values come as Python values in the order of ``columns``; a ``jsonb`` column
+        takes JSON text. Columns left out get their defaults.
+        """
+        names = sql.SQL(", ").join(sql.Identifier(name) for name in columns)
+        statement = sql.SQL("COPY {}.{} ({}) FROM STDIN").format(
+            sql.Identifier(table.schema or "clearing"),
+            sql.Identifier(table.name),
+            names,
+        )
+        connection = _driver(tx.connection.driver_connection)
+        count = 0
+        with connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+                count += 1
+        return count
+
+    def close(self) -> None:
+        """Close the idle connections; those in use close when they are given back."""
+        self._engine.dispose()
+
+
+def address(url: str, *, role: str | None) -> URL:
+    """Return a DSN for our driver, with its session settings.
+
+    ``role`` is stepped into when the DSN's user is another; ``None`` keeps the user.
+    """
+    parsed = make_url(url).set(drivername="postgresql+psycopg")
+    ordinary = BUDGETS["ordinary"]
+    settings = {
+        "statement_timeout": str(ordinary.statement_ms),
+        "lock_timeout": str(ordinary.lock_ms),
+        "idle_in_transaction_session_timeout": str(ordinary.idle_ms),
+        "timezone": "UTC",
+    }
+    if role is not None and parsed.username != role:
+        settings["role"] = role
+    given = parsed.query.get("options", "")
+    words = [given] if isinstance(given, str) else list(given)
+    words += [f"-c {name}={value}" for name, value in settings.items()]
+    return parsed.update_query_dict(
+        {"options": " ".join(words).strip(), "connect_timeout": str(CONNECT_SECONDS)}
+    )
+
+
+def _driver(connection: object) -> psycopg.Connection[tuple[object, ...]]:
+    if not isinstance(connection, psycopg.Connection):
+        raise TypeError("the driver is not psycopg")
+    return connection
+
+
+def _engine(url: URL, pool_size: int) -> Engine:
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=POOL_OVERFLOW,
+        pool_timeout=POOL_WAIT_SECONDS,
+        pool_recycle=POOL_RECYCLE_SECONDS,
+        # One short round trip tells a connection that died with its server from a
+        # living one: after a restart the first request already works.
+        pool_pre_ping=True,
+        # The last connections used go first, so that a peak's extras grow old.
+        pool_use_lifo=True,
+    )
+
+
+def _spend(tx: Connection, budget: BudgetName) -> None:
+    # The ordinary budget is the connection's own setting and costs no round trip.
+    if budget != "ordinary":
+        limits = BUDGETS[budget]
+        tx.execute(
+            _SET_BUDGET,
+            {
+                "statement": str(limits.statement_ms),
+                "lock": str(limits.lock_ms),
+                "idle": str(limits.idle_ms),
+            },
+        )

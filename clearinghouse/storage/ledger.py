@@ -1,0 +1,89 @@
+"""The ledger: postings are added and never changed (clause 4.3-I3, settlement)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import Connection, select, text
+
+from clearinghouse.domain.ledger import Posting, PostingCode
+from clearinghouse.storage.database import Database
+from clearinghouse.storage.tables.settlement import posting
+
+_COLUMNS = (
+    "posting_key",
+    "window_id",
+    "debit_account",
+    "credit_account",
+    "currency",
+    "amount_minor",
+    "code",
+    "posted_at",
+)
+
+_BALANCES = text("""
+    SELECT account, currency, sum(amount)::bigint AS balance_minor
+    FROM (
+        SELECT debit_account AS account, currency, -amount_minor AS amount
+        FROM clearing.posting
+        UNION ALL
+        SELECT credit_account, currency, amount_minor FROM clearing.posting
+    ) AS leg
+    GROUP BY account, currency
+    ORDER BY account COLLATE "C", currency COLLATE "C"
+""")
+
+
+def append(tx: Connection, postings: Iterable[Posting], *, at: datetime) -> int:
+    """Add postings; return their number.
+
+    A posting that was made before cannot be made again: its key is unique, and the
+    database refuses the whole transaction.
+    """
+    return Database.copy(
+        tx,
+        posting,
+        _COLUMNS,
+        (
+            (
+                entry.posting_key,
+                entry.window_id,
+                entry.debit_account,
+                entry.credit_account,
+                entry.currency,
+                entry.amount_minor,
+                entry.code.value,
+                at,
+            )
+            for entry in postings
+        ),
+    )
+
+
+def postings_of(tx: Connection, window_id: int) -> list[Posting]:
+    """Return the postings of a window in order of their keys."""
+    query = (
+        select(*(posting.c[name] for name in _COLUMNS[:-1]))
+        .where(posting.c.window_id == window_id)
+        .order_by(posting.c.posting_key.collate("C"))
+    )
+    return [
+        Posting(
+            posting_key=row.posting_key,
+            window_id=row.window_id,
+            debit_account=row.debit_account,
+            credit_account=row.credit_account,
+            currency=row.currency,
+            amount_minor=row.amount_minor,
+            code=PostingCode(row.code),
+        )
+        for row in tx.execute(query)
+    ]
+
+
+def balances(tx: Connection) -> dict[tuple[str, str], int]:
+    """Return credit less debit of every account and currency, over all windows."""
+    return {
+        (row.account, row.currency): row.balance_minor for row in tx.execute(_BALANCES)
+    }

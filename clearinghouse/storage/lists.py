@@ -1,0 +1,277 @@
+"""Full lists that arrive in parts: what credential and EVSE lists have in common.
+
+A list is staged part by part and takes effect at once when the last part is there, or
+is held when it would remove most of what is in force (contract: Style).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Row,
+    Table,
+    all_,
+    delete,
+    func,
+    literal,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+
+from clearinghouse.codes import Code
+from clearinghouse.domain.credentials import ListState
+from clearinghouse.domain.errors import ClearingHouseError
+
+#: Parts of one list. With 1000 entries each it bounds a list at ten million.
+PARTS_MAX = 10_000
+
+#: Lists of all partners that wait for the operator, in one view.
+HELD_LISTS_MAX = 1_000
+
+#: In the database only: a list that a newer one or the operator set aside.
+DISCARDED = "DISCARDED"
+
+_LOCK = text("SELECT pg_advisory_xact_lock(:space, :owner)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListPart:
+    """What a message says of the part it carries; ``part`` counts from 1."""
+
+    owner_id: int
+    list_id: UUID
+    expected_count: int
+    part: int
+    parts: int
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StagedList:
+    """Where a list stands; ``entries`` counts the distinct ones stored."""
+
+    owner_id: int
+    list_id: UUID
+    state: ListState
+    expected_count: int
+    parts: int
+    parts_received: int
+    entries: int
+    received_at: datetime
+    version: int | None = None
+    refused: int = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all parts have come."""
+        return self.parts_received == self.parts
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What applying a list would do: entries in force, and those of them removed."""
+
+    present: int
+    removed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """The tables of one sort of list, and how its owner's column is called."""
+
+    lists: Table
+    entries: Table
+    owner: str
+    lock_space: int
+    misfit: Code
+
+    def owner_of(self, table: Table) -> Column[Any]:
+        """Return the column of a table that names the owner."""
+        return table.c[self.owner]
+
+
+def lock_owner(tx: Connection, staging: Staging, owner_id: int) -> None:
+    """Let one message at a time change an owner's lists, until the transaction ends."""
+    tx.execute(_LOCK, {"space": staging.lock_space, "owner": owner_id})
+
+
+def open_part(tx: Connection, staging: Staging, part: ListPart) -> StagedList:
+    """Note the arrival of a part; a new list sets an unfinished older one aside.
+
+    Raises :class:`ClearingHouseError` with the sort's code when the part does not fit
+    the parts before it.
+    """
+    lock_owner(tx, staging, part.owner_id)
+    known = staged_list(tx, staging, part.owner_id, part.list_id)
+    if known is None:
+        _set_aside(tx, staging, part.owner_id)
+        # An id that was used for a list that is set aside: see _required.
+        new = insert(staging.lists).values(_first_values(staging, part))
+        tx.execute(new.on_conflict_do_nothing())
+    elif (known.parts, known.expected_count) != (part.parts, part.expected_count):
+        raise ClearingHouseError(staging.misfit, "the parts tell different totals")
+    if not 1 <= part.part <= part.parts <= PARTS_MAX:
+        raise ClearingHouseError(staging.misfit, f"part {part.part} of {part.parts}")
+    return _required(tx, staging, part.owner_id, part.list_id)
+
+
+def close_part(
+    tx: Connection, staging: Staging, part: ListPart, *, refused: int = 0
+) -> StagedList:
+    """Count the part in, once, and the distinct entries stored so far."""
+    lists = staging.lists
+    entries = staging.entries
+    count = (
+        select(func.count())
+        .select_from(entries)
+        .where(
+            staging.owner_of(entries) == part.owner_id,
+            entries.c.list_id == part.list_id,
+        )
+    )
+    values: dict[str, Any] = {
+        "parts_received": func.array_append(lists.c.parts_received, part.part),
+        "entries": count.scalar_subquery(),
+    }
+    if refused:
+        values["refused"] = lists.c.refused + refused
+    tx.execute(
+        update(lists)
+        .where(
+            staging.owner_of(lists) == part.owner_id,
+            lists.c.list_id == part.list_id,
+            literal(part.part) != all_(lists.c.parts_received),
+        )
+        .values(values)
+    )
+    return _required(tx, staging, part.owner_id, part.list_id)
+
+
+def has_part(tx: Connection, staging: Staging, part: ListPart) -> bool:
+    """Say whether a part of this number came before: then it changes nothing."""
+    lists = staging.lists
+    query = select(lists.c.parts_received.any(part.part)).where(
+        staging.owner_of(lists) == part.owner_id,
+        lists.c.list_id == part.list_id,
+        lists.c.state != DISCARDED,
+    )
+    return tx.execute(query).scalar_one_or_none() is True
+
+
+def staged_list(
+    tx: Connection, staging: Staging, owner_id: int, list_id: UUID
+) -> StagedList | None:
+    """Return a list, unless it was set aside."""
+    lists = staging.lists
+    query = select(lists).where(
+        staging.owner_of(lists) == owner_id,
+        lists.c.list_id == list_id,
+        lists.c.state != DISCARDED,
+    )
+    row = tx.execute(query).one_or_none()
+    return None if row is None else _staged(staging, row)
+
+
+def held_lists(tx: Connection, staging: Staging) -> tuple[StagedList, ...]:
+    """Return the lists that wait for the operator, oldest first."""
+    lists = staging.lists
+    query = (
+        select(lists)
+        .where(lists.c.state == ListState.HELD)
+        .order_by(lists.c.received_at)
+        .limit(HELD_LISTS_MAX)
+    )
+    return tuple(_staged(staging, row) for row in tx.execute(query))
+
+
+def hold(tx: Connection, staging: Staging, owner_id: int, list_id: UUID) -> None:
+    """Let a complete list wait for the operator's word."""
+    _set_state(tx, staging, owner_id, list_id, ListState.HELD)
+
+
+def discard(tx: Connection, staging: Staging, owner_id: int, list_id: UUID) -> None:
+    """Set a list aside and drop its entries."""
+    _set_state(tx, staging, owner_id, list_id, DISCARDED)
+    drop_entries(tx, staging, owner_id, list_id)
+
+
+def drop_entries(
+    tx: Connection, staging: Staging, owner_id: int, list_id: UUID
+) -> None:
+    """Delete the staged entries of a list: they are in force now, or not wanted."""
+    entries = staging.entries
+    tx.execute(
+        delete(entries).where(
+            staging.owner_of(entries) == owner_id, entries.c.list_id == list_id
+        )
+    )
+
+
+def _first_values(staging: Staging, part: ListPart) -> dict[str, object]:
+    values: dict[str, object] = {
+        staging.owner: part.owner_id,
+        "list_id": part.list_id,
+        "state": ListState.STAGED,
+        "expected_count": part.expected_count,
+        "parts": part.parts,
+        "received_at": part.received_at,
+    }
+    if "scope" in staging.lists.c:
+        values["scope"] = "FULL"
+    return values
+
+
+def _set_aside(tx: Connection, staging: Staging, owner_id: int) -> None:
+    """Discard what the owner left unfinished: at most one list of each is staged."""
+    lists = staging.lists
+    query = select(lists.c.list_id).where(
+        staging.owner_of(lists) == owner_id,
+        lists.c.state.in_([ListState.STAGED, ListState.HELD]),
+    )
+    for list_id in tx.execute(query).scalars().all():
+        discard(tx, staging, owner_id, list_id)
+
+
+def _set_state(
+    tx: Connection, staging: Staging, owner_id: int, list_id: UUID, state: str
+) -> None:
+    lists = staging.lists
+    tx.execute(
+        update(lists)
+        .where(staging.owner_of(lists) == owner_id, lists.c.list_id == list_id)
+        .values(state=state)
+    )
+
+
+def _required(
+    tx: Connection, staging: Staging, owner_id: int, list_id: UUID
+) -> StagedList:
+    found = staged_list(tx, staging, owner_id, list_id)
+    if found is None:
+        # Its id was used for a list that is set aside: a new upload needs a new id.
+        raise ClearingHouseError(staging.misfit, "the list was set aside")
+    return found
+
+
+def _staged(staging: Staging, row: Row[*tuple[Any, ...]]) -> StagedList:
+    values = row._mapping  # noqa: SLF001 -- the documented name of a row's mapping
+    return StagedList(
+        owner_id=values[staging.owner],
+        list_id=row.list_id,
+        state=ListState(row.state),
+        expected_count=row.expected_count,
+        parts=row.parts,
+        parts_received=len(row.parts_received),
+        entries=row.entries,
+        received_at=row.received_at,
+        version=values.get("version"),
+        refused=values.get("refused", 0),
+    )

@@ -1,0 +1,77 @@
+"""Bring a database to the schema of this version, and tell whether it is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.pool import NullPool
+
+from clearinghouse.storage.database import address
+from clearinghouse.storage.failures import as_unavailable
+from clearinghouse.storage.roles import make_missing_roles
+
+#: Key of the lock that lets one migration run at a time, whoever starts it.
+MIGRATION_LOCK = 7_311_901_001
+
+#: Milliseconds a step may take and may wait: an index over a large table needs hours,
+#: and a migration that gives up half-way helps nobody.
+STEP_MS = 14_400_000
+
+_HERE = Path(__file__).parent / "migrations"
+_LOCK = text("SELECT pg_advisory_xact_lock(:key)")
+_PATIENCE = text(
+    "SELECT set_config('statement_timeout', :ms, true),"
+    " set_config('lock_timeout', :ms, true)"
+)
+_REVISION = text("SELECT version_num FROM clearing.alembic_version")
+
+
+def upgrade(owner_url: str) -> list[str]:
+    """Apply all missing steps in one transaction; return the roles made on the way.
+
+    The URL is the owner's (``database_owner_url``), or that of any user who may create
+    schemas in the database. Two processes may call it at once: the second waits and
+    finds nothing to do. Raises :class:`ClearingHouseError` (``CH.UNAVAILABLE``) when
+    the database cannot be reached or lacks roles that this user may not create.
+    """
+    engine = create_engine(address(owner_url, role=None), poolclass=NullPool)
+    try:
+        with as_unavailable(), engine.begin() as connection:
+            connection.execute(_PATIENCE, {"ms": str(STEP_MS)})
+            connection.execute(_LOCK, {"key": MIGRATION_LOCK})
+            made = make_missing_roles(connection)
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    finally:
+        engine.dispose()
+    return made
+
+
+def head() -> str:
+    """Return the newest revision that this version of the program knows."""
+    found = ScriptDirectory.from_config(_config()).get_current_head()
+    if found is None:
+        raise LookupError("there are no migrations")
+    return found
+
+
+def current(tx: Connection) -> str | None:
+    """Return the revision of a database, ``None`` when it has no schema yet."""
+    try:
+        with tx.begin_nested():
+            return tx.execute(_REVISION).scalar_one_or_none()
+    except ProgrammingError:
+        return None
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_HERE))
+    config.set_main_option("path_separator", "os")
+    return config

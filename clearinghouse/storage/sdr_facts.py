@@ -1,0 +1,303 @@
+"""What is known when SDRs are judged: one query for all records of a chunk.
+
+Each function takes the keys of a thousand records and answers with a map; what is not
+in the map is not known. Nothing here is asked record by record.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, text
+
+from clearinghouse.domain.sdr_facts import EvseFacts, Neighbour, SessionFacts
+from clearinghouse.domain.sessions import SessionState
+
+#: Longest SDR that an overlap is looked for with: 48 h, as in rule S-204.
+OVERLAP_HOURS = 48
+
+#: SDRs of one EVSE that its mean is taken from (S-209): the newest ones.
+MEAN_SAMPLE_MAX = 50
+
+_KNOWN = text("""
+    SELECT uid_hash, content_digest, window_id, sdr_no FROM clearing.sdr_key
+    WHERE submitter_id = :submitter_id AND uid_hash = ANY (CAST(:hashes AS bytea[]))
+""")
+
+_SENT = text("""
+    SELECT s.window_id, s.sdr_no, (s.detail ->> 'credential')::bigint AS credential,
+           (s.detail ->> 'contract')::bigint AS contract
+    FROM unnest(CAST(:windows AS integer[]), CAST(:numbers AS bigint[]))
+         AS q (window_id, sdr_no)
+    JOIN clearing.sdr AS s USING (window_id, sdr_no)
+""")
+
+_EVSES = text("""
+    SELECT evse_key, cso_id, coalesce(power_w, 0), time_zone,
+           (latitude * 1000000)::bigint, (longitude * 1000000)::bigint
+    FROM clearing.evse
+    WHERE evse_key = ANY (CAST(:keys AS text[])) AND NOT removed
+""")
+
+_SESSIONS = text("""
+    SELECT session_id, state, visited_id, home_id, evse_key, subject_id,
+           contract_subject_id
+    FROM clearing.session WHERE session_id = ANY (CAST(:ids AS uuid[]))
+""")
+
+_PARTNER_IDS = text("""
+    SELECT value, session_id FROM clearing.session_partner_id
+    WHERE participant_id = :participant_id AND value = ANY (CAST(:ids AS text[]))
+""")
+
+# Rule 3 of matching: EVSE, credential and the start to within five minutes; a session
+# that has its SDR already comes last.
+_FITTING = text("""
+    SELECT DISTINCT ON (q.place) q.place, s.session_id, s.state, s.visited_id,
+           s.home_id, s.evse_key, s.subject_id, s.contract_subject_id
+    FROM unnest(CAST(:places AS integer[]), CAST(:keys AS text[]),
+                CAST(:subjects AS bigint[]), CAST(:starts AS timestamptz[]))
+         AS q (place, evse_key, subject_id, started_at)
+    JOIN clearing.session AS s ON s.evse_key = q.evse_key
+        AND s.created_at BETWEEN q.started_at - interval '5 minutes'
+                             AND q.started_at + interval '5 minutes'
+        AND q.subject_id IN (s.subject_id, s.contract_subject_id)
+    ORDER BY q.place, s.state = 'SDR_RECEIVED',
+             abs(extract(epoch FROM s.created_at - q.started_at))
+""")
+
+# An SDR that started later than a window was cut over is not in it.
+_WINDOWS = text("""
+    SELECT window_id FROM clearing.settlement_window
+    WHERE cutover_at IS NULL OR cutover_at > :since
+""")
+
+_ON_EVSE = text("""
+    SELECT q.place, s.submitter_id, s.sdr_uid, s.evse_key, s.started_at, s.ended_at
+    FROM unnest(CAST(:places AS integer[]), CAST(:keys AS text[]),
+                CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
+         AS q (place, evse_key, started_at, ended_at)
+    JOIN clearing.sdr AS s ON s.window_id = ANY (CAST(:windows AS integer[]))
+        AND s.evse_key = q.evse_key AND s.started_at < q.ended_at
+        AND s.started_at > q.started_at - make_interval(hours => :hours)
+        AND s.ended_at > q.started_at
+""")
+
+_OF_SUBJECT = text("""
+    SELECT q.place, s.submitter_id, s.sdr_uid, s.evse_key, s.started_at, s.ended_at,
+           (e.latitude * 1000000)::bigint, (e.longitude * 1000000)::bigint
+    FROM unnest(CAST(:places AS integer[]), CAST(:subjects AS bigint[]),
+                CAST(:keys AS text[]), CAST(:starts AS timestamptz[]),
+                CAST(:ends AS timestamptz[]))
+         AS q (place, subject_id, evse_key, started_at, ended_at)
+    JOIN clearing.sdr AS s ON s.window_id = ANY (CAST(:windows AS integer[]))
+        AND s.subject_id = q.subject_id AND s.evse_key <> q.evse_key
+        AND s.started_at < q.ended_at + make_interval(hours => :hours)
+        AND s.started_at > q.started_at - make_interval(hours => :hours)
+    JOIN clearing.evse AS e ON e.evse_key = s.evse_key AND e.latitude IS NOT NULL
+""")
+
+_MEANS = text("""
+    SELECT q.evse_key, avg(newest.net_minor)::bigint AS mean_minor
+    FROM unnest(CAST(:keys AS text[]), CAST(:currencies AS text[]))
+         AS q (evse_key, currency)
+    CROSS JOIN LATERAL (
+        SELECT net_minor FROM clearing.sdr AS s
+        WHERE s.evse_key = q.evse_key AND s.currency = q.currency
+          AND s.started_at > :since AND s.status = 'ACCEPTED'
+        ORDER BY s.started_at DESC LIMIT :sample
+    ) AS newest
+    GROUP BY q.evse_key, q.currency
+""")
+
+#: Hours around a session in which the same subject's other sessions are looked at: at
+#: 200 km/h nobody leaves the continent in more.
+TRAVEL_HOURS = 12
+
+#: What a neighbour is called when it is another submitter's: its id is not for us to
+#: tell.
+_FOREIGN = "an SDR of another submitter"
+
+
+class Known(NamedTuple):
+    """What is stored under an SDR id."""
+
+    content_digest: bytes
+    window_id: int
+    sdr_no: int
+
+
+class Sent(NamedTuple):
+    """The pseudonyms of credential and contract that an SDR was stored with."""
+
+    credential_subject_id: int | None
+    contract_subject_id: int | None
+
+
+class FoundSession(NamedTuple):
+    """A session with the pseudonyms of who charged."""
+
+    facts: SessionFacts
+    subject_id: int | None
+    contract_subject_id: int | None
+
+
+class Stay(NamedTuple):
+    """Where and when a record says that somebody charged; ``place`` is ours."""
+
+    place: int
+    evse_key: str
+    started_at: datetime
+    ended_at: datetime
+    subject_id: int | None
+
+
+def known_ids(
+    tx: Connection, submitter_id: int, hashes: Collection[bytes]
+) -> dict[bytes, Known]:
+    """Return what is stored under SDR ids, by the hash of the id."""
+    place = {"submitter_id": submitter_id, "hashes": list(hashes)}
+    return {
+        row.uid_hash: Known(row.content_digest, row.window_id, row.sdr_no)
+        for row in tx.execute(_KNOWN, place)
+    }
+
+
+def sent_with(tx: Connection, known: Collection[Known]) -> dict[Known, Sent]:
+    """Return the pseudonyms that stored SDRs came with, for a fair comparison."""
+    if not known:
+        return {}
+    place = {
+        "windows": [entry.window_id for entry in known],
+        "numbers": [entry.sdr_no for entry in known],
+    }
+    found = {
+        (row.window_id, row.sdr_no): Sent(row.credential, row.contract)
+        for row in tx.execute(_SENT, place)
+    }
+    return {
+        entry: found[entry.window_id, entry.sdr_no]
+        for entry in known
+        if (entry.window_id, entry.sdr_no) in found
+    }
+
+
+def evses_by_key(tx: Connection, keys: Collection[str]) -> dict[str, EvseFacts]:
+    """Return what the registry knows of EVSEs."""
+    if not keys:
+        return {}
+    rows = tx.execute(_EVSES, {"keys": list(keys)})
+    return {row[0]: EvseFacts(*row) for row in rows}
+
+
+def sessions_by_id(tx: Connection, ids: Collection[UUID]) -> dict[UUID, FoundSession]:
+    """Return sessions by our ids for them."""
+    if not ids:
+        return {}
+    rows = tx.execute(_SESSIONS, {"ids": list(ids)})
+    return {row.session_id: _session(row) for row in rows}
+
+
+def session_ids_by_partner_id(
+    tx: Connection, participant_id: int, ids: Collection[str]
+) -> dict[str, UUID]:
+    """Return sessions' ids by what a partner calls them."""
+    if not ids:
+        return {}
+    place = {"participant_id": participant_id, "ids": list(ids)}
+    return {row.value: row.session_id for row in tx.execute(_PARTNER_IDS, place)}
+
+
+def sessions_that_fit(tx: Connection, stays: Sequence[Stay]) -> dict[int, FoundSession]:
+    """Return the session that fits each stay best, by the stay's place."""
+    if not stays:
+        return {}
+    place = {
+        "places": [stay.place for stay in stays],
+        "keys": [stay.evse_key for stay in stays],
+        "subjects": [stay.subject_id for stay in stays],
+        "starts": [stay.started_at for stay in stays],
+    }
+    return {row.place: _session(row) for row in tx.execute(_FITTING, place)}
+
+
+def windows_since(tx: Connection, since: datetime) -> list[int]:
+    """Return the windows that may hold SDRs of sessions that ended after an instant."""
+    return list(tx.execute(_WINDOWS, {"since": since}).scalars())
+
+
+def neighbours_on_evse(
+    tx: Connection, submitter_id: int, stays: Sequence[Stay], windows: list[int]
+) -> Mapping[int, list[Neighbour]]:
+    """Return stored SDRs that share time with each stay on its EVSE, by place."""
+    place = {
+        "places": [stay.place for stay in stays],
+        "keys": [stay.evse_key for stay in stays],
+        "starts": [stay.started_at for stay in stays],
+        "ends": [stay.ended_at for stay in stays],
+        "windows": windows,
+        "hours": OVERLAP_HOURS,
+    }
+    return _neighbours(tx.execute(_ON_EVSE, place), submitter_id)
+
+
+def neighbours_of_subject(
+    tx: Connection, submitter_id: int, stays: Iterable[Stay], windows: list[int]
+) -> Mapping[int, list[Neighbour]]:
+    """Return stored SDRs of each stay's subject at other EVSEs, by place."""
+    known = [stay for stay in stays if stay.subject_id is not None]
+    if not known:
+        return {}
+    place = {
+        "places": [stay.place for stay in known],
+        "subjects": [stay.subject_id for stay in known],
+        "keys": [stay.evse_key for stay in known],
+        "starts": [stay.started_at for stay in known],
+        "ends": [stay.ended_at for stay in known],
+        "windows": windows,
+        "hours": TRAVEL_HOURS,
+    }
+    return _neighbours(tx.execute(_OF_SUBJECT, place), submitter_id)
+
+
+def mean_nets(
+    tx: Connection, wanted: Collection[tuple[str, str]], *, since: datetime
+) -> dict[str, int]:
+    """Return the mean net of EVSEs from their newest SDRs, in minor units.
+
+    ``wanted`` are pairs of EVSE key and currency; an EVSE without SDRs is left out.
+    """
+    if not wanted:
+        return {}
+    place = {
+        "keys": [key for key, _ in wanted],
+        "currencies": [currency for _, currency in wanted],
+        "since": since,
+        "sample": MEAN_SAMPLE_MAX,
+    }
+    return {row.evse_key: row.mean_minor for row in tx.execute(_MEANS, place)}
+
+
+def _neighbours(
+    rows: Iterable[Any], submitter_id: int
+) -> Mapping[int, list[Neighbour]]:
+    found: dict[int, list[Neighbour]] = defaultdict(list)
+    for place, owner_id, sdr_id, *stay in rows:
+        name = sdr_id if owner_id == submitter_id else _FOREIGN
+        found[place].append(Neighbour(name, *stay))
+    return found
+
+
+def _session(row: Row[Any]) -> FoundSession:
+    facts = SessionFacts(
+        session_id=row.session_id,
+        state=SessionState(row.state),
+        visited_id=row.visited_id,
+        home_id=row.home_id,
+        evse_key=row.evse_key,
+    )
+    return FoundSession(facts, row.subject_id, row.contract_subject_id)

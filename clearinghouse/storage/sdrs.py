@@ -1,0 +1,470 @@
+"""Stored SDRs: as feeds, by id, by batch, and what is said of them afterwards.
+
+An SDR's row never changes. Where it stands is read from what was added later: an
+exclusion, events, the state of its window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    case,
+    exists,
+    func,
+    select,
+    text,
+    true,
+)
+
+from clearinghouse.codes import by_number
+from clearinghouse.domain.errors import Item
+from clearinghouse.domain.sdrs import SdrStatus
+from clearinghouse.domain.settlement import WindowState
+from clearinghouse.storage.database import Database
+from clearinghouse.storage.feeds import Cursor, Page, page_of, paged
+from clearinghouse.storage.tables.evses import tariff
+from clearinghouse.storage.tables.participants import participant
+from clearinghouse.storage.tables.sdrs import (
+    refused_sdr,
+    sdr,
+    sdr_batch,
+    sdr_event,
+    sdr_exclusion,
+    sdr_key,
+    settlement_window,
+)
+
+#: First half of the key of the lock that lets one decision of a home CSP run at a time.
+DECISION_LOCK = 73_119_013
+
+_LOCK = text("SELECT pg_advisory_xact_lock(:space, :csp_id)")
+
+_HITS = text("""
+    SELECT h.window_id, h.sdr_no, h.rule, h.code, h.path, h.expected, h.found
+    FROM unnest(CAST(:windows AS integer[]), CAST(:numbers AS bigint[]))
+         AS q (window_id, sdr_no)
+    JOIN clearing.rule_hit AS h USING (window_id, sdr_no)
+    ORDER BY h.window_id, h.sdr_no, h.rule COLLATE "C"
+""")
+
+_ADD_EVENTS = text("""
+    INSERT INTO clearing.sdr_event (window_id, sdr_no, status, at, actor_id, reason)
+    SELECT q.window_id, q.sdr_no, q.status, :at, :actor_id, q.reason
+    FROM unnest(CAST(:windows AS integer[]), CAST(:numbers AS bigint[]),
+                CAST(:statuses AS text[]), CAST(:reasons AS text[])) WITH ORDINALITY
+         AS q (window_id, sdr_no, status, reason, place)
+    ORDER BY q.place
+    RETURNING event_row
+""")
+
+_DELIVERED = text("""
+    INSERT INTO clearing.sdr_event (window_id, sdr_no, status, at, actor_id)
+    SELECT s.window_id, s.sdr_no, 'DELIVERED', :at, :csp_id
+    FROM clearing.sdr AS s
+    WHERE s.window_id = :window_id AND s.csp_id = :csp_id AND s.status = 'ACCEPTED'
+      AND s.changed_xid = (SELECT b.changed_xid FROM clearing.sdr_batch AS b
+                           WHERE b.batch_id = :batch_id)
+      AND s.change_id BETWEEN :first AND :last
+      -- An attempt may be repeated after its answer was lost.
+      AND NOT EXISTS (SELECT FROM clearing.sdr_event AS e
+                      WHERE e.window_id = s.window_id AND e.sdr_no = s.sdr_no
+                        AND e.status = 'DELIVERED')
+""")
+
+
+class Place(NamedTuple):
+    """Where an SDR is stored."""
+
+    window_id: int
+    sdr_no: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSdr:
+    """One SDR as it is stored, with where it stands.
+
+    ``detail`` holds what only its submitter's words need: charging sessions, the id of
+    the EVSE as written, pseudonyms of what was sent.
+    """
+
+    place: Place
+    submitter_id: int
+    submitter_party: str
+    csp_id: int
+    csp_party: str
+    cso_party: str
+    sdr_uid: str
+    batch_id: UUID
+    record_no: int
+    status: SdrStatus
+    changed_at: datetime
+    session_id: UUID | None
+    subject_id: int | None
+    started_at: datetime
+    ended_at: datetime
+    start_offset_minutes: int
+    energy_wh: int
+    idle_seconds: int
+    parking_seconds: int
+    tariff_id: str
+    currency: str
+    net_minor: int
+    claimed_minor: int
+    detail: Mapping[str, Any]
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedSdr:
+    """A record that was refused, as far as its submitter may ask for it later."""
+
+    sdr_uid: str
+    record_no: int
+    items: tuple[Item, ...]
+    received_at: datetime
+
+
+class Stretch(NamedTuple):
+    """Part of a batch for one home CSP: SDRs from ``first`` to ``last``."""
+
+    batch_id: UUID
+    window_id: int
+    csp_id: int
+    first: int
+    last: int
+
+
+class Event(NamedTuple):
+    """Something to be added to an SDR's history."""
+
+    place: Place
+    status: SdrStatus
+    reason: str | None
+
+
+class Decision(NamedTuple):
+    """A word of a home CSP as it is stored, for the submitter."""
+
+    sdr_uid: str
+    status: SdrStatus
+    reason: str | None
+
+
+_submitter = participant.alias("submitter")
+_csp = participant.alias("csp")
+_cso = participant.alias("cso")
+_said = (
+    select(
+        func.bool_or(sdr_event.c.status == SdrStatus.CONFIRMED).label("confirmed"),
+        func.bool_or(sdr_event.c.status == SdrStatus.DELIVERED).label("delivered"),
+        func.max(sdr_event.c.at).label("at"),
+    )
+    .where(sdr_event.c.window_id == sdr.c.window_id, sdr_event.c.sdr_no == sdr.c.sdr_no)
+    .lateral("said")
+)
+_excluded = exists().where(
+    sdr_exclusion.c.window_id == sdr.c.window_id,
+    sdr_exclusion.c.sdr_no == sdr.c.sdr_no,
+)
+_status = case(
+    (sdr.c.status == SdrStatus.HELD, SdrStatus.HELD.value),
+    (_excluded, SdrStatus.REJECTED.value),
+    (settlement_window.c.state == WindowState.CLOSED, SdrStatus.SETTLED.value),
+    (_said.c.confirmed, SdrStatus.CONFIRMED.value),
+    (_said.c.delivered, SdrStatus.DELIVERED.value),
+    else_=SdrStatus.ACCEPTED.value,
+).label("current_status")
+_changed_at = func.greatest(
+    sdr.c.received_at,
+    _said.c.at,
+    case((sdr.c.status != SdrStatus.HELD, settlement_window.c.closed_at)),
+).label("changed_at")
+
+
+def sdrs_for_csp(
+    tx: Connection, csp_id: int, *, cursor: Cursor, limit: int
+) -> Page[StoredSdr]:
+    """Return the SDRs that a home CSP has to pay, in the order they came."""
+    mine = sdr.c.csp_id == csp_id
+    accepted = sdr.c.status == SdrStatus.ACCEPTED
+    return _page(tx, _query().where(mine, accepted), cursor, limit)
+
+
+def sdrs_of_submitter(
+    tx: Connection, submitter_id: int, *, cursor: Cursor, limit: int
+) -> Page[StoredSdr]:
+    """Return the SDRs that a submitter sent, held ones too, in the order they came."""
+    mine = sdr.c.submitter_id == submitter_id
+    return _page(tx, _query().where(mine), cursor, limit)
+
+
+def sdrs_by_hash(
+    tx: Connection, keys: Collection[tuple[int, bytes]]
+) -> dict[tuple[int, bytes], StoredSdr]:
+    """Return SDRs by submitter and hash of their id; unknown ones are left out."""
+    by_submitter: dict[int, list[bytes]] = {}
+    for submitter_id, uid_hash in keys:
+        by_submitter.setdefault(submitter_id, []).append(uid_hash)
+    found: dict[tuple[int, bytes], StoredSdr] = {}
+    for submitter_id, hashes in by_submitter.items():
+        query = (
+            _query()
+            .add_columns(sdr_key.c.uid_hash)
+            .join(
+                sdr_key,
+                (sdr_key.c.window_id == sdr.c.window_id)
+                & (sdr_key.c.sdr_no == sdr.c.sdr_no),
+            )
+            .where(
+                sdr_key.c.submitter_id == submitter_id, sdr_key.c.uid_hash.in_(hashes)
+            )
+        )
+        for row in tx.execute(query):
+            found[submitter_id, row.uid_hash] = _stored(row)
+    return found
+
+
+def sdrs_of_batch(
+    tx: Connection, batch_id: UUID, *, after_record: int, limit: int
+) -> list[StoredSdr]:
+    """Return stored records of a batch behind a record, in the batch's order."""
+    xid = select(sdr_batch.c.changed_xid).where(sdr_batch.c.batch_id == batch_id)
+    owner = select(sdr_batch.c.submitter_id).where(sdr_batch.c.batch_id == batch_id)
+    query = (
+        _query()
+        .where(
+            sdr.c.submitter_id == owner.scalar_subquery(),
+            sdr.c.changed_xid == xid.scalar_subquery(),
+            sdr.c.batch_id == batch_id,
+            sdr.c.record_no > after_record,
+        )
+        .order_by(sdr.c.change_id)
+        .limit(limit)
+    )
+    return [_stored(row) for row in tx.execute(query)]
+
+
+def refused_of_batch(
+    tx: Connection, batch_id: UUID, *, after_record: int, limit: int
+) -> list[RefusedSdr]:
+    """Return refused records of a batch behind a record, in the batch's order."""
+    query = (
+        select(refused_sdr)
+        .where(
+            refused_sdr.c.batch_id == batch_id, refused_sdr.c.record_no > after_record
+        )
+        .order_by(refused_sdr.c.record_no)
+        .limit(limit)
+    )
+    return [_refused(row) for row in tx.execute(query)]
+
+
+def refused_by_id(
+    tx: Connection, submitter_id: int, sdr_ids: Collection[str]
+) -> dict[str, RefusedSdr]:
+    """Return the last refusal under each SDR id; ids without one are left out."""
+    query = (
+        select(refused_sdr)
+        .where(
+            refused_sdr.c.submitter_id == submitter_id,
+            refused_sdr.c.sdr_uid.in_(list(sdr_ids)),
+        )
+        .order_by(refused_sdr.c.received_at)
+    )
+    return {row.sdr_uid: _refused(row) for row in tx.execute(query)}
+
+
+def batch_of_sequence(
+    tx: Connection, submitter_id: int, batch_sequence: int
+) -> UUID | None:
+    """Return a submitter's batch by its number."""
+    query = select(sdr_batch.c.batch_id).where(
+        sdr_batch.c.submitter_id == submitter_id,
+        sdr_batch.c.batch_sequence == batch_sequence,
+    )
+    found: UUID | None = tx.execute(query).scalar_one_or_none()
+    return found
+
+
+def sdrs_of_stretch(tx: Connection, stretch: Stretch) -> list[StoredSdr]:
+    """Return the SDRs of a delivery that still have to be paid."""
+    xid = select(sdr_batch.c.changed_xid).where(
+        sdr_batch.c.batch_id == stretch.batch_id
+    )
+    query = (
+        _query()
+        .where(
+            sdr.c.window_id == stretch.window_id,
+            sdr.c.csp_id == stretch.csp_id,
+            sdr.c.changed_xid == xid.scalar_subquery(),
+            sdr.c.change_id.between(stretch.first, stretch.last),
+            sdr.c.status == SdrStatus.ACCEPTED,
+            ~_excluded,
+        )
+        .order_by(sdr.c.change_id)
+    )
+    return [_stored(row) for row in tx.execute(query)]
+
+
+def note_delivered(tx: Connection, stretch: Stretch, *, at: datetime) -> int:
+    """Note that the home CSP has the SDRs of a delivery; return how many are new."""
+    place = {**stretch._asdict(), "at": at}
+    return tx.execute(_DELIVERED, place).rowcount
+
+
+def hits_of(tx: Connection, places: Collection[Place]) -> dict[Place, tuple[Item, ...]]:
+    """Return the rules that SDRs met; those that met none are left out."""
+    if not places:
+        return {}
+    numbers = {
+        "windows": [place.window_id for place in places],
+        "numbers": [place.sdr_no for place in places],
+    }
+    found: dict[Place, tuple[Item, ...]] = {}
+    for row in tx.execute(_HITS, numbers):
+        item = Item(
+            code=by_number(row.code),
+            rule=row.rule,
+            path=row.path,
+            expected=row.expected,
+            found=row.found,
+        )
+        place = Place(row.window_id, row.sdr_no)
+        found[place] = (*found.get(place, ()), item)
+    return found
+
+
+def lock_decisions(tx: Connection, csp_id: int) -> None:
+    """Wait until no other decision of this home CSP runs."""
+    tx.execute(_LOCK, {"space": DECISION_LOCK, "csp_id": csp_id})
+
+
+def add_events(
+    tx: Connection, events: Sequence[Event], *, actor_id: int, at: datetime
+) -> list[int]:
+    """Add to the history of SDRs; return the numbers of the rows in the same order."""
+    if not events:
+        return []
+    place = {
+        "windows": [event.place.window_id for event in events],
+        "numbers": [event.place.sdr_no for event in events],
+        "statuses": [event.status.value for event in events],
+        "reasons": [event.reason for event in events],
+        "actor_id": actor_id,
+        "at": at,
+    }
+    return list(tx.execute(_ADD_EVENTS, place).scalars())
+
+
+def exclude(
+    tx: Connection, places: Iterable[Place], *, reason: str, at: datetime
+) -> None:
+    """Take SDRs out of their window; the caller lowers the claim by the same sums."""
+    Database.copy(
+        tx,
+        sdr_exclusion,
+        ("window_id", "sdr_no", "reason", "at"),
+        ((place.window_id, place.sdr_no, reason, at) for place in places),
+    )
+
+
+def decisions_by_row(tx: Connection, rows: Collection[int]) -> list[Decision]:
+    """Return words of home CSPs by the numbers of their rows, in order."""
+    query = (
+        select(sdr.c.sdr_uid, sdr_event.c.status, sdr_event.c.reason)
+        .join(
+            sdr,
+            (sdr.c.window_id == sdr_event.c.window_id)
+            & (sdr.c.sdr_no == sdr_event.c.sdr_no),
+        )
+        .where(sdr_event.c.event_row.in_(list(rows)))
+        .order_by(sdr_event.c.event_row)
+    )
+    return [
+        Decision(row.sdr_uid, SdrStatus(row.status), row.reason)
+        for row in tx.execute(query)
+    ]
+
+
+def _query() -> Select[Any]:
+    return (
+        select(
+            sdr,
+            _submitter.c.party_id.label("submitter_party"),
+            _csp.c.party_id.label("csp_party"),
+            _cso.c.party_id.label("cso_party"),
+            tariff.c.tariff_id,
+            _status,
+            _changed_at,
+        )
+        .join(_submitter, _submitter.c.participant_id == sdr.c.submitter_id)
+        .join(_csp, _csp.c.participant_id == sdr.c.csp_id)
+        .join(_cso, _cso.c.participant_id == sdr.c.cso_id)
+        .join(tariff, tariff.c.tariff_version_id == sdr.c.tariff_version_id)
+        .join(settlement_window, settlement_window.c.window_id == sdr.c.window_id)
+        .join(_said, true())
+    )
+
+
+def _page(
+    tx: Connection, query: Select[Any], cursor: Cursor, limit: int
+) -> Page[StoredSdr]:
+    rows = tx.execute(paged(query, sdr, cursor, limit)).all()
+    return page_of(rows, [_stored(row) for row in rows], cursor=cursor, limit=limit)
+
+
+def _stored(row: Row[Any]) -> StoredSdr:
+    return StoredSdr(
+        place=Place(row.window_id, row.sdr_no),
+        submitter_id=row.submitter_id,
+        submitter_party=row.submitter_party,
+        csp_id=row.csp_id,
+        csp_party=row.csp_party,
+        cso_party=row.cso_party,
+        sdr_uid=row.sdr_uid,
+        batch_id=row.batch_id,
+        record_no=row.record_no,
+        status=SdrStatus(row.current_status),
+        changed_at=row.changed_at,
+        session_id=row.session_id,
+        subject_id=row.subject_id,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        start_offset_minutes=row.start_offset_minutes,
+        energy_wh=row.energy_wh,
+        idle_seconds=row.idle_seconds,
+        parking_seconds=row.parking_seconds,
+        tariff_id=row.tariff_id,
+        currency=row.currency,
+        net_minor=row.net_minor,
+        claimed_minor=row.claimed_minor,
+        detail=row.detail,
+        received_at=row.received_at,
+    )
+
+
+def _refused(row: Row[Any]) -> RefusedSdr:
+    items = tuple(
+        Item(
+            code=by_number(item["code"]),
+            rule=item["rule"],
+            path=item["path"],
+            expected=item["expected"],
+            found=item["found"],
+        )
+        for item in row.items
+    )
+    return RefusedSdr(
+        sdr_uid=row.sdr_uid,
+        record_no=row.record_no,
+        items=items,
+        received_at=row.received_at,
+    )

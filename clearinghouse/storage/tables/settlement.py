@@ -1,0 +1,115 @@
+"""Tables of settlements, the ledger and statements; all append-only but the series."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, LargeBinary, Table
+
+from clearinghouse.storage.tables.columns import (
+    bigint,
+    feed,
+    generated,
+    instant,
+    integer,
+    metadata,
+    text,
+)
+
+settlement = Table(
+    "settlement",
+    metadata,
+    generated("settlement_id"),
+    integer("window_id"),
+    text("currency"),
+    bigint("gross_minor"),
+    bigint("bilateral_minor"),
+    bigint("multilateral_minor"),
+    bigint("sdr_count"),
+    bigint("energy_wh"),
+    schema="clearing",
+)
+
+settlement_pair = Table(
+    "settlement_pair",
+    metadata,
+    integer("settlement_id", key=True),
+    integer("debtor_id", key=True),
+    integer("creditor_id", key=True),
+    bigint("sdr_count"),
+    bigint("energy_wh"),
+    bigint("net_minor"),
+    schema="clearing",
+)
+
+settlement_position = Table(
+    "settlement_position",
+    metadata,
+    integer("settlement_id", key=True),
+    integer("participant_id", key=True),
+    bigint("receivable_minor"),
+    bigint("payable_minor"),
+    bigint("net_minor"),
+    schema="clearing",
+)
+
+posting = Table(
+    "posting",
+    metadata,
+    text("posting_key", key=True),
+    integer("window_id"),
+    text("debit_account"),
+    text("credit_account"),
+    text("currency"),
+    bigint("amount_minor"),
+    text("code"),
+    instant("posted_at"),
+    schema="clearing",
+)
+
+statement = Table(
+    "statement",
+    metadata,
+    text("statement_id", key=True),
+    integer("window_id"),
+    integer("participant_id"),
+    text("participant_name"),
+    text("participant_country"),
+    text("issuer_party_id"),
+    text("issuer_name"),
+    text("currency"),
+    bigint("net_minor"),
+    bigint("line_count"),
+    instant("created_at"),
+    schema="clearing",
+)
+
+statement_rendering = Table(
+    "statement_rendering",
+    metadata,
+    text("statement_id", key=True),
+    text("format", key=True),
+    Column("digest", LargeBinary, nullable=False),
+    bigint("bytes"),
+    integer("parts"),
+    instant("rendered_at"),
+    integer("participant_id"),
+    *feed(),
+    schema="clearing",
+)
+
+statement_part = Table(
+    "statement_part",
+    metadata,
+    text("statement_id", key=True),
+    text("format", key=True),
+    integer("part", key=True),
+    Column("content", LargeBinary, nullable=False),
+    schema="clearing",
+)
+
+document_series = Table(
+    "document_series",
+    metadata,
+    text("series", key=True),
+    bigint("last"),
+    schema="clearing",
+)

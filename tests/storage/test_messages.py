@@ -1,0 +1,152 @@
+"""Idempotency of messages: a twin waits, then hears the same answer."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from hashlib import sha256
+from threading import Event
+from typing import TYPE_CHECKING
+
+import pytest
+
+from clearinghouse.codes import DUPLICATE_CONFLICT, IN_PROGRESS
+from clearinghouse.domain.errors import ClearingHouseError
+from clearinghouse.storage import messages
+from tests.builders import NOW, make_csp, make_exchange, make_sender, seconds
+
+if TYPE_CHECKING:
+    from clearinghouse.domain.exchange import Exchange
+    from clearinghouse.storage.database import Database
+
+#: Longer than any step here takes, so that a fault ends the test and not the run.
+_PATIENCE_SECONDS = 10
+
+
+@pytest.fixture
+def exchange(database: Database) -> Exchange:
+    with database.begin() as tx:
+        return make_exchange(make_sender(make_csp(tx)))
+
+
+def test_exact_repeat_gets_the_stored_answer(
+    database: Database, exchange: Exchange
+) -> None:
+    with database.begin() as tx:
+        assert messages.claim(tx, exchange) is None
+        messages.remember(tx, exchange, b"<answer/>", at=NOW)
+
+    with database.begin() as tx:
+        assert messages.claim(tx, exchange) == b"<answer/>"
+
+
+def test_same_id_of_another_sender_is_another_message(
+    database: Database, exchange: Exchange
+) -> None:
+    with database.begin() as tx:
+        messages.claim(tx, exchange)
+        other = replace(exchange, sender=make_sender(make_csp(tx, "FRXYZ")))
+
+        assert messages.claim(tx, other) is None
+
+
+@pytest.mark.parametrize(
+    "change", [{"digest": sha256(b"x").digest()}, {"operation": "PutStatus"}]
+)
+def test_refuses_id_that_was_used_with_another_body(
+    database: Database, exchange: Exchange, change: dict[str, str]
+) -> None:
+    with database.begin() as tx:
+        messages.claim(tx, exchange)
+        messages.remember(tx, exchange, b"<answer/>", at=NOW)
+
+    with pytest.raises(ClearingHouseError) as caught, database.begin() as tx:
+        messages.claim(tx, replace(exchange, **change))
+
+    assert caught.value.code is DUPLICATE_CONFLICT
+
+
+def test_message_that_lost_its_answer_is_told_apart(
+    database: Database, exchange: Exchange
+) -> None:
+    with database.begin() as tx:
+        messages.claim(tx, exchange)
+
+    with database.begin() as tx:
+        assert messages.claim(tx, exchange) == messages.Unanswered(NOW)
+        messages.remember(tx, exchange, b"<late/>", at=seconds(1))
+        assert messages.claim(tx, exchange) == b"<late/>"
+
+
+def test_rolled_back_message_was_never_there(
+    database: Database, exchange: Exchange
+) -> None:
+    with pytest.raises(RuntimeError), database.begin() as tx:
+        messages.claim(tx, exchange)
+        raise RuntimeError
+
+    with database.begin() as tx:
+        assert messages.claim(tx, exchange) is None
+
+
+def test_answer_needs_a_claim(database: Database, exchange: Exchange) -> None:
+    with database.begin() as tx, pytest.raises(LookupError):
+        messages.remember(tx, exchange, b"<answer/>", at=NOW)
+
+
+def test_twin_waits_for_the_first_and_hears_its_answer(
+    database: Database, exchange: Exchange
+) -> None:
+    claimed = Event()
+
+    def twin() -> bytes | messages.Unanswered | None:
+        claimed.wait(_PATIENCE_SECONDS)
+        with database.begin() as tx:
+            return messages.claim(tx, exchange)
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.begin() as tx:
+            assert messages.claim(tx, exchange) is None
+            waiting = pool.submit(twin)
+            claimed.set()
+            with pytest.raises(TimeoutError):
+                waiting.result(0.3)
+            messages.remember(tx, exchange, b"<answer/>", at=NOW)
+        assert waiting.result(_PATIENCE_SECONDS) == b"<answer/>"
+
+
+def test_twin_goes_on_when_the_first_rolled_back(
+    database: Database, exchange: Exchange
+) -> None:
+    claimed = Event()
+
+    def twin() -> bytes | messages.Unanswered | None:
+        claimed.wait(_PATIENCE_SECONDS)
+        with database.begin() as tx:
+            return messages.claim(tx, exchange)
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(twin)
+        with pytest.raises(RuntimeError), database.begin() as tx:
+            messages.claim(tx, exchange)
+            claimed.set()
+            with pytest.raises(TimeoutError):
+                waiting.result(0.2)
+            raise RuntimeError
+        assert waiting.result(_PATIENCE_SECONDS) is None
+
+
+def test_twin_that_waits_too_long_is_told_to_come_again(
+    database: Database, exchange: Exchange
+) -> None:
+    with database.begin() as tx:
+        messages.claim(tx, exchange)
+
+        with (
+            pytest.raises(ClearingHouseError) as caught,
+            database.begin("realtime") as twin,
+        ):
+            messages.claim(twin, exchange)
+
+    assert caught.value.code is IN_PROGRESS
+    assert caught.value.code.retryable

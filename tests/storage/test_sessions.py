@@ -1,0 +1,174 @@
+"""Sessions, partner ids and events as stored."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from clearinghouse.domain.authorization import DecisionSource
+from clearinghouse.domain.sessions import Origin, SessionEventKind, SessionState
+from clearinghouse.storage import sessions
+from clearinghouse.storage.sessions import PartnerSessionId, StoredEvent
+from tests.builders import (
+    NOW,
+    make_agreement,
+    make_cso,
+    make_csp,
+    make_event,
+    make_session,
+    seconds,
+)
+
+if TYPE_CHECKING:
+    from clearinghouse.domain.participants import Participant
+    from clearinghouse.storage.database import Database
+
+
+@pytest.fixture
+def cso(database: Database) -> Participant:
+    with database.begin() as tx:
+        return make_cso(tx)
+
+
+def test_session_comes_back_as_it_was_saved(
+    database: Database, cso: Participant
+) -> None:
+    with database.begin() as tx:
+        csp = make_csp(tx)
+        agreed = make_agreement(tx, cso, csp)
+        begun = make_session(
+            cso, state=SessionState.REQUESTED, origin=Origin.REMOTE, valid_until=None
+        )
+        sessions.insert_session(tx, begun)
+        inserted = sessions.session_by_id(tx, begun.session_id)
+        ended = replace(
+            begun,
+            state=SessionState.ENDED,
+            home_id=csp.participant_id,
+            agreement_id=agreed.agreement_id,
+            subject_id=7,
+            decision_source=DecisionSource.LIVE,
+            list_version=3,
+            refusal_code=0,
+            valid_until=seconds(300),
+            started_at=seconds(10),
+            ended_at=seconds(20),
+            energy_wh=12_345,
+            last_event_at=seconds(20),
+        )
+        sessions.save_session(tx, ended)
+
+        assert inserted == begun
+        assert sessions.session_by_id(tx, begun.session_id, for_update=True) == ended
+        assert sessions.sessions_by_id(tx, [begun.session_id, uuid4()]) == {
+            begun.session_id: ended
+        }
+        assert sessions.session_by_id(tx, uuid4()) is None
+
+
+def test_saving_a_session_that_was_never_inserted_fails(
+    database: Database, cso: Participant
+) -> None:
+    with database.begin() as tx, pytest.raises(LookupError):
+        sessions.save_session(tx, make_session(cso))
+
+
+def test_partner_id_names_one_session_for_ever(
+    database: Database, cso: Participant
+) -> None:
+    one, other = make_session(cso), make_session(cso)
+    named = PartnerSessionId(cso.participant_id, "A-1")
+    with database.begin() as tx:
+        sessions.insert_session(tx, one)
+        sessions.insert_session(tx, other)
+
+        assert sessions.name_session(tx, one.session_id, named)
+        assert sessions.name_session(tx, one.session_id, named)
+        assert not sessions.name_session(tx, other.session_id, named)
+        assert sessions.session_by_partner_id(tx, named) == one
+        assert sessions.session_by_partner_id(tx, named, for_update=True) == one
+        assert sessions.partner_ids_of(tx, one.session_id) == (named,)
+        assert sessions.sessions_by_partner_id(
+            tx, cso.participant_id, ["A-1", "A-2"]
+        ) == {"A-1": one}
+
+
+def test_timer_takes_sessions_whose_time_is_up_and_skips_busy_ones(
+    database: Database, cso: Participant
+) -> None:
+    due, busy = make_session(cso), make_session(cso)
+    later = make_session(cso, valid_until=seconds(301))
+    active = make_session(cso, state=SessionState.ACTIVE)
+    with database.begin() as tx:
+        for one in (due, busy, later, active):
+            sessions.insert_session(tx, one)
+
+    with database.begin() as other, database.begin() as tx:
+        sessions.session_by_id(other, busy.session_id, for_update=True)
+        taken = sessions.sessions_due(tx, now=seconds(300))
+
+    assert taken == (due,)
+
+
+def test_candidates_for_an_sdr_are_found_by_evse_and_time(
+    database: Database, cso: Participant
+) -> None:
+    near = make_session(cso)
+    far = make_session(cso, created_at=seconds(1000))
+    elsewhere = make_session(cso, evse_key="CHREPE9")
+    with database.begin() as tx:
+        for one in (near, far, elsewhere):
+            sessions.insert_session(tx, one)
+
+        found = sessions.sessions_near(
+            tx, ["CHREPE00011"], earliest=seconds(-300), latest=seconds(300)
+        )
+
+    assert found == (near,)
+
+
+def test_newest_sessions_of_a_participant_come_first(
+    database: Database, cso: Participant
+) -> None:
+    with database.begin() as tx:
+        csp = make_csp(tx)
+        old = make_session(cso, csp)
+        new = make_session(cso, created_at=seconds(60), state=SessionState.ACTIVE)
+        sessions.insert_session(tx, old)
+        sessions.insert_session(tx, new)
+
+        assert sessions.newest_sessions(tx) == (new, old)
+        assert sessions.newest_sessions(tx, participant_id=csp.participant_id) == (old,)
+        assert sessions.newest_sessions(tx, state=SessionState.ACTIVE) == (new,)
+        assert sessions.newest_sessions(tx, limit=1) == (new,)
+
+
+def test_event_is_kept_once_and_listed_by_its_own_time(
+    database: Database, cso: Participant
+) -> None:
+    session = make_session(cso)
+    late = make_event(cso, occurred_at=NOW, energy_wh=1, reason="PLUGGED")
+    early = make_event(cso, event=SessionEventKind.ENDED, occurred_at=seconds(9))
+    with database.begin() as tx:
+        sessions.insert_session(tx, session)
+        stored = [
+            StoredEvent(
+                event=event,
+                state_before=SessionState.AUTHORIZED,
+                state_after=SessionState.ACTIVE,
+            )
+            for event in (early, late)
+        ]
+
+        fresh = [
+            sessions.insert_event(tx, session.session_id, one)
+            for one in (*stored, stored[0])
+        ]
+
+        assert fresh == [True, True, False]
+        assert sessions.events_of(tx, session.session_id) == (stored[1], stored[0])
+        assert sessions.event_by_id(tx, session.session_id, late.event_id) == stored[1]
+        assert sessions.event_by_id(tx, session.session_id, uuid4()) is None
