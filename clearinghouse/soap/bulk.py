@@ -1,0 +1,268 @@
+"""The bulk lane: requests of any length, record by record, in flat memory.
+
+The message lies in a spool. A pull parser yields first what stands before the
+records, so that the sender is known before a record is touched, then each record,
+validated by itself: one bad record is a result, and the others go on. What the
+schema would say about the parent is checked by hand, because the parent is never
+complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from lxml import etree
+
+from clearinghouse import codes
+from clearinghouse.contract.catalogue import Contract
+from clearinghouse.contract.model import ComplexType, Element, local
+from clearinghouse.soap.binding import Bindings, Record
+from clearinghouse.soap.envelope import Envelope, check_understood, open_envelope
+from clearinghouse.soap.explain import TEXT, TOO_MANY, UNEXPECTED, Explainer
+from clearinghouse.soap.faults import FaultItem, SoapFault, Version
+from clearinghouse.soap.parser import pull_parser
+from clearinghouse.soap.security import exchange_header, is_understood
+from clearinghouse.soap.spool import Spool
+from clearinghouse.soap.validation import Validator, schema_file
+
+# Everything before the first record: header, batch sequence, control totals.
+HEAD_BYTES_MAX = 131_072
+# The largest record is under 40 kB; stops a record that never ends.
+RECORD_BYTES_MAX = 262_144
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordFault:
+    """A record that the schema refuses.
+
+    ``index`` is its place in the message from zero; ``key`` the text of its first
+    element, where that is valid, so that the answer can name the record.
+    """
+
+    index: int
+    items: tuple[FaultItem, ...]
+    key: str | None
+
+
+class BulkFormat:
+    """What a request must look like to be streamed: its records come last."""
+
+    def __init__(self, contract: Contract, bindings: Bindings, request: str) -> None:
+        """Look up the request's type.
+
+        Raises :class:`ValueError` when its last part is not a list of a global
+        element, or another part is one too.
+        """
+        model = contract.model
+        kind = model.type_of(model.elements[request])
+        last = kind.content[-1] if isinstance(kind, ComplexType) else None
+        if not isinstance(last, Element) or not last.repeated:
+            raise ValueError(f"{request}: its last part is no list")
+        record = model.type_of(last)
+        if last.name not in model.elements or not isinstance(record, ComplexType):
+            raise ValueError(f"{last.name}: its records cannot be checked alone")
+        self.request = request
+        self.record = last
+        self._key_element = next(record.elements())
+        self._key_type = model.type_of(self._key_element)
+        self._bindings = bindings
+        self._explainer = Explainer(contract)
+        self._validator = Validator(contract.files, schema_file(contract, request))
+
+    def read(self, element: etree._Element, index: int) -> Record | RecordFault:
+        """Return the record, or why it is none."""
+        if self._validator.accepts(element):
+            try:
+                return self._bindings.read(element)
+            except (ValueError, ArithmeticError):
+                pass
+        return RecordFault(
+            index=index,
+            items=tuple(self._explainer.element(element, index)),
+            key=self._key(element),
+        )
+
+    def read_head(self, envelope: Envelope) -> tuple[Record, Record]:
+        """Return the exchange header and the request without its records.
+
+        What stands in front of the records leaves the tree. Raises
+        :class:`SoapFault` HEADER or SCHEMA.
+        """
+        header = exchange_header(envelope.blocks)
+        head = self._cut(envelope.body)
+        faults = [
+            item
+            for element in (header, head)
+            if not self._validator.accepts(element)
+            for item in self._explainer.element(element)
+        ]
+        if faults:
+            raise SoapFault(codes.SCHEMA, items=faults)
+        return self._bindings.read(header), self._bindings.read(head)
+
+    def _cut(self, request: etree._Element) -> etree._Element:
+        """Move what precedes the records to an element of its own."""
+        head = etree.Element(request.tag, request.attrib)
+        head.text, request.text = request.text, None
+        for child in list(request):
+            if child.tag == self.record.name:
+                break
+            head.append(child)
+        return head
+
+    def _key(self, element: etree._Element) -> str | None:
+        first = element[0] if len(element) else None
+        if first is None or first.tag != self._key_element.name or len(first):
+            return None
+        text = first.text or ""
+        if isinstance(self._key_type, ComplexType):
+            return None
+        return text if self._explainer.accepts(self._key_type, text) else None
+
+
+class Feed:
+    """A message on its way from the spool through the parser."""
+
+    def __init__(self, spool: Spool, formats: Collection[BulkFormat]) -> None:
+        tags = ["{*}Envelope"]
+        for known in formats:
+            tags += [known.request, known.record.name]
+        self._pieces = spool.pieces()
+        self._parser = pull_parser(tags)
+        self.root: etree._Element | None = None
+        self.parsed_bytes = 0
+        self.since_record = 0
+
+    def body_tag(self) -> str:
+        """Parse as far as the element in the Body and return its name.
+
+        Empty when there is none within the bound of the head. Raises
+        :class:`SoapFault` XML_MALFORMED.
+        """
+        while not self._body_tag() and self.parsed_bytes < HEAD_BYTES_MAX:
+            if not self._step():
+                break
+            if self.root is None:
+                _, self.root = next(self._parser.read_events(), ("", None))
+        return self._body_tag()
+
+    def _body_tag(self) -> str:
+        if self.root is None or not len(self.root):
+            return ""
+        body = self.root[-1]
+        is_body = local(str(body.tag)) == "Body" and len(body)
+        return str(body[0].tag) if is_body else ""
+
+    def _step(self) -> bool:
+        """Hand the next piece to the parser; false at the end of the message."""
+        piece = next(self._pieces, b"")
+        if not piece:
+            return False
+        self.parsed_bytes += len(piece)
+        self.since_record += len(piece)
+        if self.since_record > RECORD_BYTES_MAX:
+            raise SoapFault(codes.XML_LIMIT, detail="no record for too long")
+        try:
+            self._parser.feed(piece)
+        except etree.XMLSyntaxError as error:
+            raise SoapFault(codes.XML_MALFORMED, detail="not well-formed") from error
+        return True
+
+    def events(self) -> Iterator[tuple[str, etree._Element]]:
+        """Yield starts and ends of the request and its records to the very end."""
+        yield from self._parser.read_events()
+        while self._step():
+            yield from self._parser.read_events()
+        try:
+            self._parser.close()
+        except etree.XMLSyntaxError as error:
+            raise SoapFault(codes.XML_MALFORMED, detail="not well-formed") from error
+        yield from self._parser.read_events()
+
+
+class BulkStream:
+    """A request in the bulk lane: its head has been read, its records follow.
+
+    ``header`` is the exchange header, ``head`` the request with an empty list of
+    records.
+    """
+
+    def __init__(self, feed: Feed, known: BulkFormat, version: Version) -> None:
+        """Read on to the first record.
+
+        Raises :class:`SoapFault` for whatever is wrong so far.
+        """
+        if feed.root is None:
+            raise SoapFault(codes.SOAP, detail="no envelope")
+        self._feed = feed
+        self._known = known
+        self._version = version
+        self._root = feed.root
+        envelope = open_envelope(self._root, version)
+        self._request = envelope.body
+        self._events = feed.events()
+        for event, element in self._events:
+            if element is self._request and event == "end":
+                break
+            if self._is_record(element):
+                break
+        check_understood(envelope, is_understood)
+        self.header, self.head = known.read_head(envelope)
+        self._last: etree._Element | None = None
+
+    def _is_record(self, element: etree._Element) -> bool:
+        return (
+            element.tag == self._known.record.name
+            and element.getparent() is self._request
+        )
+
+    def records(self) -> Iterator[Record | RecordFault]:
+        """Yield each record, or why it is none, in the order of the message.
+
+        Can be run through once. Raises :class:`SoapFault` when the rest of the
+        message turns out to be malformed or against the schema: nothing of such a
+        message may be kept.
+        """
+        index = 0
+        for event, element in self._events:
+            if event == "start" or not self._is_record(element):
+                continue
+            self._feed.since_record = 0
+            self._follow(element)
+            if index >= self._known.record.max_occurs:
+                expected = f"at most {self._known.record.max_occurs}"
+                raise self._fault(TOO_MANY, expected, self._known.record.local_name)
+            yield self._known.read(element, index)
+            index += 1
+        self._finish()
+
+    def _follow(self, element: etree._Element) -> None:
+        """Check what stands before the record, and drop the one before it."""
+        before = element.getprevious()
+        if before is not self._last:
+            raise self._fault(UNEXPECTED, f"one of {self._known.record.local_name}")
+        if before is not None:
+            self._check_text(before.tail)
+            self._request.remove(before)
+        self._last = element
+
+    def _finish(self) -> None:
+        """Check what stands behind the last record."""
+        envelope = open_envelope(self._root, self._version)
+        rest = list(self._request)
+        if envelope.body is not self._request or len(rest) > 1:
+            raise self._fault(UNEXPECTED, "no further element")
+        if rest:
+            if rest[0] is not self._last:
+                raise self._fault(UNEXPECTED, "no further element")
+            self._check_text(rest[0].tail)
+
+    def _check_text(self, text: str | None) -> None:
+        if text and not text.isspace():
+            raise self._fault(TEXT, "elements only")
+
+    def _fault(self, text: str, expected: str, name: str = "") -> SoapFault:
+        path = f"/{local(self._known.request)}{'/' if name else ''}{name}"
+        item = FaultItem(text=text, path=path, expected=expected)
+        return SoapFault(codes.SCHEMA, items=[item])

@@ -1,0 +1,217 @@
+"""From the bytes of one message to the bytes of its answer.
+
+The order of the steps is the defence: nothing is read by name before position and
+schema are checked, no handler runs before the sender is known, and the operation is
+the one element of the Body, whatever the SOAPAction says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from lxml import etree
+
+from clearinghouse import codes
+from clearinghouse.contract.catalogue import Contract
+from clearinghouse.soap.binding import Bindings, Record
+from clearinghouse.soap.bulk import BulkFormat, BulkStream, Feed
+from clearinghouse.soap.envelope import (
+    Envelope,
+    body_offset,
+    check_understood,
+    close_envelope,
+    open_envelope,
+)
+from clearinghouse.soap.explain import Explainer
+from clearinghouse.soap.faults import SoapFault, Version
+from clearinghouse.soap.limits import ORDINARY_BYTES_MAX, REALTIME_BYTES_MAX
+from clearinghouse.soap.operations import Call, Lane, Operation
+from clearinghouse.soap.parser import count_suspect, parse, parse_own
+from clearinghouse.soap.security import Authenticate, exchange_header, is_understood
+from clearinghouse.soap.spool import Spool
+from clearinghouse.soap.validation import envelope_validators
+
+
+@dataclass(slots=True)
+class Arrival:
+    """What HTTP said about a message, and what was found out about it so far."""
+
+    service: str
+    version: Version
+    action: str
+    correlation_id: UUID
+    remote_address: str
+    operation: str = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation as the contract knows it, with the handler that runs it."""
+
+    operation: Operation
+    request: str
+    response: str
+    action: str
+    bulk: BulkFormat | None
+
+    def check_length(self, length: int) -> None:
+        """Check the length of a message that is taken as a whole.
+
+        Raises :class:`SoapFault` SIZE.
+        """
+        realtime = self.operation.lane is Lane.REALTIME
+        bytes_max = REALTIME_BYTES_MAX if realtime else ORDINARY_BYTES_MAX
+        if length > bytes_max or self.bulk is not None:
+            raise SoapFault(codes.SIZE)
+
+
+class Dispatcher:
+    """The operations of a contract and what answers them."""
+
+    def __init__(
+        self,
+        contract: Contract,
+        bindings: Bindings,
+        *,
+        authenticate: Authenticate,
+        now: Callable[[], datetime],
+        validate_responses: bool,
+    ) -> None:
+        self._contract = contract
+        self._bindings = bindings
+        self._authenticate = authenticate
+        self._now = now
+        self._validate_responses = validate_responses
+        self._validators = envelope_validators(contract)
+        self._explainer = Explainer(contract)
+        self._routes: dict[str, Route] = {}
+        self._formats: list[BulkFormat] = []
+
+    def add(self, operation: Operation) -> None:
+        """Offer an operation.
+
+        Raises :class:`KeyError` when the contract has none of that name,
+        :class:`ValueError` when it is offered twice or its request cannot be
+        streamed although it is a bulk operation.
+        """
+        known = self._contract.operation(operation.service, operation.name)
+        if known.request in self._routes:
+            raise ValueError(f"{operation.name} is offered twice")
+        bulk = None
+        if operation.lane is Lane.BULK:
+            bulk = BulkFormat(self._contract, self._bindings, known.request)
+            self._formats.append(bulk)
+        self._routes[known.request] = Route(
+            operation, known.request, known.response, known.soap_action, bulk
+        )
+
+    def answer(self, data: bytes, arrival: Arrival) -> bytes:
+        """Return the answer to a whole message.
+
+        Raises :class:`SoapFault` for everything that is wrong with it, and whatever
+        a handler raises beside that.
+        """
+        root = parse(data)
+        try:
+            envelope = open_envelope(root, arrival.version)
+            route = self._route(str(envelope.body.tag), arrival)
+            route.check_length(len(data))
+            header, body, sender = self._admit(root, envelope, arrival)
+        except SoapFault:
+            count_suspect(len(data))
+            raise
+        call = Call(
+            operation=route.operation,
+            header=header,
+            body=body,
+            stream=None,
+            sender=sender,
+            digest=hashlib.sha256(data[body_offset(data) :]).digest(),
+            correlation_id=arrival.correlation_id,
+            received_at=self._now(),
+            remote_address=arrival.remote_address,
+        )
+        return self._respond(route, call, arrival)
+
+    def _route(self, tag: str, arrival: Arrival) -> Route:
+        """Find the operation by the element in the Body, within the service called."""
+        route = self._routes.get(tag)
+        if route is None or route.operation.service != arrival.service:
+            raise SoapFault(codes.UNKNOWN_OPERATION)
+        arrival.operation = route.operation.name
+        if arrival.action and arrival.action != route.action:
+            raise SoapFault(codes.ACTION_MISMATCH)
+        return route
+
+    def _admit(
+        self, root: etree._Element, envelope: Envelope, arrival: Arrival
+    ) -> tuple[Record, Record, Any]:
+        check_understood(envelope, is_understood)
+        if not self._validators[arrival.version].accepts(root):
+            raise SoapFault(codes.SCHEMA, items=self._explainer.envelope(envelope))
+        try:
+            header = self._bindings.read(exchange_header(envelope.blocks))
+            body = self._bindings.read(envelope.body)
+        except (ValueError, ArithmeticError) as error:
+            raise SoapFault(codes.SCHEMA, detail="valid, but not readable") from error
+        return header, body, self._authenticate(header, arrival.operation)
+
+    def answer_stream(self, spool: Spool, arrival: Arrival) -> bytes:
+        """Return the answer to a message of a service that streams.
+
+        A message of another operation of that service is taken as a whole. Raises
+        as :meth:`answer` does.
+        """
+        feed = Feed(spool, self._formats)
+        route = self._routes.get(feed.body_tag())
+        if route is None or route.bulk is None:
+            if spool.length > ORDINARY_BYTES_MAX:
+                count_suspect(feed.parsed_bytes)
+                raise SoapFault(codes.SIZE)
+            return self.answer(spool.read_all(), arrival)
+        try:
+            self._route(route.request, arrival)
+            stream = BulkStream(feed, route.bulk, arrival.version)
+            sender = self._authenticate(stream.header, arrival.operation)
+        except SoapFault:
+            count_suspect(feed.parsed_bytes)
+            raise
+        call = Call(
+            operation=route.operation,
+            header=stream.header,
+            body=stream.head,
+            stream=stream,
+            sender=sender,
+            digest=spool.digest(),
+            correlation_id=arrival.correlation_id,
+            received_at=self._now(),
+            remote_address=arrival.remote_address,
+        )
+        return self._respond(route, call, arrival)
+
+    def _respond(self, route: Route, call: Call, arrival: Arrival) -> bytes:
+        answer = route.operation.handler(call)
+        if isinstance(answer, Record):
+            answer = self._bindings.write(answer, route.response)
+        message = close_envelope(answer, arrival.version)
+        if self._validate_responses:
+            self._check_response(route, message, arrival.version)
+        return message
+
+    def _check_response(self, route: Route, message: bytes, version: Version) -> None:
+        """Check our own answer; raises :class:`ValueError` naming the first fault."""
+        root = parse_own(message)
+        envelope = open_envelope(root, version)
+        if envelope.body.tag != route.response:
+            raise ValueError(f"{route.operation.name} answered another operation")
+        if not self._validators[version].accepts(root):
+            items = self._explainer.envelope(envelope)
+            where = f"{items[0].path}: {items[0].expected}" if items else "unknown"
+            raise ValueError(
+                f"{route.operation.name} answers against its schema: {where}"
+            )

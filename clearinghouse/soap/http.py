@@ -1,0 +1,217 @@
+"""The HTTP side of a message: content type, action, and a body read under bounds.
+
+What is wrong here is answered by HTTP status alone, before anything is parsed.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from time import monotonic
+from typing import Any, Protocol
+
+from clearinghouse.soap.deadlines import Caller, Deadline
+from clearinghouse.soap.faults import Version
+
+# Pieces in which a body is read and handed on; bounds memory per read.
+CHUNK_BYTES = 65_536
+# A content type or an action longer than this is no real one.
+FIELD_CHARACTERS_MAX = 1_024
+# Parsed content types that are kept; a client sends the same one each time.
+_MEDIA_TYPES_MAX = 256
+# Once the first seconds are over, a body must come at least this fast on average.
+BODY_BYTES_PER_SECOND_MIN = 65_536
+
+Environ = Mapping[str, Any]
+
+_PARAMETER = re.compile(
+    r';\s*([A-Za-z0-9!#$%&\'*+.^_`|~-]+)\s*=\s*("[^"\\]*"|[^\s;"]*)\s*'
+)
+_VERSIONS = {"text/xml": Version.V11, "application/soap+xml": Version.V12}
+_NO_ENCODING = frozenset({"", "identity"})
+_LENGTH = re.compile(r"[0-9]{1,18}")
+
+
+class Refusal(Exception):  # noqa: N818  # a status, not an error of ours
+    """Raised to answer with an HTTP status alone.
+
+    The text is the status's own phrase; ``headers`` go out with it.
+    """
+
+    def __init__(
+        self, status: HTTPStatus, headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        super().__init__(status)
+        self.status = status
+        self.headers = headers
+
+
+class Input(Protocol):
+    """What a WSGI server hands over as ``wsgi.input``, as far as we use it."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to ``size`` bytes; fewer or none at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaType:
+    """What a content type says: the SOAP version and, in SOAP 1.2, the action."""
+
+    version: Version
+    action: str
+
+
+_media_types: dict[str, MediaType] = {}
+
+
+def media_type(environ: Environ) -> MediaType:
+    """Return what the content type says.
+
+    Raises :class:`Refusal` 415 for any but ``text/xml`` and
+    ``application/soap+xml`` in UTF-8.
+    """
+    value = environ.get("CONTENT_TYPE") or ""
+    known = _media_types.get(value)
+    if known is None:
+        known = _parse_media_type(value)
+        if len(_media_types) < _MEDIA_TYPES_MAX:
+            _media_types[value] = known
+    return known
+
+
+def _parse_media_type(value: str) -> MediaType:
+    unsupported = Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+    if len(value) > FIELD_CHARACTERS_MAX:
+        raise unsupported
+    kind, _, _ = value.partition(";")
+    version = _VERSIONS.get(kind.strip().lower())
+    rest = value[len(kind) :]
+    parameters: dict[str, str] = {}
+    position = 0
+    while version is not None and (match := _PARAMETER.match(rest, position)):
+        position = match.end()
+        parameters.setdefault(match[1].lower(), match[2].strip('"'))
+    if version is None or rest[position:].strip("; \t"):
+        raise unsupported
+    if parameters.get("charset", "utf-8").lower() not in {"utf-8", "utf8"}:
+        raise unsupported
+    action = parameters.get("action", "") if version is Version.V12 else ""
+    return MediaType(version, action)
+
+
+def action_of(environ: Environ, media: MediaType) -> str:
+    """Return the action that the sender names, or an empty text."""
+    if media.action:
+        return media.action
+    value: str = environ.get("HTTP_SOAPACTION") or ""
+    return value.strip().strip('"')
+
+
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """How much may come, and how long it may take; ``seconds`` None: no deadline."""
+
+    bytes_max: int
+    seconds: float | None
+
+
+def read_body(environ: Environ, limits: BodyLimits) -> bytes:
+    """Read the whole body, inflated.
+
+    Raises :class:`Refusal` 400, 408, 413 or 415.
+    """
+    return b"".join(read_chunks(environ, limits))
+
+
+def read_chunks(environ: Environ, limits: BodyLimits) -> Iterator[bytes]:
+    """Read the body piece by piece, inflated, under both limits.
+
+    Raises :class:`Refusal`: 413 when it is longer than allowed, before or after
+    inflating; 408 when it comes too slowly; 415 for another encoding than gzip;
+    400 when it ends too early.
+    """
+    encoding = (environ.get("HTTP_CONTENT_ENCODING") or "").strip().lower()
+    length = _declared_length(environ)
+    if length is not None and length > limits.bytes_max:
+        raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    raw = _raw_chunks(environ["wsgi.input"], length, limits)
+    if encoding in _NO_ENCODING:
+        return raw
+    if encoding in {"gzip", "x-gzip"}:
+        return _inflate(raw, limits.bytes_max)
+    raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, (("Accept-Encoding", "gzip"),))
+
+
+def _declared_length(environ: Environ) -> int | None:
+    """Return the length of the body; None when only its end will tell."""
+    text = environ.get("CONTENT_LENGTH") or ""
+    if text:
+        if _LENGTH.fullmatch(text) is None:
+            raise Refusal(HTTPStatus.BAD_REQUEST)
+        return int(text)
+    return None if environ.get("wsgi.input_terminated") else 0
+
+
+def _raw_chunks(
+    stream: Input, length: int | None, limits: BodyLimits
+) -> Iterator[bytes]:
+    started = monotonic()
+    got = 0
+    while length is None or got < length:
+        size = CHUNK_BYTES if length is None else min(CHUNK_BYTES, length - got)
+        if limits.seconds is None or isinstance(stream, io.BytesIO):
+            chunk = stream.read(size)
+        else:
+            allowed = max(limits.seconds, got / BODY_BYTES_PER_SECOND_MIN)
+            chunk = _read_within(stream, size, Deadline(started + allowed))
+        if not chunk:
+            break
+        got += len(chunk)
+        if got > limits.bytes_max:
+            raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        yield chunk
+    if length is not None and got < length:
+        raise Refusal(HTTPStatus.BAD_REQUEST)
+
+
+def _inflate(chunks: Iterator[bytes], bytes_max: int) -> Iterator[bytes]:
+    """Inflate without ever holding more than one piece of output."""
+    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    total = 0
+    for chunk in chunks:
+        pending = chunk
+        while pending:
+            if inflater.eof:
+                raise Refusal(HTTPStatus.BAD_REQUEST)
+            try:
+                piece = inflater.decompress(pending, CHUNK_BYTES)
+            except zlib.error as error:
+                raise Refusal(HTTPStatus.BAD_REQUEST) from error
+            total += len(piece)
+            if total > bytes_max:
+                raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            pending = inflater.unconsumed_tail or inflater.unused_data
+            yield piece
+    if not inflater.eof:
+        raise Refusal(HTTPStatus.BAD_REQUEST)
+
+
+# A WSGI server's ``read`` blocks for as long as the sender likes. So a second thread
+# reads while this one waits; when the time is over, the second one is left to the
+# connection's end, which follows our answer.
+_CALLER = Caller()
+
+
+def _read_within(stream: Input, size: int, deadline: Deadline) -> bytes:
+    try:
+        return _CALLER.call(deadline, partial(stream.read, size))
+    except TimeoutError as error:
+        closing = (("Connection", "close"),)
+        raise Refusal(HTTPStatus.REQUEST_TIMEOUT, closing) from error
+    except (OSError, ValueError, RuntimeError) as error:
+        raise Refusal(HTTPStatus.BAD_REQUEST) from error

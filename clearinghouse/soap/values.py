@@ -1,0 +1,102 @@
+"""Values of the schema's builtin types: from valid text to Python and back.
+
+Readers trust that the schema accepted the text. Writers trust nobody: a float for
+an amount, a time without offset or a missing value is our own mistake and raises.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from clearinghouse.soap.text import escape, is_special
+
+_TRUE = frozenset({"true", "1"})
+_NO_OFFSET = timedelta()
+
+
+def read_instant(text: str) -> datetime:
+    """Return the moment with the offset that was sent."""
+    return datetime.fromisoformat(text.strip())
+
+
+def read_boolean(text: str) -> bool:
+    """Return the truth value."""
+    return text.strip() in _TRUE
+
+
+def read_bytes(text: str | None) -> bytes:
+    """Return the decoded bytes; white space inside is allowed by the schema."""
+    return b64decode(text or "")
+
+
+def write_text(value: object) -> str:
+    """Return character data for a string or a UUID.
+
+    Raises :class:`TypeError` for anything else, a missing value among it.
+    """
+    if value.__class__ is str:
+        return escape(value) if is_special(value) else value
+    if isinstance(value, str):
+        return escape(str(value))
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(f"text expected, not {type(value).__name__}")
+
+
+def write_integer(value: object) -> str:
+    """Return the digits; raises :class:`TypeError` for a float or a truth value."""
+    if value.__class__ is int:
+        return str(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(int(value))
+    raise TypeError(f"integer expected, not {type(value).__name__}")
+
+
+def write_decimal(value: object) -> str:
+    """Return the digits without an exponent.
+
+    Raises :class:`TypeError` for a float, :class:`ValueError` for what is no number.
+    """
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise ValueError("a finite number is expected")
+        return format(value, "f")
+    return write_integer(value)
+
+
+def write_boolean(value: object) -> str:
+    """Return ``true`` or ``false``; raises :class:`TypeError` for other types."""
+    if value is True:
+        return "true"
+    if value is False:
+        return "false"
+    raise TypeError(f"truth value expected, not {type(value).__name__}")
+
+
+def write_instant(value: object) -> str:
+    """Return the moment with ``Z`` for UTC, else with its offset.
+
+    Raises :class:`ValueError` for a time without offset.
+    """
+    if not isinstance(value, datetime):
+        raise TypeError(f"datetime expected, not {type(value).__name__}")
+    if value.tzinfo is UTC:
+        return f"{value.isoformat()[:-6]}Z"
+    offset = value.utcoffset()
+    if offset is None:
+        raise ValueError("a time needs its offset from UTC")
+    if offset == _NO_OFFSET:
+        return value.replace(tzinfo=None).isoformat() + "Z"
+    if offset.seconds % 60:
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+    return value.isoformat()
+
+
+def write_bytes(value: object) -> str:
+    """Return base64; raises :class:`TypeError` for anything but bytes."""
+    if isinstance(value, bytes):
+        return b64encode(value).decode("ascii")
+    raise TypeError(f"bytes expected, not {type(value).__name__}")

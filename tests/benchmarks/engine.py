@@ -1,0 +1,214 @@
+"""The SOAP engine in process: one AuthorizeStart against spyne and against lxml.
+
+Three ways answer the same message, in turns, in one process, measured in CPU time:
+
+- the engine as WSGI callable: header and body validated and bound, handler called,
+  response written;
+- spyne 2.14 as it comes (``Soap11`` with its lxml validator), the same types declared
+  in its own way; it validates the body alone;
+- bare lxml: parse with the same options, validate the envelope, serialise a response
+  tree that is ready; nothing is bound, checked or dispatched. No engine on lxml can
+  be faster than this.
+"""
+
+from __future__ import annotations
+
+import io
+import json as json_text
+import statistics
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib import util
+from time import process_time
+from typing import Any
+
+from lxml import etree
+
+from clearinghouse.contract.catalogue import Contract
+from clearinghouse.soap.binding import Bindings, Record
+from clearinghouse.soap.envelope import close_envelope
+from clearinghouse.soap.faults import Version
+from clearinghouse.soap.operations import Call, EngineSettings, Lane, Operation
+from clearinghouse.soap.parser import parse_own
+from clearinghouse.soap.server import Engine
+from clearinghouse.soap.validation import envelope_validators
+
+NAME = "engine"
+DESCRIPTION = "SOAP engine in process: CPU per AuthorizeStart against spyne and lxml"
+
+ROUNDS = 15
+MESSAGES_PER_ROUND = 400
+# spyne takes more than ten times as long; fewer messages keep the turns alike.
+SPYNE_MESSAGES_PER_ROUND = 60
+
+COMMON = "urn:clearinghouse:iec63119:common:1"
+AUTHORIZATION = "urn:clearinghouse:iec63119:authorization:1"
+ID = "9d8b2a44-1c7e-4c63-8a57-5b0e2f3f8f11"
+NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
+
+
+def request(bindings: Bindings) -> bytes:
+    """Return the message that all three answer."""
+    header = bindings.new(
+        "common:ExchangeHeader",
+        message_id=ID,
+        sender_id="DEABC",
+        receiver_id="CHCLR",
+        created_at=NOW,
+        session_token="ch1_" + "A" * 43,
+    )
+    body = bindings.new(
+        "authorization:AuthorizeStartRequest",
+        evse_id="DE*ABC*E12345*1",
+        credential=bindings.new(
+            "common:Credential", kind="RFID", value="04A1B2C3D4E5F6"
+        ),
+        partner_session_id="CPO-2026-000123",
+    )
+    return close_envelope(bindings.write(body), header=bindings.write(header))
+
+
+def answer(bindings: Bindings, correlation_id: object) -> Record:
+    """Return the response that all three give."""
+    return bindings.new(
+        "authorization:AuthorizeStartResponse",
+        result=bindings.new(
+            "common:Result",
+            code=0,
+            text="Done.",
+            retryable=False,
+            correlation_id=correlation_id,
+        ),
+        decision="AUTHORIZED",
+        session_id=ID,
+        csp_id="NLTNM",
+        decision_source="LIST",
+        list_version=12,
+        valid_until=NOW,
+        max_energy_wh=50_000,
+    )
+
+
+def environ(message: bytes) -> dict[str, Any]:
+    """Return what a WSGI server hands over."""
+    return {
+        "REQUEST_METHOD": "POST",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": "/services/authorization",
+        "QUERY_STRING": "",
+        "CONTENT_TYPE": "text/xml; charset=utf-8",
+        "CONTENT_LENGTH": str(len(message)),
+        "HTTP_SOAPACTION": f'"{AUTHORIZATION}/AuthorizeStart"',
+        "REMOTE_ADDR": "127.0.0.1",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "8063",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(message),
+    }
+
+
+def over_wsgi(application: Any, message: bytes) -> Callable[[], bytes]:  # noqa: ANN401
+    """Return a call that sends the message once and checks the status."""
+
+    def send() -> bytes:
+        statuses: list[str] = []
+
+        def start(status: str, _headers: object, _error: object = None) -> None:
+            statuses.append(status)
+
+        body = b"".join(application(environ(message), start))
+        assert statuses == ["200 OK"], body
+        return body
+
+    return send
+
+
+def engine_way(contract: Contract) -> tuple[Engine, bytes]:
+    """Return the engine with one operation, and the message."""
+    engine: Engine
+
+    def handle(call: Call) -> Record:
+        return answer(engine.bindings, call.correlation_id)
+
+    operation = Operation(
+        service="authorization",
+        name="AuthorizeStart",
+        handler=handle,
+        lane=Lane.REALTIME,
+    )
+    engine = Engine(
+        contract,
+        [operation],
+        authenticate=lambda header, _name: header.sender_id,
+        now=lambda: datetime.now(UTC),
+        settings=EngineSettings(),
+    )
+    return engine, request(engine.bindings)
+
+
+def lxml_way(contract: Contract, bindings: Bindings) -> Callable[[], bytes]:
+    """Return the least that any engine on lxml has to do."""
+    message = request(bindings)
+    validator = envelope_validators(contract)[Version.V11]
+    response = parse_own(close_envelope(bindings.write(answer(bindings, ID))))
+
+    def answer_bare() -> bytes:
+        assert validator.accepts(parse_own(message))
+        return etree.tostring(response, encoding="UTF-8", xml_declaration=True)
+
+    return answer_bare
+
+
+def spyne_way() -> Any:  # noqa: ANN401  # spyne has no types
+    """Return a spyne application of the same operation."""
+    if util.find_spec("clearinghouse.endpoint.compat") is not None:
+        from clearinghouse.endpoint import compat  # noqa: PLC0415  # before spyne
+
+        compat.prepare()
+    from tests.benchmarks._spyne import application  # noqa: PLC0415  # after the shim
+
+    return application(answer_id=ID, now=NOW)
+
+
+def cpu_microseconds(call: Callable[[], bytes], messages: int) -> float:
+    """Return the CPU time of one message, as the mean of one turn."""
+    started = process_time()
+    for _ in range(messages):
+        call()
+    return (process_time() - started) / messages * 1e6
+
+
+def measure() -> dict[str, float]:
+    """Return the median CPU time per message of each way, in microseconds."""
+    contract = Contract.load()
+    engine, message = engine_way(contract)
+    ways = {
+        "engine": (over_wsgi(engine, message), MESSAGES_PER_ROUND),
+        "spyne": (over_wsgi(spyne_way(), message), SPYNE_MESSAGES_PER_ROUND),
+        "lxml": (lxml_way(contract, engine.bindings), MESSAGES_PER_ROUND),
+    }
+    for call, _ in ways.values():
+        cpu_microseconds(call, 20)
+    turns: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(ROUNDS):
+        for name, (call, messages) in ways.items():
+            turns[name].append(cpu_microseconds(call, messages))
+    return {name: statistics.median(found) for name, found in turns.items()}
+
+
+def main(json: bool) -> None:  # noqa: FBT001  # the shape all benchmarks share
+    """Measure and print; the last line is the figure."""
+    found = measure()
+    spyne = found["spyne"] / found["engine"]
+    ceiling = found["lxml"] / found["engine"]
+    for name, microseconds in found.items():
+        print(f"{name:8} {microseconds:8.1f} us CPU per message")
+    if json:
+        figures = {
+            "microseconds": found,
+            "times_spyne": spyne,
+            "of_lxml_ceiling": ceiling,
+        }
+        print(json_text.dumps(figures))
+    print(f"engine: {spyne:.1f} times vanilla spyne, {ceiling:.2f} of the lxml ceiling")
