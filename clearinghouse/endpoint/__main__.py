@@ -1,0 +1,5 @@
+"""``python -m clearinghouse.endpoint``."""
+
+from clearinghouse.endpoint.cli import app
+
+app()

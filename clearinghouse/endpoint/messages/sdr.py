@@ -1,0 +1,172 @@
+"""Types of the SDR service; the data nest as in clause 3.
+
+Service session > charging session > charging transaction; one SDR covers one
+service session.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+from uuid import UUID
+
+from clearinghouse.endpoint.messages.common import (
+    Credential,
+    CurrencyAmount,
+    Result,
+    ResultItem,
+)
+
+SdrStatus = Literal[
+    "ACCEPTED",
+    "HELD",
+    "REFUSED",
+    "DELIVERED",
+    "CONFIRMED",
+    "REJECTED",
+    "SETTLED",
+    "UNKNOWN",
+]
+Verdict = Literal["CONFIRMED", "REJECTED"]
+SdrRole = Literal["HOME_CSP", "SUBMITTER"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargingTransaction:
+    """The smallest billable part of a charging session (clause 3.13)."""
+
+    charging_transaction_id: str
+    started_at: datetime
+    ended_at: datetime
+    energy_wh: int
+    meter_start_wh: int | None = None
+    meter_stop_wh: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargingSession:
+    """Charging transactions of one customer in one time frame (clause 3.11)."""
+
+    charging_session_id: str
+    started_at: datetime
+    ended_at: datetime
+    charging_transaction: tuple[ChargingTransaction, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSession:
+    """All services around one charge point for one customer (clause 3.12)."""
+
+    session_id: UUID | None = None
+    partner_session_id: str | None = None
+    csp_id: str
+    cso_id: str | None = None
+    evse_id: str
+    credential: Credential | None = None
+    contract_id: str | None = None
+    started_at: datetime
+    ended_at: datetime
+    charging_session: tuple[ChargingSession, ...] = ()
+    parking_seconds: int | None = None
+    idle_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceDetailRecord:
+    """All that is needed to bill one service session (clause 3.10)."""
+
+    sdr_id: str
+    service_session: ServiceSession
+    tariff_id: str
+    currency: str
+    claimed_net: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchControl:
+    """Totals that prove that a batch arrived whole."""
+
+    count: int
+    energy_wh: int
+    net: tuple[CurrencyAmount, ...] = ()
+    first_ended_at: datetime | None = None
+    last_ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitSdrsResponse:
+    """How many records were taken, held, refused or known."""
+
+    result: Result
+    batch_id: UUID | None = None
+    accepted: int | None = None
+    held: int | None = None
+    refused: int | None = None
+    duplicates: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveredSdr:
+    """An SDR with what the clearing house says about it."""
+
+    submitter_id: str
+    csp_id: str
+    received_at: datetime
+    status: SdrStatus
+    window_id: int | None = None
+    rated_net: Decimal
+    rule_hit: tuple[ResultItem, ...] = ()
+    service_detail_record: ServiceDetailRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetSdrsResponse:
+    """One page of SDRs."""
+
+    result: Result
+    sdr: tuple[DeliveredSdr, ...] = ()
+    next_cursor: str | None = None
+    more: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SdrDecision:
+    """What the home CSP says about one SDR."""
+
+    submitter_id: str
+    sdr_id: str
+    verdict: Verdict
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmSdrsResponse:
+    """What became of the decisions."""
+
+    result: Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusOfSdr:
+    """Where one SDR stands."""
+
+    submitter_id: str
+    sdr_id: str
+    status: SdrStatus
+    window_id: int | None = None
+    rated_net: Decimal | None = None
+    currency: str | None = None
+    rule_hit: tuple[ResultItem, ...] = ()
+    changed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetSdrStatusResponse:
+    """The statuses of SDRs."""
+
+    result: Result
+    status: tuple[StatusOfSdr, ...] = ()
+    next_cursor: str | None = None
+    more: bool | None = None

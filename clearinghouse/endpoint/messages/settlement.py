@@ -1,0 +1,72 @@
+"""Types of the settlement service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from clearinghouse.endpoint.messages.common import CurrencyAmount, Result
+
+WindowState = Literal["OPEN", "CUTOVER", "CLOSED"]
+StatementFormat = Literal["XML", "CSV"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """What we are owed by, and owe to, one partner in one currency."""
+
+    currency: str
+    counterparty_id: str
+    receivable: Decimal
+    payable: Decimal
+    sdr_count: int
+    energy_wh: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetPositionsResponse:
+    """All positions of one window."""
+
+    result: Result
+    window_id: int | None = None
+    window_state: WindowState | None = None
+    position: tuple[Position, ...] = ()
+    net: tuple[CurrencyAmount, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementEntry:
+    """One statement; ``digest`` is the SHA-256 of its XML form in hexadecimal."""
+
+    statement_id: str
+    window_id: int
+    currency: str
+    closed_at: datetime
+    net: Decimal
+    digest: str
+    lines: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListStatementsResponse:
+    """One page of statements."""
+
+    result: Result
+    statement: tuple[StatementEntry, ...] = ()
+    next_cursor: str | None = None
+    more: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetStatementResponse:
+    """One part of one form of a statement."""
+
+    result: Result
+    statement_id: str | None = None
+    format: StatementFormat | None = None
+    part: int | None = None
+    parts: int | None = None
+    digest: str | None = None
+    content: bytes | None = None

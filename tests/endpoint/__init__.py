@@ -1,0 +1,1 @@
+"""The reference endpoint: its server under attack, its client against our engine."""
