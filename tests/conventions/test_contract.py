@@ -11,8 +11,10 @@ import pytest
 from lxml import etree
 
 from clearinghouse import facades
+from clearinghouse.codes import CATALOGUE, Kind
 from clearinghouse.contract.catalogue import Contract, OperationContract
 from clearinghouse.domain.permissions import PERMISSIONS
+from clearinghouse.endpoint import calls
 from clearinghouse.facades import iec63119
 from tests.conventions.source import ROOT
 
@@ -119,8 +121,28 @@ def test_every_element_type_and_value_is_documented(name: str) -> None:
     assert not _silent(f"xsd/{name}.xsd")
 
 
-def test_every_folder_of_facades_is_one_protocol_with_tests() -> None:
-    protocols = {module.name for module in pkgutil.iter_modules(facades.__path__)}
-    tested = {path.name for path in (ROOT / "tests" / "facades").iterdir()}
+def protocols() -> list[str]:
+    """Return the façades, one folder for each protocol."""
+    return [module.name for module in pkgutil.iter_modules(facades.__path__)]
 
-    assert protocols <= tested
+
+@pytest.mark.parametrize("protocol", protocols())
+def test_every_protocol_has_its_own_tests(protocol: str) -> None:
+    folder = ROOT / "tests" / "facades" / protocol
+
+    assert list(folder.glob("test_*.py"))
+
+
+@pytest.mark.parametrize("protocol", protocols())
+def test_every_kind_of_error_has_its_form_in_every_protocol(protocol: str) -> None:
+    faults = importlib.import_module(f"{facades.__name__}.{protocol}.faults")
+
+    assert set(faults.WIRE_OF_KIND) == set(Kind)
+    for code in CATALOGUE.values():
+        assert faults.is_fault(code) in {True, False}
+
+
+def test_reference_endpoint_calls_every_operation() -> None:
+    wanted = {(found.service, found.name) for found in operations(by_partners=False)}
+
+    assert {(found.service, found.name) for found in calls.OPERATIONS} == wanted

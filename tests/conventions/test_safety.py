@@ -5,10 +5,14 @@ from __future__ import annotations
 import ast
 import re
 
+import pytest
+
 from tests.conventions import source
 
-# The hardened parser for what comes from outside, and the loader of our own files.
+# The hardened parser for what comes from outside, the one of the reference endpoint,
+# which is a partner's program, and the loader of our own files.
 PARSER = "clearinghouse/soap/parser.py"
+PARTNERS_PARSER = "clearinghouse/endpoint/envelope.py"
 LOADER = "clearinghouse/contract/loader.py"
 PARSES = frozenset(
     {
@@ -36,13 +40,18 @@ TOPS = frozenset(
         "clearinghouse/app.py",
         "clearinghouse/cli/main.py",
         "clearinghouse/delivery/worker.py",
+        "clearinghouse/endpoint/front.py",
         "clearinghouse/soap/server.py",
     }
 )
 
 # The settings, and what hands the environment on to a child process.
 READ_ENVIRONMENT = frozenset(
-    {"clearinghouse/cli/processes.py", "clearinghouse/settings.py"}
+    {
+        "clearinghouse/cli/processes.py",
+        "clearinghouse/cli/serving.py",
+        "clearinghouse/settings.py",
+    }
 )
 
 SQL = re.compile(
@@ -77,26 +86,32 @@ def test_only_the_hardened_parser_and_the_loader_parse() -> None:
     places = [
         place
         for module in source.package()
-        if module.path not in {PARSER, LOADER}
+        if module.path not in {PARSER, PARTNERS_PARSER, LOADER}
         for place in module.places(_parser_uses(module))
     ]
 
     assert not places, f"use clearinghouse.soap.parser: {places}"
 
 
-def test_loader_parses_in_one_function() -> None:
+def _makes_parser(call: ast.Call) -> bool:
+    return source.dotted(call.func).endswith("Parser")
+
+
+@pytest.mark.parametrize(
+    ("path", "count"),
+    [(PARSER, len(("whole", "streamed"))), (PARTNERS_PARSER, 1), (LOADER, 1)],
+)
+def test_parsers_are_made_in_one_place_for_each_purpose(path: str, count: int) -> None:
     functions = {
         node.name
         for module in source.package()
-        if module.path == LOADER
+        if module.path == path
         for node in ast.walk(module.tree)
         if isinstance(node, ast.FunctionDef)
-        and _parser_uses(
-            source.Module(path=LOADER, text="", tree=ast.Module([node], []))
-        )
+        and any(_makes_parser(call) for call, _ in source.calls(node))
     }
 
-    assert len(functions) <= 1, f"one parser for our own files: {functions}"
+    assert len(functions) == count, f"one function for one purpose: {functions}"
 
 
 def _unchecked(node: ast.AST) -> bool:
