@@ -1,0 +1,174 @@
+"""The composition root: puts settings, storage, façades and engine together.
+
+Nothing else knows how the parts are joined. ``wsgi`` is what the application server
+loads in each of its processes; ``environment`` is what the worker and the command line
+use. Floors and their order: see ``clearinghouse/__init__.py``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from clearinghouse.contract.catalogue import Contract
+from clearinghouse.domain.clock import Clock, ShiftedClock, SystemClock
+from clearinghouse.domain.errors import ClearingHouseError
+from clearinghouse.facades import iec63119
+from clearinghouse.services.environment import Environment, Limits
+from clearinghouse.settings import Settings
+from clearinghouse.soap.operations import EngineSettings
+from clearinghouse.soap.server import Engine
+from clearinghouse.storage import schema
+from clearinghouse.storage.connect import Addresses, addresses
+from clearinghouse.storage.database import Database
+from clearinghouse.storage.vault import Vault
+from clearinghouse.telemetry import logging
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+_PARENT_DIED = 1  # PR_SET_PDEATHSIG of prctl(2)
+_WRITE_PROBE = text("SELECT pg_current_xact_id()")
+
+
+def clock(settings: Settings) -> Clock:
+    """Return the clock: the machine's, moved when the settings name a clock file."""
+    path = settings.clock_file
+    return SystemClock() if path is None else ShiftedClock(lambda: _offset(path))
+
+
+def _offset(path: Path) -> timedelta:
+    try:
+        return timedelta(seconds=int(path.read_text(encoding="ascii")))
+    except (FileNotFoundError, ValueError):
+        return timedelta(0)  # being written, or not there yet
+
+
+def reached(settings: Settings, at: Addresses) -> Settings:
+    """Return the settings with the DSNs of a running database, for child processes."""
+    return settings.model_copy(
+        update={
+            "database_url": SecretStr(at.business),
+            "database_privacy_url": SecretStr(at.privacy),
+            "database_owner_url": SecretStr(at.owner),
+        }
+    )
+
+
+@contextmanager
+def environment(settings: Settings) -> Iterator[Environment]:
+    """Give what use cases need, with a database that runs meanwhile.
+
+    Raises :class:`ClearingHouseError` when the database cannot be reached or its schema
+    is not of this version.
+    """
+    with addresses(settings) as at:
+        built = build(settings, at)
+        try:
+            yield built
+        finally:
+            built.database.close()
+            built.vault.close()
+
+
+def build(settings: Settings, at: Addresses) -> Environment:
+    """Return an environment on these addresses."""
+    database = Database(at.business, pool_size=settings.database_pool_size)
+    vault = Vault(at.privacy, key_path=settings.key_path)
+    clock_used = clock(settings)
+    return Environment(
+        database=database,
+        vault=vault,
+        clock=clock_used,
+        partners=iec63119.gateway(database, vault, clock_used, settings),
+        limits=Limits.of(settings),
+    )
+
+
+def engine(env: Environment, settings: Settings) -> Engine:
+    """Return the SOAP engine with all façades mounted."""
+    return iec63119.engine(env, Contract.load(), EngineSettings.of(settings))
+
+
+class Front:
+    """The WSGI callable: health for the machine, everything else for the engine."""
+
+    def __init__(self, soap: WsgiApp, ready: Callable[[], bool]) -> None:
+        self._soap = soap
+        self._ready = ready
+
+    def __call__(
+        self, environ: Environ, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Answer ``/livez`` and ``/readyz``; pass on the rest."""
+        path = environ.get("PATH_INFO", "")
+        if path == "/livez":
+            return _plain(start_response, "200 OK", b"alive\n")
+        if path == "/readyz":
+            if self._ready():
+                return _plain(start_response, "200 OK", b"ready\n")
+            return _plain(start_response, "503 Service Unavailable", b"not ready\n")
+        return self._soap(environ, start_response)
+
+
+def _plain(start_response: StartResponse, status: str, body: bytes) -> list[bytes]:
+    headers = [
+        ("Content-Type", "text/plain; charset=utf-8"),
+        ("Content-Length", str(len(body))),
+        ("Cache-Control", "no-store"),
+    ]
+    start_response(status, headers)
+    return [body]
+
+
+def is_ready(database: Database) -> bool:
+    """Say whether the database takes writes and has this version's schema."""
+    try:
+        with database.begin("realtime") as tx:
+            tx.execute(_WRITE_PROBE)
+            return schema.current(tx) == schema.head()
+    except ClearingHouseError:
+        return False
+
+
+def wsgi() -> WsgiApp:
+    """Build the application of one server process from the environment variables."""
+    die_with_parent()
+    settings = Settings()
+    logging.configure(settings.log_level)
+    at = Addresses(
+        business=_secret(settings.database_url),
+        privacy=_secret(settings.database_privacy_url),
+        owner=_secret(settings.database_owner_url),
+    )
+    env = build(settings, at)
+    return Front(engine(env, settings), lambda: is_ready(env.database))
+
+
+def _secret(value: SecretStr | None) -> str:
+    if value is None:
+        raise LookupError("a server process needs the DSNs; start it with 'serve'")
+    return value.get_secret_value()
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to end this process with its parent, even by ``kill -9``.
+
+    Otherwise orphaned server processes would hold the port and answer for a server
+    that is gone. Linux only; elsewhere nothing happens.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PARENT_DIED, signal.SIGTERM)
+        if os.getppid() == 1:
+            os.kill(os.getpid(), signal.SIGTERM)

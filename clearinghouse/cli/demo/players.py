@@ -1,0 +1,158 @@
+"""A partner's backend in the demo: its client, its numbers, its records."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from clearinghouse.cli.demo.world import PRICES, Card, Partner, Price
+from clearinghouse.endpoint.client import ClearingHouse
+from clearinghouse.endpoint.errors import RefusedError
+from clearinghouse.endpoint.messages.common import Credential
+from clearinghouse.endpoint.messages.sdr import (
+    ChargingSession,
+    ChargingTransaction,
+    ServiceDetailRecord,
+    ServiceSession,
+    SubmitSdrsResponse,
+)
+from clearinghouse.endpoint.messages.session import ReportSessionRequest
+
+CENT = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """What happened at an EVSE: who charged how much and how long."""
+
+    csp: str
+    evse_id: str
+    minutes: int
+    energy_wh: int
+    session_id: UUID | None = None
+    cso: str | None = None
+    card: Card | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the demo counts for its last line."""
+
+    sessions: int = 0
+    accepted: int = 0
+    refused: int = 0
+
+
+@dataclass(slots=True)
+class Player:
+    """A partner with its zeep client; keeps its batch number over restarts."""
+
+    partner: Partner
+    house: ClearingHouse
+    notebook: Path
+    run: str
+    tally: Tally
+    _serial: int = field(default=0)
+
+    def price(self) -> Price:
+        """Return the partner's tariff."""
+        return next(p for p in PRICES if p.cso == self.partner.party_id)
+
+    def authorize(self, evse_id: str, kind: str, value: str) -> UUID | None:
+        """Ask to charge; ``None`` when the answer is no."""
+        credential = Credential(kind=kind, value=value)  # type: ignore[arg-type]  # the world's kinds are the contract's
+        try:
+            answer = self.house.authorize_start(evse_id, credential)
+        except RefusedError:
+            return None
+        if answer.decision != "AUTHORIZED":
+            return None
+        self.tally.sessions += 1
+        return answer.session_id
+
+    def charge(self, charge: Charge) -> ServiceDetailRecord:
+        """Report start and end of a session that is over, and return its record."""
+        ended_at = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
+        started_at = ended_at - timedelta(minutes=charge.minutes)
+        session_id = charge.session_id
+        if session_id is not None:
+            self._report(session_id, "STARTED", started_at, None)
+            self._report(session_id, "ENDED", ended_at, charge.energy_wh)
+        return self._record(charge, started_at, ended_at)
+
+    def _report(
+        self, session_id: UUID, event: str, at: datetime, energy_wh: int | None
+    ) -> None:
+        report = ReportSessionRequest(
+            session_id=session_id,
+            event=event,  # type: ignore[arg-type]  # our own words
+            event_id=uuid4(),
+            occurred_at=at,
+            energy_wh=energy_wh,
+        )
+        self.house.report_session(report)
+
+    def _record(
+        self, charge: Charge, started_at: datetime, ended_at: datetime
+    ) -> ServiceDetailRecord:
+        self._serial += 1
+        price = self.price()
+        transaction = ChargingTransaction(
+            charging_transaction_id="1",
+            started_at=started_at,
+            ended_at=ended_at,
+            energy_wh=charge.energy_wh,
+        )
+        session = ServiceSession(
+            session_id=charge.session_id,
+            csp_id=charge.csp,
+            cso_id=charge.cso,
+            evse_id=charge.evse_id,
+            contract_id=None if charge.card is None else charge.card.contract_id,
+            started_at=started_at,
+            ended_at=ended_at,
+            charging_session=(
+                ChargingSession(
+                    charging_session_id="1",
+                    started_at=started_at,
+                    ended_at=ended_at,
+                    charging_transaction=(transaction,),
+                ),
+            ),
+        )
+        return ServiceDetailRecord(
+            sdr_id=f"{self.partner.party_id}-{self.run}-{self._serial:04d}",
+            service_session=session,
+            tariff_id=price.tariff_id,
+            currency=price.currency,
+            claimed_net=claim(price, charge),
+        )
+
+    def submit(self, records: Sequence[ServiceDetailRecord]) -> SubmitSdrsResponse:
+        """Submit a batch under the next number; counts what became of it."""
+        numbers = self._numbers()
+        sequence = numbers.get("sequence", 0) + 1
+        answer = self.house.submit_sdrs(sequence, records)
+        self.notebook.write_text(json.dumps({"sequence": sequence}), encoding="utf-8")
+        self.tally.accepted += answer.accepted or 0
+        self.tally.refused += answer.refused or 0
+        return answer
+
+    def _numbers(self) -> dict[str, int]:
+        if not self.notebook.exists():
+            return {}
+        found: dict[str, int] = json.loads(self.notebook.read_text(encoding="utf-8"))
+        return found
+
+
+def claim(price: Price, charge: Charge) -> Decimal:
+    """Return what the CSO claims: its own rating by its own tariff, to the cent."""
+    exact = price.per_kwh * charge.energy_wh / 1000
+    exact += (price.per_minute or 0) * charge.minutes
+    exact += price.per_session or 0
+    return exact.quantize(CENT, ROUND_HALF_UP)

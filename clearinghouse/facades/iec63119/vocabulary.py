@@ -1,0 +1,92 @@
+"""Words of the wire and words of the domain, each way.
+
+The contract was written in the domain's words, so that both sides spell them alike; a
+test holds each pair of word lists together. Where the wire has no word for a value of
+the domain, another element says it, and the value is named here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from clearinghouse.domain.agreements import Mode
+from clearinghouse.domain.authorization import DecisionSource, Verdict
+from clearinghouse.domain.credentials import CredentialStatus, ListState
+from clearinghouse.domain.evses import Availability, Occupancy
+from clearinghouse.domain.exchange import Role
+from clearinghouse.domain.participants import Connection, EndpointService
+from clearinghouse.domain.sdrs import Verdict as SdrVerdict
+from clearinghouse.domain.sessions import SessionEventKind, SessionState
+from clearinghouse.domain.tariffs import ComponentType
+from clearinghouse.identifiers.credential import CredentialKind
+
+E = TypeVar("E", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary(Generic[E]):
+    """A word list of the wire and the domain's type for it.
+
+    ``wire_type`` names the schema type as ``common:CredentialKindType``; ``unspoken``
+    are values of the domain that this element never says.
+    """
+
+    wire_type: str
+    words: type[E]
+    unspoken: frozenset[E] = frozenset()
+
+    def read(self, word: str) -> E:
+        """Return the domain's value for a word that the schema has accepted."""
+        return self.words(word)
+
+    def write(self, value: E) -> str:
+        """Return the word for a value.
+
+        Raises :class:`ValueError` for a value that this element never says.
+        """
+        if value in self.unspoken:
+            raise ValueError(f"{self.wire_type} has no word for {value}")
+        return value.value
+
+
+CREDENTIAL_KIND = Vocabulary("common:CredentialKindType", CredentialKind)
+ROLE = Vocabulary("common:RoleType", Role)
+DECISION = Vocabulary("common:DecisionType", Verdict)
+DECISION_SOURCE = Vocabulary("common:DecisionSourceType", DecisionSource)
+SESSION_STATE = Vocabulary("common:SessionStateType", SessionState)
+SESSION_EVENT = Vocabulary("common:SessionEventType", SessionEventKind)
+LIST_STATE = Vocabulary("common:ListStateType", ListState)
+SDR_VERDICT = Vocabulary("common:SdrVerdictType", SdrVerdict)
+MODE = Vocabulary("directory:ModeType", Mode)
+CONNECTION = Vocabulary("directory:ConnectionType", Connection)
+ENDPOINT_SERVICE = Vocabulary("directory:EndpointServiceType", EndpointService)
+CREDENTIAL_STATUS = Vocabulary(
+    "credential:CredentialStatusType",
+    CredentialStatus,
+    # a tombstone is told by the element ``removed``
+    unspoken=frozenset({CredentialStatus.REMOVED}),
+)
+AVAILABILITY = Vocabulary("evse:AvailabilityType", Availability)
+OCCUPANCY = Vocabulary("evse:OccupancyType", Occupancy)
+COMPONENT_TYPE = Vocabulary("tariff:ComponentKindType", ComponentType)
+
+#: All of them, for the test that they are total.
+VOCABULARIES = (
+    CREDENTIAL_KIND,
+    ROLE,
+    DECISION,
+    DECISION_SOURCE,
+    SESSION_STATE,
+    SESSION_EVENT,
+    LIST_STATE,
+    SDR_VERDICT,
+    MODE,
+    CONNECTION,
+    ENDPOINT_SERVICE,
+    CREDENTIAL_STATUS,
+    AVAILABILITY,
+    OCCUPANCY,
+    COMPONENT_TYPE,
+)

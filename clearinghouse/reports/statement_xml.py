@@ -1,0 +1,135 @@
+"""A settlement statement as XML after ``xsd/statement.xsd`` (clause 4.3-I3).
+
+The head holds all sums, so that a reader need not go through a million lines for them;
+the lines follow one by one, and the digest over them ends the document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+
+from clearinghouse.domain.money import currency_of
+from clearinghouse.domain.statements import Direction, Statement, StatementLine
+from clearinghouse.reports.text import AmountText, escape, instant
+
+_NAMESPACE = "urn:clearinghouse:iec63119:statement:1"
+
+
+class XmlWriter:
+    """Writes one statement: head, batches of lines in order, foot."""
+
+    def __init__(self, statement: Statement) -> None:
+        self._statement = statement
+        self._amount = AmountText(currency_of(statement.currency))
+        self._digest = sha256()
+        self._count = 0
+
+    def head(self) -> bytes:
+        """Return all that stands before the lines."""
+        parts = [
+            "<?xml version='1.0' encoding='UTF-8'?>\n",
+            f'<statement xmlns="{_NAMESPACE}">\n',
+            *self._title(),
+            *self._positions(),
+            *self._sums(),
+        ]
+        return "".join(parts).encode()
+
+    def lines(self, batch: Iterable[StatementLine]) -> bytes:
+        """Return the next lines; they are numbered and enter the digest in order."""
+        amount = self._amount
+        number = self._count
+        texts: list[str] = []
+        proofs: list[str] = []
+        for line in batch:
+            number += 1
+            net = amount(line.net_minor)
+            other = (
+                line.home_csp_id
+                if line.direction is Direction.RECEIVABLE
+                else line.submitter_id
+            )
+            proofs.append(
+                f"{number};{line.direction.value};{other};{line.submitter_id};"
+                f"{line.sdr_id};{line.energy_wh};{net}\n"
+            )
+            session = (
+                f"<sessionId>{line.session_id}</sessionId>" if line.session_id else ""
+            )
+            rules = "".join(f"<rule>{rule}</rule>" for rule in line.rules)
+            texts.append(
+                f"<line><lineNo>{number}</lineNo><role>{line.direction.value}</role>"
+                f"<counterpartyId>{other}</counterpartyId>"
+                f"<submitterId>{line.submitter_id}</submitterId>"
+                f"<sdrId>{line.sdr_id}</sdrId>{session}"
+                f"<evseId>{escape(line.evse_id)}</evseId>"
+                f"<startedAt>{instant(line.started_at)}</startedAt>"
+                f"<endedAt>{instant(line.ended_at)}</endedAt>"
+                f"<energyWh>{line.energy_wh}</energyWh>"
+                f"<tariffId>{line.tariff_id}</tariffId>"
+                f"<tariffVersion>{line.tariff_version}</tariffVersion>"
+                f"<claimedNet>{amount(line.claimed_minor)}</claimedNet>"
+                f"<net>{net}</net>{rules}</line>\n"
+            )
+        self._count = number
+        self._digest.update("".join(proofs).encode())
+        return "".join(texts).encode()
+
+    def foot(self) -> bytes:
+        """Return all that stands behind the lines."""
+        return (
+            "<digest><algorithm>SHA-256</algorithm>"
+            f"<lineCount>{self._count}</lineCount>"
+            f"<value>{self._digest.hexdigest()}</value></digest>\n</statement>\n"
+        ).encode()
+
+    def _title(self) -> Iterator[str]:
+        statement = self._statement
+        yield f"<statementId>{statement.statement_id}</statementId>\n"
+        yield f"<windowId>{statement.window_id}</windowId>\n"
+        yield f"<windowLabel>{escape(statement.window_label)}</windowLabel>\n"
+        yield f"<currency>{statement.currency}</currency>\n"
+        yield f"<closedAt>{instant(statement.closed_at)}</closedAt>\n"
+        yield (
+            f"<issuer><partyId>{statement.issuer_party_id}</partyId>"
+            f"<name>{escape(statement.issuer_name)}</name></issuer>\n"
+        )
+        yield (
+            f"<participant><partyId>{statement.party_id}</partyId>"
+            f"<name>{escape(statement.participant_name)}</name>"
+            f"<country>{statement.participant_country}</country></participant>\n"
+        )
+
+    def _positions(self) -> Iterator[str]:
+        for position in self._statement.counterparties:
+            yield (
+                f"<position><counterpartyId>{position.party_id}</counterpartyId>"
+                f"<role>{position.direction.value}</role>"
+                f"<sdrCount>{position.sdr_count}</sdrCount>"
+                f"<energyWh>{position.energy_wh}</energyWh>"
+                f"<net>{self._amount(position.net_minor)}</net></position>\n"
+            )
+
+    def _sums(self) -> Iterator[str]:
+        statement, amount = self._statement, self._amount
+        yield (
+            f"<totals><receivable>{amount(statement.receivable_minor)}</receivable>"
+            f"<payable>{amount(statement.payable_minor)}</payable>"
+            f"<net>{amount(statement.net_minor)}</net>"
+            f"<sdrCount>{statement.line_count}</sdrCount>"
+            f"<energyWh>{statement.energy_wh}</energyWh></totals>\n"
+        )
+        for month in statement.months:
+            yield (
+                f"<sessionMonth><month>{month.month}</month>"
+                f"<sdrCount>{month.sdr_count}</sdrCount>"
+                f"<energyWh>{month.energy_wh}</energyWh>"
+                f"<net>{amount(month.net_minor)}</net></sessionMonth>\n"
+            )
+
+
+def render(statement: Statement, lines: Iterable[StatementLine]) -> bytes:
+    """Return a whole statement; for one that is small enough to hold in memory."""
+    writer = XmlWriter(statement)
+    return writer.head() + writer.lines(lines) + writer.foot()

@@ -1,0 +1,53 @@
+"""How values are written in documents: instants in UTC, amounts with all decimals."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from clearinghouse.domain.money import Currency
+
+#: Markup, and what XML 1.0 cannot hold at all (XML 1.0, 2.2).
+_SPECIAL = re.compile("[&<>\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_REPLACED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
+
+
+def escape(text: str) -> str:
+    """Return a text as the content of an XML element."""
+    if _SPECIAL.search(text) is None:
+        return text
+    return _SPECIAL.sub(lambda found: _REPLACED.get(found.group(), "\ufffd"), text)
+
+
+def instant(at: datetime) -> str:
+    """Return an instant in UTC, with a fraction only where there is one.
+
+    >>> instant(datetime(2026, 11, 1, 12, 30, tzinfo=UTC))
+    '2026-11-01T12:30:00Z'
+    """
+    if at.tzinfo is not UTC:
+        at = at.astimezone(UTC)
+    return f"{at.isoformat()[:-6]}Z"
+
+
+class AmountText:
+    """Writes amounts of one currency with exactly its decimals.
+
+    >>> from clearinghouse.domain.money import CURRENCIES
+    >>> AmountText(CURRENCIES["EUR"])(-5), AmountText(CURRENCIES["JPY"])(1161)
+    ('-0.05', '1161')
+    """
+
+    __slots__ = ("_digits", "_per_unit")
+
+    def __init__(self, currency: Currency) -> None:
+        self._digits = currency.exponent
+        self._per_unit = currency.minor_per_unit
+
+    def __call__(self, amount_minor: int) -> str:
+        """Return the amount; integers only, for a statement has a million of them."""
+        if not self._digits:
+            return str(amount_minor)
+        sign = "-" if amount_minor < 0 else ""
+        units, minor = divmod(abs(amount_minor), self._per_unit)
+        return f"{sign}{units}.{minor:0{self._digits}d}"

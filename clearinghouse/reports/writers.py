@@ -1,0 +1,37 @@
+"""The face of every statement writer, and how to get one by its format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol, assert_never
+
+from clearinghouse.domain.statements import Statement, StatementFormat, StatementLine
+from clearinghouse.reports.statement_csv import CsvWriter
+from clearinghouse.reports.statement_xml import XmlWriter
+
+
+class StatementWriter(Protocol):
+    """Writes one statement in one pass: same input, same bytes, flat memory."""
+
+    def head(self) -> bytes:
+        """Return all that stands before the lines."""
+        ...
+
+    def lines(self, batch: Iterable[StatementLine]) -> bytes:
+        """Return the next lines; batches come in the statement's order."""
+        ...
+
+    def foot(self) -> bytes:
+        """Return all that stands behind the lines."""
+        ...
+
+
+def writer_of(fmt: StatementFormat, statement: Statement) -> StatementWriter:
+    """Return a new writer of the statement in the format."""
+    match fmt:
+        case StatementFormat.XML:
+            return XmlWriter(statement)
+        case StatementFormat.CSV:
+            return CsvWriter(statement)
+        case _:
+            assert_never(fmt)

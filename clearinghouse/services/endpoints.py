@@ -1,0 +1,101 @@
+"""Which addresses a partner may register for our calls to it.
+
+A registered address makes this server open connections: the policy keeps partners from
+pointing it at itself, at its neighbours, or at a cloud's metadata service (security:
+outbound edges). The gateway resolves again when it connects and follows no redirect, so
+a name that moves after registration gains nothing.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterable
+from urllib.parse import SplitResult, urlsplit
+
+from clearinghouse import codes
+from clearinghouse.domain.errors import Item
+
+#: Addresses of one name that are looked at; stops a name server's endless answer.
+ADDRESSES_MAX = 32
+
+_SCHEMES = {True: frozenset({"https", "http"}), False: frozenset({"https"})}
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+_PUBLIC = "an address of the public internet"
+
+
+def check_url(
+    url: str, *, index: int, allow_http: bool, allow_private: bool
+) -> Item | None:
+    """Return what is wrong with an endpoint's address, ``None`` when nothing is.
+
+    Looks the host's name up, so it is called outside any transaction.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return _item(index, "an absolute address with a valid port", "another text")
+    wrong = _shape(parts, allow_http=allow_http)
+    if wrong is not None:
+        return _item(index, *wrong)
+    if allow_private:
+        return None
+    host = parts.hostname or ""
+    addresses = _addresses(host, port or _DEFAULT_PORTS[parts.scheme])
+    if not addresses:
+        return _item(index, _PUBLIC, "a name that does not resolve")
+    if not is_public(addresses):
+        return _item(index, _PUBLIC, "an address inside a private network")
+    return None
+
+
+def is_public(addresses: Iterable[str]) -> bool:
+    """Say whether all addresses are of the public internet.
+
+    Loopback, private, link-local, multicast and reserved ones are not, nor is an IPv6
+    address that wraps one of them.
+    """
+    return all(_is_public(ipaddress.ip_address(text)) for text in addresses)
+
+
+def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        teredo = address.teredo
+        if inner is not None or teredo is not None:
+            wrapped = inner if teredo is None else teredo[1]
+            return wrapped is not None and _is_public(wrapped)
+    return address.is_global and not address.is_multicast
+
+
+def _shape(parts: SplitResult, *, allow_http: bool) -> tuple[str, str] | None:
+    """Return what is expected and found, ``None`` for a good shape."""
+    if parts.scheme not in _SCHEMES[allow_http]:
+        return "https", parts.scheme or "no scheme"
+    if parts.username is not None or parts.password is not None:
+        return "no user name or password in the address", "a user name"
+    if not parts.hostname:
+        return "the name of a host", "none"
+    if parts.fragment or parts.query:
+        return "an address without query and fragment", "a query or fragment"
+    return None
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    addresses = {str(entry[4][0]).partition("%")[0] for entry in found}
+    return sorted(addresses)[:ADDRESSES_MAX]
+
+
+def _item(index: int, expected: str, found: str) -> Item:
+    return Item(
+        code=codes.ENDPOINT_REFUSED,
+        index=index,
+        path="endpoint/url",
+        expected=expected,
+        found=found,
+    )

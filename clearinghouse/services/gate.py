@@ -1,0 +1,142 @@
+"""At the gate: what one process remembers between messages to admit the next one.
+
+Rates of login attempts, the queue in front of password hashing, and tokens seen a
+moment ago. Nothing here decides who may enter; it bounds what asking costs.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from threading import BoundedSemaphore, Lock
+
+from clearinghouse import codes
+from clearinghouse.domain.errors import ClearingHouseError
+from clearinghouse.storage.access import TokenHolder
+
+#: Login attempts for one account in a minute. More wait: an outsider can delay an
+#: account's login by this, never lock it.
+LOGINS_PER_ACCOUNT_MAX = 5
+#: Login attempts from one address in a minute; stops a flood of guessed names.
+LOGINS_PER_ADDRESS_MAX = 20
+LOGIN_WINDOW_SECONDS = 60
+#: Accounts and addresses remembered; stops invented names from filling the memory.
+CALLERS_REMEMBERED_MAX = 10_000
+
+#: Passwords hashed at once: each costs 30 ms and 19 MiB, which real time must not miss.
+HASHING_MAX = 1
+#: Logins that wait for the hash; stops a flood from holding every thread.
+HASHING_QUEUE_MAX = 8
+
+#: Age of a token's check, in seconds: a revoked token dies within it in each process.
+TOKEN_AGE_SECONDS_MAX = 5
+#: Tokens remembered; stops the cache from growing with the number of logins.
+TOKENS_REMEMBERED_MAX = 10_000
+
+
+class TooManyError(ClearingHouseError):
+    """Too many attempts; ``retry_after_seconds`` says when the next may come."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(codes.RATE, "login")
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Rate:
+    """Counts attempts per caller in a sliding window."""
+
+    def __init__(self, most: int, *, window_seconds: int) -> None:
+        self._most = most
+        self._window = timedelta(seconds=window_seconds)
+        self._attempts: OrderedDict[str, deque[datetime]] = OrderedDict()
+        self._lock = Lock()
+
+    def count(self, caller: str, now: datetime) -> None:
+        """Count an attempt; one that is refused does not count.
+
+        Raises :class:`TooManyError` (``CH.RATE``) when the window is full.
+        """
+        with self._lock:
+            attempts = self._attempts.setdefault(caller, deque())
+            self._attempts.move_to_end(caller)
+            while attempts and attempts[0] <= now - self._window:
+                attempts.popleft()
+            if len(attempts) >= self._most:
+                wait = attempts[0] + self._window - now
+                raise TooManyError(wait // timedelta(seconds=1) + 1)
+            attempts.append(now)
+            if len(self._attempts) > CALLERS_REMEMBERED_MAX:
+                self._attempts.popitem(last=False)
+
+
+class HashingQueue:
+    """One password at a time, a few that wait, and no more."""
+
+    def __init__(self) -> None:
+        self._places = BoundedSemaphore(HASHING_MAX + HASHING_QUEUE_MAX)
+        self._turn = BoundedSemaphore(HASHING_MAX)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for the turn to hash.
+
+        Raises :class:`ClearingHouseError` (``CH.OVERLOAD``) when the queue is full.
+        """
+        if not self._places.acquire(blocking=False):
+            raise ClearingHouseError(codes.OVERLOAD, "logins are queueing")
+        try:
+            with self._turn:
+                yield
+        finally:
+            self._places.release()
+
+
+class RecentTokens:
+    """Tokens whose holders were read from the database a moment ago."""
+
+    def __init__(self) -> None:
+        self._holders: dict[bytes, tuple[TokenHolder, datetime]] = {}
+        self._lock = Lock()
+
+    def holder(self, token_hash: bytes, now: datetime) -> TokenHolder | None:
+        """Return the holder of a token checked at most five seconds ago."""
+        known = self._holders.get(token_hash)
+        if known is None:
+            return None
+        holder, checked_at = known
+        age = now - checked_at
+        fresh = timedelta() <= age < timedelta(seconds=TOKEN_AGE_SECONDS_MAX)
+        return holder if fresh and now < holder.token.expires_at else None
+
+    def remember(self, token_hash: bytes, holder: TokenHolder, now: datetime) -> None:
+        """Keep a holder that was just read."""
+        with self._lock:
+            if len(self._holders) >= TOKENS_REMEMBERED_MAX:
+                self._holders.clear()
+            self._holders[token_hash] = (holder, now)
+
+    def forget(self, token_hash: bytes) -> None:
+        """Drop a token that was revoked in this process."""
+        with self._lock:
+            self._holders.pop(token_hash, None)
+
+
+def _accounts() -> Rate:
+    return Rate(LOGINS_PER_ACCOUNT_MAX, window_seconds=LOGIN_WINDOW_SECONDS)
+
+
+def _addresses() -> Rate:
+    return Rate(LOGINS_PER_ADDRESS_MAX, window_seconds=LOGIN_WINDOW_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The memory of one process."""
+
+    accounts: Rate = field(default_factory=_accounts)
+    addresses: Rate = field(default_factory=_addresses)
+    hashing: HashingQueue = field(default_factory=HashingQueue)
+    tokens: RecentTokens = field(default_factory=RecentTokens)

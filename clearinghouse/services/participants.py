@@ -1,0 +1,207 @@
+"""Participants and their accounts: admit, suspend, give an account.
+
+These are the operator's own acts, done at the command line; every one leaves an entry
+in the audit trail.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from clearinghouse.codes import SEMANTIC, UNKNOWN_PARTICIPANT
+from clearinghouse.domain.errors import ClearingHouseError, Item
+from clearinghouse.domain.exchange import Role
+from clearinghouse.domain.participants import Participant, ParticipantStatus
+from clearinghouse.identifiers import party_id as party_ids
+from clearinghouse.services import passwords
+from clearinghouse.services.environment import Environment
+from clearinghouse.storage import access as access_rows
+from clearinghouse.storage import audit
+from clearinghouse.storage import participants as rows
+from clearinghouse.storage.audit import AuditEntry
+
+OPERATOR = "operator"
+"""Who acts at the command line, in the audit trail."""
+NAME_LENGTH_MAX = 100
+"""Longest name: it stands on statements."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """A partner to admit: its party id, name, country, roles and further ids."""
+
+    party_id: str
+    name: str
+    country: str
+    roles: frozenset[Role]
+    aliases: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAccount:
+    """A machine account; ``password`` is hashed and never stored."""
+
+    party_id: str
+    username: str
+    password: str = field(repr=False)
+
+
+def admit(env: Environment, admission: Admission) -> Participant:
+    """Admit a partner and return it.
+
+    Raises :class:`ClearingHouseError` (``CH.SEMANTIC``) with all that is wrong, or when
+    one of its ids is taken.
+    """
+    items = tuple(_wrong(admission))
+    if items:
+        raise ClearingHouseError(SEMANTIC, items=items)
+    now = env.clock.now()
+    new = rows.NewParticipant(
+        party_id=admission.party_id,
+        name=admission.name,
+        roles=admission.roles,
+        country=admission.country,
+        aliases=admission.aliases,
+    )
+    try:
+        with env.database.begin() as tx:
+            admitted = rows.admit(tx, new, at=now)
+            note(tx, env, "admit", admission.party_id)
+    except IntegrityError as error:
+        detail = f"{admission.party_id} or one of its aliases is taken"
+        raise ClearingHouseError(SEMANTIC, detail) from error
+    return admitted
+
+
+def _wrong(admission: Admission) -> list[Item]:
+    items = [
+        Item(
+            code=SEMANTIC, path=path, expected="two letters and three letters or digits"
+        )
+        for path, value in [
+            ("partyId", admission.party_id),
+            *(("alias", alias) for alias in sorted(admission.aliases)),
+        ]
+        if not party_ids.is_valid(value)
+    ]
+    if not admission.roles:
+        items.append(Item(code=SEMANTIC, path="role", expected="CSP, CSO or both"))
+    if (
+        not 0 < len(admission.name) <= NAME_LENGTH_MAX
+        or not admission.name.isprintable()
+    ):
+        items.append(
+            Item(
+                code=SEMANTIC,
+                path="name",
+                expected=f"1 to {NAME_LENGTH_MAX} characters",
+            )
+        )
+    country = admission.country
+    if not (len(country) == 2 and country.isascii() and country.isupper()):  # noqa: PLR2004  ISO 3166 alpha-2
+        items.append(
+            Item(code=SEMANTIC, path="country", expected="two capital letters")
+        )
+    return items
+
+
+def all_participants(env: Environment) -> tuple[Participant, ...]:
+    """Return all partners in the order of their party ids."""
+    with env.database.begin_read_only() as tx:
+        return rows.all_participants(tx)
+
+
+def suspend(env: Environment, party_id: str) -> Participant:
+    """Suspend a partner: its tokens die within seconds, nobody roams with it.
+
+    Raises :class:`ClearingHouseError` (``UNKNOWN_PARTICIPANT``).
+    """
+    return _set_status(env, party_id, ParticipantStatus.SUSPENDED)
+
+
+def resume(env: Environment, party_id: str) -> Participant:
+    """Let a suspended partner take part again.
+
+    Raises :class:`ClearingHouseError` (``UNKNOWN_PARTICIPANT``).
+    """
+    return _set_status(env, party_id, ParticipantStatus.ACTIVE)
+
+
+def _set_status(
+    env: Environment, party_id: str, status: ParticipantStatus
+) -> Participant:
+    with env.database.begin() as tx:
+        found = participant_named(tx, party_id)
+        rows.set_status(tx, found.participant_id, status)
+        note(tx, env, f"set {status.lower()}", party_id)
+        return participant_named(tx, party_id)
+
+
+def add_account(env: Environment, new: NewAccount) -> int:
+    """Give a partner a machine account; return its number.
+
+    Raises :class:`ClearingHouseError`: ``UNKNOWN_PARTICIPANT``, or ``CH.SEMANTIC`` for
+    a user name that is taken or a password that is too short.
+    """
+    longest = passwords.PASSWORD_LENGTH_MAX
+    if not passwords.PASSWORD_LENGTH_MIN <= len(new.password) <= longest:
+        expected = f"{passwords.PASSWORD_LENGTH_MIN} to {longest} characters"
+        item = Item(code=SEMANTIC, path="password", expected=expected)
+        raise ClearingHouseError(SEMANTIC, items=(item,))
+    password_hash = passwords.hashed(new.password)
+    try:
+        with env.database.begin() as tx:
+            found = participant_named(tx, new.party_id)
+            account_id = access_rows.add_account(
+                tx,
+                found.participant_id,
+                username=new.username,
+                password_hash=password_hash,
+                at=env.clock.now(),
+            )
+            note(tx, env, "add account", new.party_id)
+    except IntegrityError as error:
+        raise ClearingHouseError(SEMANTIC, "the user name is taken") from error
+    return account_id
+
+
+def change_password(env: Environment, username: str, password: str) -> int:
+    """Set a new password; return how many sessions of the account it ended.
+
+    Raises :class:`ClearingHouseError` (``CH.SEMANTIC``) for an unknown user name.
+    """
+    password_hash = passwords.hashed(password)
+    now = env.clock.now()
+    with env.database.begin() as tx:
+        account = access_rows.account_by_username(tx, username)
+        if account is None:
+            raise ClearingHouseError(SEMANTIC, "no account has this user name")
+        ended = access_rows.set_password(tx, account.account_id, password_hash, at=now)
+        note(tx, env, "change password", account.party_id)
+    return ended
+
+
+def participant_named(tx: Connection, party_id: str) -> Participant:
+    """Return the partner with this party id.
+
+    Raises :class:`ClearingHouseError` (``UNKNOWN_PARTICIPANT``).
+    """
+    found = rows.participant_by_party_id(tx, party_id)
+    if found is None:
+        raise ClearingHouseError(UNKNOWN_PARTICIPANT, f"no partner {party_id}")
+    return found
+
+
+def note(tx: Connection, env: Environment, action: str, subject: str) -> None:
+    """Append an act of the operator to the audit trail."""
+    entry = AuditEntry(
+        at=env.clock.now(),
+        actor=OPERATOR,
+        action=action,
+        object=subject,
+        outcome="done",
+    )
+    audit.record(tx, entry)

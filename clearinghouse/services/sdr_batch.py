@@ -1,0 +1,459 @@
+"""One batch on its way in: judging its chunks, writing what comes of them.
+
+Holds sums and a bounded list of remarks; records pass through and are not kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy import Connection
+
+from clearinghouse import codes
+from clearinghouse.domain.errors import ClearingHouseError, Item
+from clearinghouse.domain.exchange import Exchange
+from clearinghouse.domain.outbox import DeliveryKind
+from clearinghouse.domain.rating import ENGINE_VERSION
+from clearinghouse.domain.sdr_facts import Judgement, Outcome
+from clearinghouse.domain.sdr_rules import judge
+from clearinghouse.domain.sdrs import (
+    ControlTotals,
+    RuleHit,
+    ServiceDetailRecord,
+    TotalsCounter,
+    check_control,
+    check_entitled,
+    item_of,
+)
+from clearinghouse.services.environment import Environment
+from clearinghouse.services.sdr_facts import Candidate, Knowledge
+from clearinghouse.storage import outbox, sdr_intake
+from clearinghouse.storage.outbox import NewDelivery
+from clearinghouse.storage.sdr_intake import (
+    NewBatch,
+    NewHit,
+    NewKey,
+    NewRefusal,
+    NewSdr,
+    NewTotal,
+)
+
+#: Items of one answer (contract: Result). What is left out can be asked for.
+ITEMS_MAX = 1_000
+
+#: Rule hits that are kept of one record: what an answer may hold of them.
+HITS_MAX = 40
+
+#: SDRs of one delivery (contract: DeliverSdrs).
+DELIVERY_MAX = 500
+
+#: The rule that speaks when an SDR does not fit its session.
+_UNMATCHED = "S-201"
+
+_MINUTE = timedelta(minutes=1)
+_to_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """A record that the schema refuses; ``sdr_id`` where that much could be read."""
+
+    sdr_id: str | None
+    items: tuple[Item, ...]
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of the records of a batch."""
+
+    accepted: int = 0
+    held: int = 0
+    refused: int = 0
+    duplicates: int = 0
+
+
+@dataclass(slots=True)
+class _Rows:
+    """What a chunk writes."""
+
+    sdrs: list[NewSdr]
+    keys: list[NewKey]
+    hits: list[NewHit]
+    refusals: list[NewRefusal]
+    sessions: list[UUID]
+
+
+class _Pieces:
+    """The stretches of the batch that go to one home CSP, each of bounded length."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, list[int]] = {}
+        self.full: list[tuple[int, int, int]] = []
+
+    def add(self, csp_id: int, sdr_no: int) -> None:
+        piece = self._open.setdefault(csp_id, [0, sdr_no, sdr_no])
+        piece[0] += 1
+        piece[2] = sdr_no
+        if piece[0] == DELIVERY_MAX:
+            self.full.append((csp_id, piece[1], sdr_no))
+            del self._open[csp_id]
+
+    def all(self) -> list[tuple[int, int, int]]:
+        rest = [
+            (csp_id, first, last) for csp_id, (_, first, last) in self._open.items()
+        ]
+        return [*self.full, *rest]
+
+
+class Batch:
+    """One batch in its transaction. Call take, then check, then finish."""
+
+    def __init__(
+        self, env: Environment, tx: Connection, exchange: Exchange, window_id: int
+    ) -> None:
+        self.batch_id = uuid4()
+        self.counts = Counts()
+        self._tx = tx
+        self._exchange = exchange
+        self._submitter_id = exchange.sender.participant_id
+        self._window_id = window_id
+        self._knowledge = Knowledge(env, tx, exchange.sender)
+        self._counter = TotalsCounter()
+        self._unreadable = 0
+        self._energy_wh = 0
+        self._totals: dict[tuple[int, str], list[int]] = {}
+        self._pieces = _Pieces()
+        self._grave: list[Item] = []
+        self._light: list[Item] = []
+        self._items = 0
+
+    def take(
+        self, chunk: Sequence[tuple[int, ServiceDetailRecord | Unreadable]]
+    ) -> None:
+        """Judge the next records and write them.
+
+        Raises :class:`ClearingHouseError` (B-005) for a record of a CSO that the sender
+        does not speak for: it was not to be in the batch at all.
+        """
+        rows = _Rows([], [], [], [], [])
+        readable: list[tuple[int, ServiceDetailRecord]] = []
+        for index, record in chunk:
+            if isinstance(record, Unreadable):
+                self._refuse_unreadable(rows, index, record)
+            else:
+                self._require_entitled(index, record)
+                self._counter.add(record)
+                readable.append((index, record))
+        if readable:
+            self._judge(rows, readable)
+        self._write(rows)
+
+    def check(self, declared: ControlTotals) -> None:
+        """Compare the control totals (B-003).
+
+        Of a record that cannot be read only the number is known: with one in the batch
+        the sums are not compared. Raises :class:`ClearingHouseError`
+        (``SDR_BATCH_CONTROL``) with what was expected and found.
+        """
+        counted = self._counter.totals()
+        if self._unreadable:
+            count = counted.count + self._unreadable
+            counted = replace(declared, count=count)
+        hits = check_control(declared, counted)
+        if hits:
+            items = tuple(item_of(hit) for hit in hits)
+            raise ClearingHouseError(codes.SDR_BATCH_CONTROL, items=items)
+
+    def finish(self, batch_sequence: int) -> None:
+        """Book the batch, its claim, and the deliveries to the home CSPs."""
+        counts, at = self.counts, self._exchange.received_at
+        sdr_intake.insert_batch(
+            self._tx,
+            NewBatch(
+                batch_id=self.batch_id,
+                submitter_id=self._submitter_id,
+                batch_sequence=batch_sequence,
+                message_id=self._exchange.message_id,
+                digest=self._exchange.digest,
+                window_id=self._window_id,
+                accepted=counts.accepted,
+                held=counts.held,
+                refused=counts.refused,
+                duplicates=counts.duplicates,
+                energy_wh=self._energy_wh,
+                received_at=at,
+            ),
+        )
+        sdr_intake.copy_totals(self._tx, self._claims())
+        for csp_id, first, last in self._pieces.all():
+            self._deliver(csp_id, first, last)
+
+    def items(self) -> tuple[tuple[Item, ...], int]:
+        """Return what to tell of single records, and how many are left out.
+
+        What was refused or held goes before remarks; the order is the batch's.
+        """
+        room = ITEMS_MAX - len(self._grave)
+        told = [*self._grave, *self._light[:room]]
+        told.sort(key=lambda item: item.index or 0)
+        return tuple(told), self._items - len(told)
+
+    def _require_entitled(self, index: int, record: ServiceDetailRecord) -> None:
+        hit = check_entitled(self._exchange.sender, record)
+        if hit is not None:
+            raise ClearingHouseError(hit.code, items=(item_of(hit, index),))
+
+    def _refuse_unreadable(self, rows: _Rows, index: int, record: Unreadable) -> None:
+        self._unreadable += 1
+        self.counts.refused += 1
+        items = tuple(replace(item, index=index) for item in record.items[:HITS_MAX])
+        self._tell(items, grave=True)
+        rows.refusals.append(
+            NewRefusal(
+                batch_id=self.batch_id,
+                record_no=index,
+                submitter_id=self._submitter_id,
+                sdr_uid=record.sdr_id or "",
+                csp_party=None,
+                rule_codes="",
+                items=sdr_intake.items_as_json(items),
+                energy_wh=None,
+                claimed_minor=None,
+                currency=None,
+                received_at=self._exchange.received_at,
+            )
+        )
+
+    def _judge(
+        self, rows: _Rows, readable: Sequence[tuple[int, ServiceDetailRecord]]
+    ) -> None:
+        candidates = self._knowledge.gather(readable)
+        numbers = iter(sdr_intake.draw_numbers(self._tx, len(candidates)))
+        for candidate in candidates:
+            found = judge(candidate.record, self._knowledge.refresh(candidate))
+            match found.outcome:
+                case Outcome.DUPLICATE:
+                    self.counts.duplicates += 1
+                    self._tell((_duplicate(candidate.index),), grave=False)
+                case Outcome.REFUSED:
+                    self._refuse(rows, candidate, found)
+                case Outcome.ACCEPTED | Outcome.HELD:
+                    self._store(rows, candidate, found, next(numbers))
+                    self._knowledge.note_taken(candidate, found.content_digest)
+
+    def _refuse(self, rows: _Rows, candidate: Candidate, found: Judgement) -> None:
+        self.counts.refused += 1
+        record, hits = candidate.record, found.hits[:HITS_MAX]
+        items = tuple(item_of(hit, candidate.index) for hit in hits)
+        self._tell(items, grave=True)
+        rows.refusals.append(
+            NewRefusal(
+                batch_id=self.batch_id,
+                record_no=candidate.index,
+                submitter_id=self._submitter_id,
+                sdr_uid=record.sdr_id,
+                csp_party=record.csp_id,
+                rule_codes=_rule_codes(hits),
+                items=sdr_intake.items_as_json(items),
+                energy_wh=found.energy_wh,
+                claimed_minor=found.claimed_minor,
+                currency=record.currency,
+                received_at=self._exchange.received_at,
+            )
+        )
+
+    def _store(
+        self, rows: _Rows, candidate: Candidate, found: Judgement, sdr_no: int
+    ) -> None:
+        hits, facts = found.hits[:HITS_MAX], candidate.facts
+        row = self._row(candidate, found, sdr_no)
+        rows.sdrs.append(row)
+        rows.keys.append(
+            NewKey(
+                self._submitter_id,
+                candidate.uid_hash,
+                found.content_digest,
+                self._window_id,
+                sdr_no,
+            )
+        )
+        if hits:
+            rows.hits.extend(_hit_row(self._window_id, sdr_no, hit) for hit in hits)
+            items = tuple(item_of(hit, candidate.index) for hit in hits)
+            self._tell(items, grave=found.outcome is Outcome.HELD)
+        if row.session_id is not None and _is_matched(candidate, hits):
+            rows.sessions.append(row.session_id)
+        self._energy_wh += row.energy_wh
+        if found.outcome is Outcome.HELD:
+            self.counts.held += 1
+            return
+        self.counts.accepted += 1
+        self._pieces.add(row.csp_id, sdr_no)
+        total = self._totals.setdefault((row.csp_id, row.currency), [0, 0, 0])
+        total[0] += 1
+        total[1] += row.energy_wh
+        total[2] += row.net_minor
+
+    def _row(self, candidate: Candidate, found: Judgement, sdr_no: int) -> NewSdr:
+        record, facts = candidate.record, candidate.facts
+        if facts.csp_id is None or facts.evse_key is None or facts.tariff is None:
+            raise ClearingHouseError(codes.INTERNAL, "stored without CSP, EVSE, tariff")
+        return NewSdr(
+            self._window_id,
+            sdr_no,
+            self._submitter_id,
+            record.sdr_id,
+            facts.csp_id,
+            facts.cso_id,
+            self.batch_id,
+            candidate.index,
+            found.outcome.value,
+            _session_id(candidate, found.hits),
+            candidate.subject_id,
+            facts.evse_key,
+            record.started_at,
+            record.ended_at,
+            _offset_minutes(record.started_at),
+            found.energy_wh,
+            found.charge_seconds,
+            record.idle_seconds,
+            record.parking_seconds,
+            facts.tariff.tariff_version_id,
+            ENGINE_VERSION,
+            record.currency,
+            found.net_minor,
+            found.claimed_minor,
+            _rule_codes(found.hits),
+            found.content_digest,
+            detail_of(candidate),
+            self._exchange.received_at,
+            sdr_no,
+        )
+
+    def _write(self, rows: _Rows) -> None:
+        tx = self._tx
+        if rows.sdrs:
+            sdr_intake.copy_sdrs(tx, rows.sdrs)
+            sdr_intake.copy_keys(tx, rows.keys)
+            sdr_intake.mark_sessions(tx, rows.sessions)
+        if rows.hits:
+            sdr_intake.copy_hits(tx, rows.hits)
+        if rows.refusals:
+            sdr_intake.copy_refusals(tx, rows.refusals)
+
+    def _claims(self) -> Iterable[NewTotal]:
+        for (csp_id, currency), (count, energy_wh, net_minor) in self._totals.items():
+            yield NewTotal(
+                window_id=self._window_id,
+                batch_id=self.batch_id,
+                csp_id=csp_id,
+                submitter_id=self._submitter_id,
+                currency=currency,
+                sdr_count=count,
+                energy_wh=energy_wh,
+                net_minor=net_minor,
+            )
+
+    def _deliver(self, csp_id: int, first: int, last: int) -> None:
+        outbox.enqueue(
+            self._tx,
+            NewDelivery(
+                participant_id=csp_id,
+                kind=DeliveryKind.DELIVER_SDRS,
+                subject_key=f"batch:{self.batch_id}",
+                payload={
+                    "batch_id": str(self.batch_id),
+                    "window_id": self._window_id,
+                    "first": first,
+                    "last": last,
+                },
+            ),
+            at=self._exchange.received_at,
+        )
+
+    def _tell(self, items: Sequence[Item], *, grave: bool) -> None:
+        """Remember items for the answer, up to its bound of each kind."""
+        self._items += len(items)
+        told = self._grave if grave else self._light
+        told.extend(items[: ITEMS_MAX - len(told)])
+
+
+def detail_of(candidate: Candidate) -> str:
+    """Return what of a record stands in no column, as JSON; no personal data.
+
+    Credential and contract only as the pseudonyms under which they were sent.
+    """
+    record, facts = candidate.record, candidate.facts
+    return _to_json(
+        {
+            "evse": record.evse_id,
+            "partner": record.partner_session_id,
+            "credential": facts.subject_id,
+            "contract": facts.contract_subject_id,
+            "end_offset": _offset_minutes(record.ended_at),
+            "sessions": [
+                [
+                    session.charging_session_id,
+                    session.started_at.isoformat(),
+                    session.ended_at.isoformat(),
+                    [
+                        [
+                            one.charging_transaction_id,
+                            one.started_at.isoformat(),
+                            one.ended_at.isoformat(),
+                            one.energy_wh,
+                            one.meter_start_wh,
+                            one.meter_stop_wh,
+                        ]
+                        for one in session.transactions
+                    ],
+                ]
+                for session in record.charging_sessions
+            ],
+        }
+    )
+
+
+def _is_matched(candidate: Candidate, hits: Iterable[RuleHit]) -> bool:
+    """Say whether the SDR fits its session, and so ends it."""
+    if candidate.facts.session is None:
+        return False
+    return not any(hit.rule == _UNMATCHED for hit in hits)
+
+
+def _session_id(candidate: Candidate, hits: Iterable[RuleHit]) -> UUID | None:
+    """Return the session that was found; where it does not fit, what was sent."""
+    session = candidate.facts.session
+    if session is None or not _is_matched(candidate, hits):
+        return candidate.record.session_id
+    return session.session_id
+
+
+def _offset_minutes(at: datetime) -> int:
+    offset = at.utcoffset()
+    return 0 if offset is None else offset // _MINUTE
+
+
+def _rule_codes(hits: Iterable[RuleHit]) -> str:
+    return " ".join(dict.fromkeys(hit.rule for hit in hits))
+
+
+def _hit_row(window_id: int, sdr_no: int, hit: RuleHit) -> NewHit:
+    return NewHit(
+        window_id,
+        sdr_no,
+        hit.rule,
+        hit.code.number,
+        hit.severity.value,
+        hit.path,
+        hit.expected,
+        hit.found,
+    )
+
+
+def _duplicate(index: int) -> Item:
+    return Item(code=codes.SDR_DUPLICATE, index=index, path="sdrId")

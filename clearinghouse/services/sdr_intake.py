@@ -1,0 +1,146 @@
+"""SubmitSdrs: a batch of SDRs into the open window, whole or not at all (4.3-I3).
+
+One transaction from the first record to the answer; the acknowledgement goes out after
+its commit. Records come as a stream and leave in chunks, so memory does not grow with
+the batch. A record that is refused is an item of the answer and the others go on; a
+batch that is not what its sender declared leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import islice
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from clearinghouse import codes
+from clearinghouse.codes import Code, Kind
+from clearinghouse.domain.errors import ClearingHouseError, Item
+from clearinghouse.domain.exchange import Exchange
+from clearinghouse.domain.sdrs import (
+    ControlTotals,
+    ServiceDetailRecord,
+    check_sequence,
+    item_of,
+)
+from clearinghouse.services.environment import Environment
+from clearinghouse.services.outcomes import Refusal
+from clearinghouse.services.sdr_batch import Batch, Counts, Unreadable
+from clearinghouse.storage import messages, sdr_intake, settlement
+from clearinghouse.telemetry import metrics
+
+#: Records that are judged and written at a time: enough for one query to serve many,
+#: few enough to weigh nothing.
+CHUNK_RECORDS = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A batch as it arrives; ``records`` can be run through once.
+
+    ``records`` may raise when the message turns out to be broken further on; then the
+    batch was never there.
+    """
+
+    batch_sequence: int
+    control: ControlTotals
+    records: Iterable[ServiceDetailRecord | Unreadable]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submitted:
+    """What became of a batch; ``items`` are bounded, ``omitted`` counts the rest."""
+
+    batch_id: UUID
+    code: Code
+    counts: Counts
+    items: tuple[Item, ...]
+    omitted: int
+
+
+def submit_sdrs(
+    env: Environment,
+    exchange: Exchange,
+    submission: Submission,
+    render: Callable[[Submitted | Refusal], bytes],
+) -> bytes:
+    """Take a batch of SDRs and return the answer, after everything is committed.
+
+    An exact repeat of the message, or the same content under the same batch sequence,
+    gets the stored answer. Refuses, with nothing stored, a sequence with a gap or with
+    other content (B-004), control totals that differ (B-003) and a batch for a CSO that
+    the sender does not speak for (B-005). Raises :class:`ClearingHouseError` for
+    ``CH.DUPLICATE_CONFLICT``, ``CH.IN_PROGRESS`` and ``CH.UNAVAILABLE``.
+    """
+    with env.database.begin("bulk") as tx:
+        stored = messages.claim(tx, exchange)
+        if isinstance(stored, bytes):
+            return stored
+        sdr_intake.lock_submitter(tx, exchange.sender.participant_id)
+        repeated = _repeated(tx, exchange, submission)
+        outcome = repeated or _take(env, tx, exchange, submission)
+        answer = outcome if isinstance(outcome, bytes) else render(outcome)
+        messages.remember(tx, exchange, answer, at=env.clock.now())
+    if isinstance(outcome, Submitted):
+        _count(outcome.counts)
+    return answer
+
+
+def _repeated(
+    tx: Connection, exchange: Exchange, submission: Submission
+) -> bytes | Refusal | None:
+    """Return the answer to a batch that is not the next one, else ``None``."""
+    submitter_id = exchange.sender.participant_id
+    last = sdr_intake.last_sequence(tx, submitter_id)
+    hit = check_sequence(last, submission.batch_sequence)
+    if hit is None:
+        return None
+    known = sdr_intake.stored_batch(tx, submitter_id, submission.batch_sequence)
+    if known is not None and known.answer and known.digest == exchange.digest:
+        return known.answer
+    return Refusal(code=hit.code, items=(item_of(hit),))
+
+
+def _take(
+    env: Environment, tx: Connection, exchange: Exchange, submission: Submission
+) -> Submitted | Refusal:
+    """Take the records of a new batch; a refusal undoes them and keeps the rest."""
+    try:
+        with tx.begin_nested():
+            window = settlement.join_open_window(tx)
+            batch = Batch(env, tx, exchange, window.window_id)
+            records = enumerate(submission.records)
+            while chunk := list(islice(records, CHUNK_RECORDS)):
+                batch.take(chunk)
+            batch.check(submission.control)
+            batch.finish(submission.batch_sequence)
+    except ClearingHouseError as error:
+        if error.code.kind is not Kind.REFUSED:
+            raise
+        return Refusal.of(error)
+    items, omitted = batch.items()
+    return Submitted(
+        batch_id=batch.batch_id,
+        code=_code(batch.counts, items),
+        counts=batch.counts,
+        items=items,
+        omitted=omitted,
+    )
+
+
+def _code(counts: Counts, items: tuple[Item, ...]) -> Code:
+    if counts.refused or counts.held:
+        return codes.PARTLY
+    return codes.SDR_WARNING if items else codes.OK
+
+
+def _count(counts: Counts) -> None:
+    for outcome, number in (
+        ("accepted", counts.accepted),
+        ("held", counts.held),
+        ("refused", counts.refused),
+        ("duplicate", counts.duplicates),
+    ):
+        metrics.SDRS.labels(outcome).inc(number)
