@@ -172,6 +172,9 @@ CREDENTIAL_LIST_OLD = _code(
 CREDENTIAL_OTHER_MEDIUM = _code(
     321, "CREDENTIAL_OTHER_MEDIUM", _R, "Only the medium that started may stop."
 )
+CREDENTIAL_DUPLICATE = _code(
+    308, "CREDENTIAL_DUPLICATE", _R, "The credential stands in the list twice."
+)
 CREDENTIAL_LIST_PARTS = _code(
     322, "CREDENTIAL_LIST_PARTS", _R, "The parts of the list do not fit together."
 )
@@ -195,6 +198,9 @@ SESSION_EVENT_CONFLICT = _code(
 )
 SESSION_EVENT_FUTURE = _code(
     405, "SESSION_EVENT_FUTURE", _R, "The event lies in the future."
+)
+SESSION_EVENT_ENERGY = _code(
+    406, "SESSION_EVENT_ENERGY", _R, "The energy of the event is negative."
 )
 # A step that the transition table does not have: the code names the present state.
 SESSION_IS_REQUESTED = _code(

@@ -57,7 +57,7 @@ def seconds(number: int) -> datetime:
 def make_participant(tx: Connection, **override: Any) -> Participant:  # noqa: ANN401
     """Admit a participant; a CSP called ``DEC01`` and so on unless told otherwise."""
     number = next(_numbers)
-    values = {
+    values: dict[str, Any] = {
         "party_id": f"DEC{number % 100:02d}",
         "name": f"Partner {number}",
         "roles": frozenset({Role.CSP}),
@@ -85,7 +85,7 @@ def make_agreement(
     **override: Any,  # noqa: ANN401
 ) -> Agreement:
     """Store an agreement in force since the day before the beginning."""
-    values = {
+    values: dict[str, Any] = {
         "mode": Mode.B2,
         "currency": "EUR",
         "valid_from": NOW - timedelta(days=1),
@@ -108,7 +108,7 @@ def make_sender(participant: Participant) -> Sender:
 
 def make_exchange(sender: Sender, **override: Any) -> Exchange:  # noqa: ANN401
     """Make a message; each call a new one."""
-    values = {
+    values: dict[str, Any] = {
         "message_id": uuid4(),
         "operation": "PutEvses",
         "digest": sha256(b"body").digest(),
@@ -121,7 +121,7 @@ def make_exchange(sender: Sender, **override: Any) -> Exchange:  # noqa: ANN401
 
 def make_list_part(owner: Participant, **override: Any) -> ListPart:  # noqa: ANN401
     """Make the only part of a new list."""
-    values = {
+    values: dict[str, Any] = {
         "list_id": uuid4(),
         "expected_count": 1,
         "part": 1,
@@ -133,7 +133,7 @@ def make_list_part(owner: Participant, **override: Any) -> ListPart:  # noqa: AN
 
 def make_entry(subject_id: int, **override: Any) -> CredentialEntry:  # noqa: ANN401
     """Make one line of a credential list: a valid card."""
-    values = {
+    values: dict[str, Any] = {
         "kind": CredentialKind.RFID,
         "status": CredentialStatus.VALID,
     } | override
@@ -142,7 +142,7 @@ def make_entry(subject_id: int, **override: Any) -> CredentialEntry:  # noqa: AN
 
 def make_evse(received: str = "CH*REP*E0001*1", **override: Any) -> Evse:  # noqa: ANN401
     """Make an EVSE of 50 kW in Bern."""
-    values = {
+    values: dict[str, Any] = {
         "country": "CH",
         "time_zone": "Europe/Zurich",
         "latitude_u": 46_948_100,
@@ -210,7 +210,7 @@ def make_event(reporter: Participant, **override: Any) -> SessionEvent:  # noqa:
 
 def make_delivery(receiver: Participant, **override: Any) -> NewDelivery:  # noqa: ANN401
     """Make a delivery that says nothing personal."""
-    values = {
+    values: dict[str, Any] = {
         "kind": DeliveryKind.NOTIFY_SESSION,
         "subject_key": str(UUID(int=next(_numbers))),
         "payload": {"sessionId": str(UUID(int=1))},

@@ -18,6 +18,7 @@ from clearinghouse.cli.context import output_of, refuse, settings
 from clearinghouse.cli.output import Output
 from clearinghouse.cli.processes import ChildError, free_port
 from clearinghouse.domain.errors import ClearingHouseError
+from clearinghouse.services.settlement import ensure_window
 from clearinghouse.settings import Settings, environment_for
 from clearinghouse.storage import schema
 from clearinghouse.storage.connect import Addresses, addresses
@@ -54,10 +55,19 @@ def serve(
     try:
         with addresses(own) as at, _watched(at):
             schema.upgrade(at.owner)
+            _open_first_window(own, at)
             output.remark(f"clearing house at {own.url}/services/  (Ctrl-C stops)")
             _serve(app.reached(own, at))
     except ClearingHouseError as error:
         refuse(output, f"{error.code.text} {error.detail}", code=error.code.number)
+
+
+def _open_first_window(own: Settings, at: Addresses) -> None:
+    """Open the window of this month when none is open: SDRs need one from the start."""
+    env = app.build(own, at)
+    ensure_window(env, f"{env.clock.now():%Y-%m}")
+    env.database.close()
+    env.vault.close()
 
 
 def _check_port(output: Output, own: Settings) -> None:

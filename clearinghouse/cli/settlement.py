@@ -8,8 +8,10 @@ import typer
 
 from clearinghouse.cli.context import house, output_of, refuse
 from clearinghouse.domain import money
+from clearinghouse.domain.settlement import WindowState
 from clearinghouse.services import settlement
 from clearinghouse.services.environment import Environment
+from clearinghouse.storage.settlement import Settled
 
 group = typer.Typer(no_args_is_help=True, help="Windows and their settlement.")
 
@@ -46,24 +48,31 @@ def close(
     """
     output = output_of(context)
     with house(context) as env:
-        open_label = settlement.open_window(env).label
+        open_label = _open_label(env)
         if label is not None and label != open_label:
             refuse(output, f"the open window is {open_label}, not {label}")
         after = next_label or following(open_label, env.clock.now())
         with output.progress(f"closing {open_label}", None):
             closed = settlement.close(env, next_label=after)
-        rows = _settlements(env, closed.window_id)
+        rows = [_settled(found) for found in closed.settlements]
     output.value(
         {
-            "window": closed.label,
-            "window_id": closed.window_id,
+            "window": closed.window.label,
+            "window_id": closed.window.window_id,
             "next": after,
             "statements": closed.statements,
             "settlements": rows,
         },
-        f"window {closed.label} is closed: claim equals proof, "
+        f"window {closed.window.label} is closed: claim equals proof, "
         f"{closed.statements} statements; {after} is open",
     )
+
+
+def _open_label(env: Environment) -> str:
+    for window in settlement.windows(env):
+        if window.state is WindowState.OPEN:
+            return window.label
+    return settlement.ensure_window(env, f"{env.clock.now():%Y-%m}").label
 
 
 @group.command(name="list")
@@ -78,8 +87,8 @@ def list_them(context: typer.Context) -> None:
                 "closed": window.closed_at
                 and window.closed_at.isoformat(timespec="seconds"),
                 "settled": " ".join(
-                    f"{row['gross']} {row['currency']}"
-                    for row in _settlements(env, window.window_id)
+                    f"{_text(found.gross_minor, found.currency)} {found.currency}"
+                    for found in settlement.settlements(env, window.window_id)
                 ),
             }
             for window in settlement.windows(env)
@@ -88,17 +97,14 @@ def list_them(context: typer.Context) -> None:
     output_of(context).rows("Windows", rows, empty=empty)
 
 
-def _settlements(env: Environment, window_id: int) -> list[dict[str, object]]:
-    return [
-        {
-            "currency": found.currency,
-            "sdrs": found.sdr_count,
-            "gross": _text(found.gross_minor, found.currency),
-            "bilateral": _text(found.bilateral_minor, found.currency),
-            "multilateral": _text(found.multilateral_minor, found.currency),
-        }
-        for found in settlement.settlements(env, window_id)
-    ]
+def _settled(found: Settled) -> dict[str, object]:
+    return {
+        "currency": found.currency,
+        "sdrs": found.sdr_count,
+        "gross": _text(found.gross_minor, found.currency),
+        "bilateral": _text(found.bilateral_minor, found.currency),
+        "multilateral": _text(found.multilateral_minor, found.currency),
+    }
 
 
 def _text(amount_minor: int, currency: str) -> str:

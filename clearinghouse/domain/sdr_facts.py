@@ -186,13 +186,17 @@ class Case:
     def rate(self) -> None:
         """Rate the record when its figures make sense."""
         tariff = self.facts.tariff
-        if tariff is None or any(hit.rule in _UNRATABLE for hit in self.hits):
+        if tariff is None:
+            return
+        if self.hits and not _UNRATABLE.isdisjoint(hit.rule for hit in self.hits):
             return
         self.net_minor = tariff.rater(self.usage)
         self.is_rated = True
 
     def outcome(self) -> Outcome:
         """Return the outcome: the gravest hit decides."""
+        if not self.hits:
+            return Outcome.ACCEPTED
         severities = {hit.severity for hit in self.hits}
         if Severity.R in severities:
             return Outcome.REFUSED

@@ -173,15 +173,16 @@ def _age(case: Case) -> None:
 
 def _signs(case: Case) -> None:
     record = case.record
-    if any(one.energy_wh < 0 or one.seconds < 0 for one in case.usage.intervals):
-        _note_negative_transactions(case)
-    for name, seconds in (
-        ("parkingSeconds", record.parking_seconds),
-        ("idleSeconds", record.idle_seconds),
-    ):
-        if seconds < 0:
-            case.hit(_S108, f"{_SESSION}/{name}", "0 or more", seconds)
-    if record.claimed_net < 0:
+    for interval in case.usage.intervals:
+        if interval.energy_wh < 0 or interval.seconds < 0:
+            _note_negative_transactions(case)
+            break
+    if record.parking_seconds < 0:
+        found = record.parking_seconds
+        case.hit(_S108, f"{_SESSION}/parkingSeconds", "0 or more", found)
+    if record.idle_seconds < 0:
+        case.hit(_S108, f"{_SESSION}/idleSeconds", "0 or more", record.idle_seconds)
+    if record.claimed_net.is_signed() and record.claimed_net:
         case.hit(_S108, "claimedNet", "0 or more", record.claimed_net)
 
 
@@ -292,9 +293,9 @@ def _travel(case: Case) -> None:
         return
     here = (evse.latitude_u, evse.longitude_u)
     for other in case.facts.of_subject:
-        if other.evse_key == evse.evse_key or other.latitude_u is None:
+        if other.latitude_u is None or other.longitude_u is None:
             continue
-        if other.longitude_u is None:
+        if other.evse_key == evse.evse_key:
             continue
         metres = distance_m(here, (other.latitude_u, other.longitude_u))
         seconds = _gap_seconds(case.record, other)

@@ -7,7 +7,7 @@ replacement. The rules for single records are in :mod:`clearinghouse.domain.sdr_
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -193,41 +193,49 @@ def content_digest(
     Credential and contract enter as pseudonyms. A digest of the clear values would give
     them away, since a card's number can be guessed from it.
     """
+    session_id = record.session_id
     facts = [
         record.sdr_id.upper(),
         record.csp_id,
         record.cso_id or "",
         record.evse_id,
-        str(record.session_id or ""),
+        "" if session_id is None else session_id.hex,
         record.partner_session_id or "",
-        str(subject_id),
-        str(contract_subject_id),
+        f"{subject_id} {contract_subject_id}",
         record.started_at.isoformat(),
         record.ended_at.isoformat(),
-        str(record.parking_seconds),
-        str(record.idle_seconds),
+        f"{record.parking_seconds} {record.idle_seconds}",
         record.tariff_id,
         record.currency,
         str(record.claimed_net.normalize()),
     ]
     for session in record.charging_sessions:
-        facts.extend(_session_facts(session))
+        facts.append(session.charging_session_id)
+        facts.append(_period(session, record))
+        for transaction in session.transactions:
+            facts.append(transaction.charging_transaction_id)
+            facts.append(_period(transaction, record))
+            facts.append(
+                f"{transaction.energy_wh} {transaction.meter_start_wh} "
+                f"{transaction.meter_stop_wh}"
+            )
+        facts.append("")  # so that no transaction moves to the next session unseen
     text = _FIELD_SEPARATOR.join(facts)
     return blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest()
 
 
-def _session_facts(session: ChargingSession) -> Iterator[str]:
-    yield session.charging_session_id
-    yield session.started_at.isoformat()
-    yield session.ended_at.isoformat()
-    for transaction in session.transactions:
-        yield transaction.charging_transaction_id
-        yield transaction.started_at.isoformat()
-        yield transaction.ended_at.isoformat()
-        yield str(transaction.energy_wh)
-        yield str(transaction.meter_start_wh)
-        yield str(transaction.meter_stop_wh)
-    yield ""  # so that a transaction cannot move to the next charging session unseen
+def _period(
+    part: ChargingSession | ChargingTransaction, whole: ServiceDetailRecord
+) -> str:
+    """Return start and end of a part; empty where it fills the whole.
+
+    Most records have one transaction that does, and writing instants is what a digest
+    costs.
+    """
+    start, end = part.started_at, part.ended_at
+    if start == whole.started_at and end == whole.ended_at:
+        return ""
+    return f"{start.isoformat()} {end.isoformat()}"
 
 
 class TotalsCounter:

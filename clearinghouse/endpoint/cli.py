@@ -25,8 +25,8 @@ from clearinghouse.endpoint.server import application
 from clearinghouse.endpoint.serving import (
     Address,
     Serving,
+    end_signal,
     tls_context,
-    wait_for_end,
 )
 from clearinghouse.endpoint.station import Station
 
@@ -128,9 +128,10 @@ def serve(  # noqa: PLR0913 - the arguments are the options a person can type
 def _run(
     csp: ReferenceCsp | None, cso: ReferenceCso | None, access: Access, address: Address
 ) -> None:
+    ended = end_signal()
     serving = Serving(application(csp=csp, cso=cso, access=access), address)
     Console().print(f"listening on {serving.url}", highlight=False)
-    wait_for_end()
+    ended.wait()
     serving.stop()
     for partner in (csp, cso):
         if partner is not None:

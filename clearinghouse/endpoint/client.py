@@ -84,6 +84,10 @@ class ClearingHouse:
         """Use ``session`` for a private authority, a client certificate or a proxy."""
         self._connection = Connection(url, account, patience=patience, session=session)
 
+    def close(self) -> None:
+        """Close the kept connections; the token lives on to its end."""
+        self._connection.close()
+
     def call(
         self,
         operation: Operation[A],

@@ -134,6 +134,10 @@ class Connection:
             self._token = _Token(response.session_token, response.expires_at)
         return response
 
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._session.close()
+
     def _attempt(
         self, operation: Operation[A], body: Mapping[str, object], message_id: UUID
     ) -> A:

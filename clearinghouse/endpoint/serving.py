@@ -165,6 +165,7 @@ class Serving:
     """A running server; ends with :meth:`stop`."""
 
     def __init__(self, application: WSGIApplication, address: Address) -> None:
+        self.application = application
         self._server = _Server(address, application)
         scheme = "http" if address.tls is None else "https"
         self.url = f"{scheme}://{address.host}:{self._server.server_port}"
@@ -184,8 +185,8 @@ class Serving:
         self._thread.join()
 
 
-def wait_for_end() -> None:
-    """Return when the process is asked to end (SIGTERM or SIGINT)."""
+def end_signal() -> threading.Event:
+    """Return an event that is set when the process is asked to end."""
     ended = threading.Event()
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -194,4 +195,4 @@ def wait_for_end() -> None:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    ended.wait()
+    return ended

@@ -17,18 +17,20 @@ from clearinghouse import codes
 from clearinghouse.codes import Code
 from clearinghouse.domain.agreements import Module
 from clearinghouse.domain.credentials import CredentialStatus, ListState, is_held
-from clearinghouse.domain.errors import ClearingHouseError, Item
+from clearinghouse.domain.errors import Item
 from clearinghouse.domain.exchange import Exchange, Sender
 from clearinghouse.domain.privacy import SubjectKind
 from clearinghouse.identifiers.credential import CredentialKind
 from clearinghouse.services import agreed
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.outcomes import Refusal, partly
-from clearinghouse.storage import audit, credentials, lists, messages, participants
-from clearinghouse.storage.audit import AuditEntry
+from clearinghouse.storage import credentials, lists, messages, participants
 from clearinghouse.storage.credentials import CredentialEntry
 from clearinghouse.storage.feeds import Page, parse_cursor
 from clearinghouse.storage.lists import ListPart, StagedList
+from clearinghouse.telemetry import logging
+
+_log = logging.logger(__name__)
 
 #: Kinds that no CSO needs: a user name proves nothing without its password, which only
 #: the home CSP can check (clause 8-min).
@@ -39,8 +41,8 @@ NOT_FOR_CSOS = frozenset({CredentialKind.USERNAME, CredentialKind.DYNAMIC_QR})
 class Entry:
     """One line of a list as its CSP sends it, in canonical form; personal.
 
-    ``index`` is its place in the message; ``provider`` the provider id in the contract
-    id.
+    ``index`` is its place in the message and ``path`` what leads to it there, empty or
+    ending in ``/``; ``provider`` the provider id in the contract id.
     """
 
     index: int
@@ -50,35 +52,48 @@ class Entry:
     provider: str
     status: CredentialStatus
     valid_until: datetime | None = None
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Removal:
-    """A credential to remove, in canonical form; personal."""
+class Named:
+    """A credential without anything said about it, in canonical form; personal."""
 
     kind: CredentialKind
     value: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """What could not be read of a list, entry by entry.
+
+    ``named`` are credentials whose entries are wrong in another place: such an entry
+    leaves the credential as it is.
+    """
+
+    items: tuple[Item, ...] = ()
+    named: tuple[Named, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PutCredentials:
-    """One part of a full list; ``malformed`` says what could not be read of it."""
+    """One part of a full list."""
 
     list_id: UUID
     expected_count: int
     part: int
     parts: int
     entries: tuple[Entry, ...]
-    malformed: tuple[Item, ...] = ()
+    unread: Unread = Unread()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateCredentials:
-    """Single changes; ``malformed`` says what could not be read of them."""
+    """Single changes."""
 
     upserts: tuple[Entry, ...]
-    removals: tuple[Removal, ...]
-    malformed: tuple[Item, ...] = ()
+    removals: tuple[Named, ...]
+    unread: Unread = Unread()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,10 +124,14 @@ class Listed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Judged:
-    """What a list is worth: entries by pseudonym, and what was not taken."""
+    """What a list is worth: entries by pseudonym, and what was not taken.
+
+    ``kept`` are the pseudonyms of entries that were refused for what they say.
+    """
 
     entries: tuple[CredentialEntry, ...]
     items: tuple[Item, ...]
+    kept: tuple[int, ...]
 
 
 Render = Callable[[ListOutcome | Refusal], bytes]
@@ -124,11 +143,11 @@ def put_credentials(
     """Take one part of a CSP's full list; the last part puts the list in force.
 
     A list that would remove more than half of what is in force is held for the
-    operator. Raises :class:`ClearingHouseError` (``CREDENTIAL_LIST_PARTS``) when the
-    parts do not fit together.
+    operator; a refused entry removes nothing. A list whose parts do not add up is set
+    aside and refused. Raises :class:`ClearingHouseError` (``CREDENTIAL_LIST_PARTS``)
+    for a part that does not fit the others.
     """
-    judged = _judge(env, exchange.sender, command.entries)
-    items = _in_order(command.malformed, judged.items)
+    judged = _judge(env, exchange.sender, command.entries, command.unread)
     with env.database.begin("bulk") as tx:
         stored = messages.claim(tx, exchange)
         if isinstance(stored, bytes):
@@ -142,9 +161,19 @@ def put_credentials(
             parts=command.parts,
             received_at=now,
         )
-        refused = len({item.index for item in items})
-        staged = credentials.stage_part(tx, part, judged.entries, refused=refused)
-        outcome = _settled(tx, staged, items, now=now)
+        repeated = lists.has_part(tx, credentials.STAGING, part)
+        staged = credentials.stage_part(
+            tx,
+            part,
+            judged.entries,
+            kept=judged.kept,
+            refused=len({item.index for item in judged.items}),
+        )
+        outcome = (
+            _repeated(staged, judged.items)
+            if repeated
+            else _settled(tx, staged, judged.items, now=now)
+        )
         answer = render(outcome)
         messages.remember(tx, exchange, answer, at=now)
     return answer
@@ -157,9 +186,9 @@ def update_credentials(
 
     Removing what is not listed, or what another CSP listed, changes nothing.
     """
-    judged = _judge(env, exchange.sender, command.upserts)
+    judged = _judge(env, exchange.sender, command.upserts, command.unread)
     removals = _known_subjects(env, exchange.sender, command.removals)
-    items = _in_order(command.malformed, judged.items)
+    items = judged.items
     with env.database.begin("bulk") as tx:
         stored = messages.claim(tx, exchange)
         if isinstance(stored, bytes):
@@ -222,45 +251,15 @@ def get_credentials(
     return Page(listed, page.cursor, page.more)
 
 
-def held_lists(env: Environment) -> tuple[StagedList, ...]:
-    """Return the lists that wait for the operator's word, oldest first."""
-    with env.database.begin_read_only() as tx:
-        return lists.held_lists(tx, credentials.STAGING)
-
-
-def confirm_held_list(env: Environment, csp_id: int, list_id: UUID) -> int:
-    """Put a held list in force after all, on the operator's word; return its version.
-
-    Raises :class:`ClearingHouseError` (``CREDENTIAL_LIST_PARTS``) when no such list is
-    held.
-    """
-    with env.database.begin("bulk") as tx:
-        _require_held(tx, csp_id, list_id)
-        now = env.clock.now()
-        version = credentials.apply_list(tx, csp_id, list_id, at=now)
-        _note(tx, "confirm credential list", list_id, now)
-    return version
-
-
-def discard_held_list(env: Environment, csp_id: int, list_id: UUID) -> None:
-    """Set a held list aside on the operator's word: what was in force stays.
-
-    Raises as :func:`confirm_held_list` does.
-    """
-    with env.database.begin("bulk") as tx:
-        _require_held(tx, csp_id, list_id)
-        lists.discard(tx, credentials.STAGING, csp_id, list_id)
-        _note(tx, "discard credential list", list_id, env.clock.now())
-
-
-def _judge(env: Environment, sender: Sender, entries: Iterable[Entry]) -> _Judged:
-    """Give each entry that is the sender's own its pseudonyms, and say of the others why.
+def _judge(
+    env: Environment, sender: Sender, entries: Iterable[Entry], unread: Unread
+) -> _Judged:
+    """Give each entry that is the sender's own its pseudonyms, say why of the others.
 
     Enrolment commits before the list does: a pseudonym that no list names is nothing.
     """
     mine, items = _own_contracts(env, sender, tuple(entries))
     mine, doubled = _without_doubles(mine)
-    items += doubled
     now = env.clock.now()
     owner_id = sender.participant_id
     contracts = env.vault.enrol(
@@ -281,7 +280,17 @@ def _judge(env: Environment, sender: Sender, entries: Iterable[Entry]) -> _Judge
                 subject_id = enrolled.subjects[entry.value]
                 contract_id = contracts.subjects[entry.contract_key]
                 taken.append(_stored(entry, subject_id, contract_id))
-    return _Judged(entries=tuple(taken), items=tuple(items))
+    wrong = {item.index for item in items}
+    refused = [_named(entry) for entry in entries if entry.index in wrong]
+    return _Judged(
+        entries=tuple(taken),
+        items=_in_order((*unread.items, *items, *doubled)),
+        kept=tuple(_known_subjects(env, sender, (*unread.named, *refused))),
+    )
+
+
+def _named(entry: Entry) -> Named:
+    return Named(kind=entry.kind, value=entry.value)
 
 
 def _stored(entry: Entry, subject_id: int, contract_id: int) -> CredentialEntry:
@@ -338,7 +347,7 @@ def _without_doubles(entries: list[Entry]) -> tuple[list[Entry], list[Item]]:
 
 
 def _known_subjects(
-    env: Environment, sender: Sender, removals: Iterable[Removal]
+    env: Environment, sender: Sender, removals: Iterable[Named]
 ) -> list[int]:
     """Return the pseudonyms of the sender's own among the credentials to remove."""
     values: dict[CredentialKind, list[str]] = {}
@@ -354,57 +363,69 @@ def _known_subjects(
     ]
 
 
+def _repeated(staged: StagedList, items: tuple[Item, ...]) -> ListOutcome:
+    """Answer for a part that came before, under another message id."""
+    return ListOutcome(
+        code=codes.ALREADY_DONE,
+        items=items,
+        version=staged.version,
+        state=staged.state,
+    )
+
+
 def _settled(
     tx: Connection, staged: StagedList, items: tuple[Item, ...], *, now: datetime
-) -> ListOutcome:
-    """Decide what becomes of a list after a part: wait, hold, or put in force."""
-    if staged.state is ListState.APPLIED:
-        return ListOutcome(
-            code=codes.ALREADY_DONE,
-            items=items,
-            version=staged.version,
-            state=ListState.APPLIED,
-        )
-    if staged.state is ListState.STAGED and not staged.is_complete:
+) -> ListOutcome | Refusal:
+    """Decide what becomes of a list after a part: wait, hold, or put in force.
+
+    That a list is held matters more than what is wrong with single entries.
+    """
+    owner_id, list_id = staged.owner_id, staged.list_id
+    if not staged.is_complete:
         code = codes.PARTLY if items else codes.LIST_STAGED
         return ListOutcome(code=code, items=items, state=ListState.STAGED)
-    if staged.state is ListState.STAGED:
-        lists.require_count(credentials.STAGING, staged)
-        difference = credentials.difference(tx, staged.owner_id, staged.list_id)
-        if not is_held(present=difference.present, removed=difference.removed):
-            version = credentials.apply_list(
-                tx, staged.owner_id, staged.list_id, at=now
-            )
-            return ListOutcome(
-                code=partly(items),
-                items=items,
-                version=version,
-                state=ListState.APPLIED,
-            )
-        lists.hold(tx, credentials.STAGING, staged.owner_id, staged.list_id)
-    return ListOutcome(code=codes.LIST_HELD, items=items, state=ListState.HELD)
-
-
-def _require_held(tx: Connection, csp_id: int, list_id: UUID) -> None:
-    lists.lock_owner(tx, credentials.STAGING, csp_id)
-    staged = lists.staged_list(tx, credentials.STAGING, csp_id, list_id)
-    if staged is None or staged.state is not ListState.HELD:
-        raise ClearingHouseError(codes.CREDENTIAL_LIST_PARTS, "no such list is held")
-
-
-def _note(tx: Connection, action: str, list_id: UUID, now: datetime) -> None:
-    entry = AuditEntry(
-        at=now, actor="operator", action=action, object=str(list_id), outcome="done"
+    if staged.entries + staged.refused != staged.expected_count:
+        lists.discard(tx, credentials.STAGING, owner_id, list_id)
+        return _sum_differs(staged)
+    change = credentials.difference(tx, owner_id, list_id)
+    if is_held(present=change.present, removed=change.removed):
+        lists.hold(tx, credentials.STAGING, owner_id, list_id)
+        _log.warning(
+            "credential_list_held",
+            csp_id=owner_id,
+            list_id=str(list_id),
+            present=change.present,
+            removed=change.removed,
+        )
+        return ListOutcome(code=codes.LIST_HELD, items=items, state=ListState.HELD)
+    version = credentials.apply_list(tx, owner_id, list_id, at=now)
+    return ListOutcome(
+        code=partly(items), items=items, version=version, state=ListState.APPLIED
     )
-    audit.record(tx, entry)
 
 
-def _in_order(*groups: tuple[Item, ...]) -> tuple[Item, ...]:
-    items = [item for group in groups for item in group]
+def _sum_differs(staged: StagedList) -> Refusal:
+    found = staged.entries + staged.refused
+    item = Item(
+        code=codes.CREDENTIAL_LIST_PARTS,
+        path="expectedCount",
+        expected=f"{found}, as in the parts together; begin anew with a new listId",
+        found=str(staged.expected_count),
+    )
+    return Refusal(code=codes.CREDENTIAL_LIST_PARTS, items=(item,))
+
+
+def _in_order(items: Iterable[Item]) -> tuple[Item, ...]:
     return tuple(sorted(items, key=lambda item: (item.index or 0, item.path)))
 
 
 def _item(
     code: Code, entry: Entry, path: str, *, expected: str = "", found: str = ""
 ) -> Item:
-    return Item(code=code, index=entry.index, path=path, expected=expected, found=found)
+    return Item(
+        code=code,
+        index=entry.index,
+        path=entry.path + path,
+        expected=expected,
+        found=found,
+    )

@@ -77,9 +77,27 @@ def _shape(parts: SplitResult, *, allow_http: bool) -> tuple[str, str] | None:
         return "no user name or password in the address", "a user name"
     if not parts.hostname:
         return "the name of a host", "none"
+    if _is_odd_number(parts.hostname):
+        return "an address in its usual form, or a name", "another way to write one"
     if parts.fragment or parts.query:
         return "an address without query and fragment", "a query or fragment"
     return None
+
+
+def _is_odd_number(host: str) -> bool:
+    """Say whether a host is an IPv4 address in hexadecimal, or with parts left out.
+
+    Look-ups take such forms, but not all of them alike: what is checked here might not
+    be what is connected to later.
+    """
+    last = host.rstrip(".").rpartition(".")[2]
+    if not (last.isdigit() or last.startswith("0x")):
+        return False
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return True
+    return False
 
 
 def _addresses(host: str, port: int) -> list[str]:

@@ -28,6 +28,7 @@ class Limits:
     """
 
     party_id: str = "CHCLR"
+    name: str = "Clearing house"
     token_seconds: int = 1200
     token_chain_seconds: int = 28_800
     heartbeat_seconds: int = 300
@@ -42,6 +43,7 @@ class Limits:
         """Take over what the settings say."""
         return cls(
             party_id=settings.party_id,
+            name=settings.name,
             token_seconds=settings.token_seconds,
             token_chain_seconds=settings.token_chain_seconds,
             heartbeat_seconds=settings.heartbeat_seconds,

@@ -8,7 +8,7 @@ the others. EVSE ids name equipment, not people, so they may be repeated as rece
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from clearinghouse import codes
 from clearinghouse.codes import Code
@@ -32,7 +32,7 @@ class EvseEntry:
     operator_id: str | None = None
     latitude_u: int | None = None
     longitude_u: int | None = None
-    address: Address = Address()
+    address: Address = field(default_factory=Address)
     connectors: tuple[Connector, ...] = ()
     open_24_hours: bool | None = None
 
@@ -98,6 +98,7 @@ class Judged:
     entries whose EVSE is in force already: as it is described there.
     """
 
+    total: int
     taken: tuple[Evse, ...]
     kept: tuple[Evse, ...]
     items: tuple[Item, ...]
@@ -145,23 +146,98 @@ def identify(received: str, place: Place, known: Known) -> EvseId | Item:
     return found
 
 
-def judge(entries: Sequence[EvseEntry], known: Known) -> Judged:
+def judge(entries: Sequence[EvseEntry], known: Known, *, below: str = "") -> Judged:
     """Sort the entries of a message into good ones and what is wrong with the others.
 
-    Of two entries for one EVSE the first counts, good or bad.
+    Of two entries for one EVSE the first counts, good or bad. ``below`` goes before the
+    paths of what is wrong, as ``upsert/``.
     """
-    taken: list[Evse] = []
-    kept: dict[str, Evse] = {}
+    taken: dict[str, Evse] = {}
+    refused: list[str] = []
     items: list[Item] = []
-    seen: dict[str, EvseId] = {}
+    seen = {key: evse_ids.parse(spaced) for key, spaced in known.staged.items()}
     for index, entry in enumerate(entries):
-        place = Place(index=index)
-        found = identify(entry.received, place, known)
-        wrong = (found,) if isinstance(found, Item) else ()
-        if not wrong and not isinstance(found, Item):
-            wrong = _repeated(entry, found, seen, place, known) or _checked(
-                entry, found, index
+        found = _identify_once(entry, Place(index=index), seen, known)
+        wrong = _operator_items(entry, found, index)
+        if isinstance(found, Item):
+            wrong = (found, *wrong)
+        else:
+            evse = entry.described(found)
+            wrong += check_evse(evse, index=index)
+            if not wrong:
+                taken[found.key] = evse
+        if wrong:
+            refused.append(entry.received)
+            items += [replace(one, path=f"{below}{one.path}") for one in wrong]
+    unsettled = keys_of(refused) - taken.keys() - known.staged.keys()
+    kept = [known.in_force(key) for key in sorted(unsettled)]
+    return Judged(
+        total=len(entries),
+        taken=tuple(taken.values()),
+        kept=tuple(one.evse for one in kept if one is not None),
+        items=tuple(items),
+    )
+
+
+def judge_removals(
+    removals: Sequence[str], known: Known, *, upserted: Iterable[str]
+) -> tuple[frozenset[str], tuple[Item, ...]]:
+    """Return the keys of the EVSEs to remove, and what is wrong with the other ids.
+
+    ``upserted`` are ids that the same message adds or changes. An EVSE that is not
+    there, or named twice, is no mistake: afterwards it is gone.
+    """
+    keys: set[str] = set()
+    items: list[Item] = []
+    both = keys_of(upserted)
+    for index, received in enumerate(removals):
+        place = Place(index=index, path="remove")
+        found = identify(received, place, known)
+        if isinstance(found, Item):
+            items.append(found)
+        elif found.key in both:
+            expected = "either upsert or remove"
+            items.append(
+                place.wrong(codes.EVSE_DUPLICATE, expected=expected, found=received)
             )
-        for key in keys_of([entry.received]):
-            pass
-    return Judged(taken=tuple(taken), kept=tuple(kept.values()), items=tuple(items))
+        else:
+            keys.add(found.key)
+    return frozenset(keys), tuple(items)
+
+
+def _identify_once(
+    entry: EvseEntry, place: Place, seen: dict[str, EvseId], known: Known
+) -> EvseId | Item:
+    """Return the id of an entry unless one before it named the same EVSE."""
+    found = identify(entry.received, place, known)
+    if isinstance(found, Item):
+        return found
+    earlier = seen.get(found.key)
+    if earlier is None:
+        seen[found.key] = found
+        return found
+    if evse_ids.is_ambiguous(found, earlier):
+        code = codes.EVSE_AMBIGUOUS
+        expected = f"not also {earlier.spaced}: without * both are {found.key}"
+    else:
+        code, expected = codes.EVSE_DUPLICATE, "each EVSE once in the whole list"
+    return place.wrong(code, expected=expected, found=entry.received)
+
+
+def _operator_items(
+    entry: EvseEntry, found: EvseId | Item, index: int
+) -> tuple[Item, ...]:
+    """Return what is wrong with the operator id: it repeats a part of the EVSE id."""
+    if entry.operator_id is None:
+        return ()
+    place = Place(index=index, path="operatorId")
+    try:
+        operator = operator_ids.validate(entry.operator_id)
+    except IdentifierError as error:
+        expected = error.reason
+    else:
+        if isinstance(found, Item) or operator == found.operator:
+            return ()
+        expected = f"{operator_ids.format(found.operator)} as in the EVSE id"
+    wrong = place.wrong(codes.EVSE_FIELD, expected=expected, found=entry.operator_id)
+    return (wrong,)

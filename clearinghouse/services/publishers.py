@@ -1,44 +1,30 @@
-"""Whose lists a partner may pull: its own, and those of the partners it visits.
-
-An agreement in force opens them, unless its mode sends that module past us (clause 5).
-"""
+"""Whose lists a partner may pull: its own, and those of the partners that it visits."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from clearinghouse import codes
-from clearinghouse.domain.agreements import Module, goes_through
-from clearinghouse.domain.errors import ClearingHouseError
+from clearinghouse.domain.agreements import Module
 from clearinghouse.domain.exchange import Sender
-from clearinghouse.storage import agreements, participants
+from clearinghouse.services import agreed
 
 
 def publishers(
     tx: Connection, sender: Sender, module: Module, *, only: str | None, at: datetime
-) -> frozenset[int]:
-    """Return whose entries the sender may see, or ``only`` the one that it names.
+) -> Mapping[int, str]:
+    """Return whose entries the sender may see, with party ids; ``only`` is one of them.
 
-    Raises :class:`ClearingHouseError` when that one is not to be seen:
-    ``UNKNOWN_PARTICIPANT``, ``NO_AGREEMENT``, or ``MODE_NOT_AGREED``.
+    Raises :class:`ClearingHouseError` (``NO_AGREEMENT``) when that one is not to be
+    seen.
     """
-    mine = sender.participant_id
-    agreed = {
-        agreement.visited_id: goes_through(agreement.mode, module)
-        for agreement in agreements.agreements_of(tx, mine, at=at)
-        if agreement.home_id == mine
-    }
-    seen = frozenset({mine, *(one for one, through in agreed.items() if through)})
-    if only is None:
-        return seen
-    named = participants.participant_by_party_id(tx, only)
-    if named is None:
-        raise ClearingHouseError(codes.UNKNOWN_PARTICIPANT, only)
-    if named.participant_id in seen:
-        return frozenset({named.participant_id})
-    known = named.participant_id in agreed
-    raise ClearingHouseError(
-        codes.MODE_NOT_AGREED if known else codes.NO_AGREEMENT, only
+    own = {sender.participant_id: sender.party_id}
+    if only == sender.party_id:
+        return own
+    visited = agreed.chosen(
+        agreed.visited_of(tx, sender.participant_id, module, at=at), only
     )
+    names = {number: one.party_id for number, one in visited.items()}
+    return names if only is not None else names | own

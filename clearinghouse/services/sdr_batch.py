@@ -269,7 +269,7 @@ class Batch:
     def _store(
         self, rows: _Rows, candidate: Candidate, found: Judgement, sdr_no: int
     ) -> None:
-        hits, facts = found.hits[:HITS_MAX], candidate.facts
+        hits = found.hits[:HITS_MAX]
         row = self._row(candidate, found, sdr_no)
         rows.sdrs.append(row)
         rows.keys.append(

@@ -23,6 +23,7 @@ from clearinghouse.domain.money import CURRENCIES, minor_or_none
 from clearinghouse.domain.privacy import SubjectKind
 from clearinghouse.domain.rating import compile_tariff
 from clearinghouse.domain.sdr_facts import (
+    EvseFacts,
     Neighbour,
     SdrFacts,
     TariffFacts,
@@ -37,6 +38,9 @@ from clearinghouse.services.environment import Environment
 from clearinghouse.storage import agreements, participants, sdr_facts, tariffs
 from clearinghouse.storage.sdr_facts import FoundSession, Known, Sent, Stay
 from clearinghouse.storage.vault import Found
+
+#: EVSEs that a batch remembers from chunk to chunk. It bounds its memory.
+EVSES_REMEMBERED_MAX = 20_000
 
 #: Where an EVSE stands of which the registry knows nothing yet; the SDR is held.
 _ZONE_UNKNOWN = "UTC"
@@ -101,6 +105,7 @@ class Knowledge:
         self._ids = {party: n for n, party in participants.party_ids(tx).items()}
         self._agreements: dict[int, list[Agreement]] = {}
         self._aliases: dict[str, int | None] = {}
+        self._evses: dict[str, EvseFacts | None] = {}
         self._versions: dict[str, list[TariffVersion]] = {}
         self._raters: dict[tuple[int, str], TariffFacts] = {}
         self._known: dict[bytes, bytes] = {}
@@ -214,12 +219,15 @@ class Knowledge:
 
     def _add_evses(self, candidates: Iterable[Candidate]) -> None:
         keys = {c.facts.evse_key for c in candidates if c.facts.evse_key is not None}
-        evses = sdr_facts.evses_by_key(self._tx, keys)
-        strange = [c for c in candidates if c.facts.evse_key not in evses]
-        self._add_owners(strange)
+        if len(self._evses) > EVSES_REMEMBERED_MAX:
+            self._evses.clear()
+        new = keys - self._evses.keys()
+        found = sdr_facts.evses_by_key(self._tx, new)
+        self._evses |= {key: found.get(key) for key in new}
         for candidate in candidates:
             if candidate.facts.evse_key is not None:
-                candidate.facts.evse = evses.get(candidate.facts.evse_key)
+                candidate.facts.evse = self._evses[candidate.facts.evse_key]
+        self._add_owners(c for c in candidates if c.facts.evse is None)
 
     def _add_owners(self, candidates: Iterable[Candidate]) -> None:
         """Say of EVSEs that are not registered whether their ids are the CSO's."""
@@ -400,7 +408,7 @@ def _join(candidate: Candidate, found: FoundSession | None) -> None:
         return
     candidate.facts.session = found.facts
     if candidate.subject_id is None and found.facts.home_id == candidate.facts.csp_id:
-        candidate.subject_id = found.subject_id or found.contract_subject_id
+        candidate.subject_id = found.subject_id
 
 
 def _stays(candidate: Candidate) -> Iterable[Stay]:

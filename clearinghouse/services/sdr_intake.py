@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from clearinghouse import codes
-from clearinghouse.codes import Code, Kind
+from clearinghouse.codes import Code
 from clearinghouse.domain.errors import ClearingHouseError, Item
 from clearinghouse.domain.exchange import Exchange
 from clearinghouse.domain.sdrs import (
@@ -26,7 +26,6 @@ from clearinghouse.domain.sdrs import (
     item_of,
 )
 from clearinghouse.services.environment import Environment
-from clearinghouse.services.outcomes import Refusal
 from clearinghouse.services.sdr_batch import Batch, Counts, Unreadable
 from clearinghouse.storage import messages, sdr_intake, settlement
 from clearinghouse.telemetry import metrics
@@ -64,34 +63,36 @@ def submit_sdrs(
     env: Environment,
     exchange: Exchange,
     submission: Submission,
-    render: Callable[[Submitted | Refusal], bytes],
+    render: Callable[[Submitted], bytes],
 ) -> bytes:
     """Take a batch of SDRs and return the answer, after everything is committed.
 
     An exact repeat of the message, or the same content under the same batch sequence,
-    gets the stored answer. Refuses, with nothing stored, a sequence with a gap or with
-    other content (B-004), control totals that differ (B-003) and a batch for a CSO that
-    the sender does not speak for (B-005). Raises :class:`ClearingHouseError` for
-    ``CH.DUPLICATE_CONFLICT``, ``CH.IN_PROGRESS`` and ``CH.UNAVAILABLE``.
+    gets the stored answer. Raises :class:`ClearingHouseError`, with nothing stored:
+    ``SDR_BATCH_SEQUENCE`` for a gap or other content under a known sequence (B-004),
+    ``SDR_BATCH_CONTROL`` for control totals that differ (B-003),
+    ``SDR_BATCH_ENTITLED`` for a CSO that the sender does not speak for (B-005), and
+    what :func:`~clearinghouse.storage.messages.claim` raises.
     """
     with env.database.begin("bulk") as tx:
         stored = messages.claim(tx, exchange)
         if isinstance(stored, bytes):
             return stored
         sdr_intake.lock_submitter(tx, exchange.sender.participant_id)
-        repeated = _repeated(tx, exchange, submission)
-        outcome = repeated or _take(env, tx, exchange, submission)
-        answer = outcome if isinstance(outcome, bytes) else render(outcome)
+        answer = _repeated(tx, exchange, submission)
+        counts = Counts()
+        if answer is None:
+            submitted = _take(env, tx, exchange, submission)
+            answer, counts = render(submitted), submitted.counts
         messages.remember(tx, exchange, answer, at=env.clock.now())
-    if isinstance(outcome, Submitted):
-        _count(outcome.counts)
+    _count(counts)
     return answer
 
 
 def _repeated(
     tx: Connection, exchange: Exchange, submission: Submission
-) -> bytes | Refusal | None:
-    """Return the answer to a batch that is not the next one, else ``None``."""
+) -> bytes | None:
+    """Return the answer to a batch that was taken before, ``None`` for the next one."""
     submitter_id = exchange.sender.participant_id
     last = sdr_intake.last_sequence(tx, submitter_id)
     hit = check_sequence(last, submission.batch_sequence)
@@ -100,26 +101,19 @@ def _repeated(
     known = sdr_intake.stored_batch(tx, submitter_id, submission.batch_sequence)
     if known is not None and known.answer and known.digest == exchange.digest:
         return known.answer
-    return Refusal(code=hit.code, items=(item_of(hit),))
+    raise ClearingHouseError(hit.code, items=(item_of(hit),))
 
 
 def _take(
     env: Environment, tx: Connection, exchange: Exchange, submission: Submission
-) -> Submitted | Refusal:
-    """Take the records of a new batch; a refusal undoes them and keeps the rest."""
-    try:
-        with tx.begin_nested():
-            window = settlement.join_open_window(tx)
-            batch = Batch(env, tx, exchange, window.window_id)
-            records = enumerate(submission.records)
-            while chunk := list(islice(records, CHUNK_RECORDS)):
-                batch.take(chunk)
-            batch.check(submission.control)
-            batch.finish(submission.batch_sequence)
-    except ClearingHouseError as error:
-        if error.code.kind is not Kind.REFUSED:
-            raise
-        return Refusal.of(error)
+) -> Submitted:
+    window = settlement.join_open_window(tx)
+    batch = Batch(env, tx, exchange, window.window_id)
+    records = enumerate(submission.records)
+    while chunk := list(islice(records, CHUNK_RECORDS)):
+        batch.take(chunk)
+    batch.check(submission.control)
+    batch.finish(submission.batch_sequence)
     items, omitted = batch.items()
     return Submitted(
         batch_id=batch.batch_id,

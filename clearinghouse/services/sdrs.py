@@ -1,8 +1,357 @@
-"""SDRs after intake: pulled, delivered, confirmed or rejected, asked about (4.3-I3).
+"""SDRs after intake: pulled, asked about, confirmed or rejected (4.3-I3).
 
-The home CSP sees what it has to pay, the submitter what it sent. The EV user's
-credential and contract are told to the home CSP, whose user it is, and to the submitter
-only as far as it sent them itself (clause 8-min).
+The home CSP sees what it has to pay, the submitter what it sent. Deliveries are in
+:mod:`clearinghouse.services.sdr_delivery`.
 """
 
 from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from clearinghouse import codes
+from clearinghouse.codes import Code
+from clearinghouse.domain.errors import ClearingHouseError, Item
+from clearinghouse.domain.exchange import Exchange, Role, Sender
+from clearinghouse.domain.outbox import DeliveryKind
+from clearinghouse.domain.sdrs import SdrStatus, Verdict, uid_hash, verdict_step
+from clearinghouse.domain.settlement import WindowState
+from clearinghouse.services import sdr_delivery
+from clearinghouse.services.environment import Environment
+from clearinghouse.services.outcomes import Done, partly
+from clearinghouse.services.ports import DeliveredSdr
+from clearinghouse.storage import (
+    messages,
+    outbox,
+    participants,
+    sdr_intake,
+    sdrs,
+    settlement,
+)
+from clearinghouse.storage.feeds import Page, parse_cursor
+from clearinghouse.storage.outbox import NewDelivery
+from clearinghouse.storage.sdr_intake import NewTotal
+from clearinghouse.storage.sdrs import Event, RefusedSdr, StoredSdr
+
+#: Entries of one page of a batch's status.
+STATUS_PAGE_MAX = 1_000
+
+#: What an exclusion says when the home CSP gave no reason.
+_NO_REASON = "REJECTED"
+
+_RECORD_CURSOR = re.compile("[0-9]{1,9}")
+
+
+class SdrRole(StrEnum):
+    """As what the sender asks for SDRs."""
+
+    HOME_CSP = "HOME_CSP"
+    SUBMITTER = "SUBMITTER"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SdrQuery:
+    """A page of SDRs; without ``role`` a CSP asks as home CSP, a CSO as submitter."""
+
+    role: SdrRole | None
+    cursor: str | None
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """What the home CSP says of one SDR."""
+
+    submitter_party: str
+    sdr_id: str
+    verdict: Verdict
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusQuery:
+    """SDRs by id, or all of one batch; without ``submitter_party`` the sender's own."""
+
+    sdr_ids: Sequence[str] = ()
+    batch_sequence: int | None = None
+    submitter_party: str | None = None
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where one SDR stands; amounts only where it was taken."""
+
+    submitter_party: str
+    sdr_id: str
+    status: SdrStatus
+    window_id: int | None = None
+    rated_net_minor: int | None = None
+    currency: str | None = None
+    remarks: tuple[Item, ...] = ()
+    changed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandingPage:
+    """Where SDRs stand; ``cursor`` asks for the rest of a batch."""
+
+    standings: tuple[Standing, ...]
+    cursor: str | None = None
+
+    @property
+    def more(self) -> bool:
+        """Whether the batch has further records."""
+        return self.cursor is not None
+
+
+def get_sdrs(env: Environment, sender: Sender, query: SdrQuery) -> Page[DeliveredSdr]:
+    """Return the SDRs that came for the sender, or from it, since the cursor.
+
+    Raises :class:`ClearingHouseError` (``CH.CURSOR``) for a cursor that is not ours.
+    """
+    cursor = parse_cursor(query.cursor)
+    default = SdrRole.HOME_CSP if Role.CSP in sender.roles else SdrRole.SUBMITTER
+    as_home = (query.role or default) is SdrRole.HOME_CSP
+    read = sdrs.sdrs_for_csp if as_home else sdrs.sdrs_of_submitter
+    with env.database.begin_read_only() as tx:
+        page = read(tx, sender.participant_id, cursor=cursor, limit=query.limit)
+        hits = sdrs.hits_of(tx, [stored.place for stored in page.items])
+    views = sdr_delivery.views_of(env, page.items, hits, as_home=as_home)
+    return Page(views, page.cursor, page.more)
+
+
+def get_sdr_status(
+    env: Environment, sender: Sender, query: StatusQuery
+) -> StandingPage:
+    """Return where SDRs stand, for their submitter or their home CSP.
+
+    An SDR that is neither the sender's own nor one that it has to pay is UNKNOWN, as
+    one that never was. Raises :class:`ClearingHouseError`: ``SDR_UNKNOWN`` for a batch
+    that the sender did not submit, ``CH.CURSOR`` for a cursor that is not ours.
+    """
+    with env.database.begin_read_only() as tx:
+        if query.batch_sequence is not None:
+            return _batch_standing(tx, sender, query)
+        party = query.submitter_party or sender.party_id
+        submitter = participants.participant_by_party_id(tx, party)
+        submitter_id = 0 if submitter is None else submitter.participant_id
+        own = submitter_id == sender.participant_id
+        hashes = {sdr_id: uid_hash(sdr_id) for sdr_id in query.sdr_ids}
+        stored = sdrs.sdrs_by_hash(tx, [(submitter_id, key) for key in hashes.values()])
+        refused = sdrs.refused_by_id(tx, submitter_id, list(hashes)) if own else {}
+        seen = {
+            key: found
+            for (_, key), found in stored.items()
+            if own or _is_payable(found, sender.participant_id)
+        }
+        hits = sdrs.hits_of(tx, [found.place for found in seen.values()])
+    return StandingPage(
+        standings=tuple(
+            _standing(seen[key], hits.get(seen[key].place, ()))
+            if key in seen
+            else _refused_standing(party, sdr_id, refused.get(sdr_id))
+            for sdr_id, key in hashes.items()
+        )
+    )
+
+
+def confirm_sdrs(
+    env: Environment,
+    exchange: Exchange,
+    words: Sequence[Word],
+    render: Callable[[Done], bytes],
+) -> bytes:
+    """Book what the home CSP says of SDRs that it has to pay.
+
+    A rejection before the window ends takes the SDR out of it and lowers the claim; its
+    submitter is told of every word. Afterwards only a dispute helps. Each word that has
+    no effect is an item: ``SDR_UNKNOWN``, ``SDR_DECIDED``, ``SDR_WINDOW_CLOSED``.
+    """
+    csp_id = exchange.sender.participant_id
+    with env.database.begin() as tx:
+        stored = messages.claim(tx, exchange)
+        if isinstance(stored, bytes):
+            return stored
+        now = env.clock.now()
+        sdrs.lock_decisions(tx, csp_id)
+        # No window ends between our look at its state and the commit.
+        settlement.hold_windows(tx)
+        items, taken = _weigh(tx, csp_id, words)
+        _book(tx, csp_id, taken, at=now)
+        answer = render(Done(code=partly(items), items=items))
+        messages.remember(tx, exchange, answer, at=now)
+    return answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A word that has an effect."""
+
+    stored: StoredSdr
+    word: Word
+
+    @property
+    def is_rejection(self) -> bool:
+        return self.word.verdict is Verdict.REJECTED
+
+
+def _weigh(
+    tx: Connection, csp_id: int, words: Sequence[Word]
+) -> tuple[tuple[Item, ...], list[_Taken]]:
+    ids = {party: number for number, party in participants.party_ids(tx).items()}
+    keys = [(ids.get(word.submitter_party, 0), uid_hash(word.sdr_id)) for word in words]
+    found = sdrs.sdrs_by_hash(tx, set(keys))
+    said: dict[tuple[int, bytes], SdrStatus] = {}
+    items: list[Item] = []
+    taken: list[_Taken] = []
+    for index, (key, word) in enumerate(zip(keys, words, strict=True)):
+        stored = found.get(key)
+        if stored is None or not _is_payable(stored, csp_id):
+            items.append(_item(codes.SDR_UNKNOWN, index, word.sdr_id))
+            continue
+        current = said.get(key, stored.status)
+        wanted = _wanted(stored, current, word.verdict)
+        if isinstance(wanted, Code):
+            items.append(_item(wanted, index, current.value))
+        elif wanted is current:
+            items.append(_item(codes.ALREADY_DONE, index, current.value))
+        else:
+            said[key] = wanted
+            taken.append(_Taken(stored, word))
+    return tuple(items), taken
+
+
+def _wanted(
+    stored: StoredSdr, current: SdrStatus, verdict: Verdict
+) -> SdrStatus | Code:
+    wanted = verdict_step(current, verdict)
+    is_new_rejection = wanted is SdrStatus.REJECTED and current is not wanted
+    if is_new_rejection and stored.window_state is not WindowState.OPEN:
+        return codes.SDR_WINDOW_CLOSED
+    return wanted
+
+
+def _book(
+    tx: Connection, csp_id: int, taken: Sequence[_Taken], *, at: datetime
+) -> None:
+    events = [
+        Event(
+            one.stored.place,
+            SdrStatus.REJECTED if one.is_rejection else SdrStatus.CONFIRMED,
+            one.word.reason,
+        )
+        for one in taken
+    ]
+    rows = sdrs.add_events(tx, events, actor_id=csp_id, at=at)
+    rejected = [one for one in taken if one.is_rejection]
+    sdrs.exclude(
+        tx, {one.stored.place: one.word.reason or _NO_REASON for one in rejected}, at=at
+    )
+    sdr_intake.copy_totals(tx, _lowered(rejected))
+    told: dict[int, list[int]] = {}
+    for one, row in zip(taken, rows, strict=True):
+        told.setdefault(one.stored.submitter_id, []).append(row)
+    for submitter_id, numbers in told.items():
+        notice = NewDelivery(
+            participant_id=submitter_id,
+            kind=DeliveryKind.NOTIFY_SDRS,
+            subject_key=f"csp:{csp_id}",
+            payload={"events": numbers},
+        )
+        outbox.enqueue(tx, notice, at=at)
+
+
+def _lowered(rejected: Iterable[_Taken]) -> Iterable[NewTotal]:
+    """Give the negative totals that take SDRs out of the claim of their window."""
+    sums: dict[tuple[int, UUID, int, int, str], list[int]] = {}
+    for one in rejected:
+        stored = one.stored
+        key = (
+            stored.place.window_id,
+            stored.batch_id,
+            stored.csp_id,
+            stored.submitter_id,
+            stored.currency,
+        )
+        entry = sums.setdefault(key, [0, 0, 0])
+        entry[0] -= 1
+        entry[1] -= stored.energy_wh
+        entry[2] -= stored.net_minor
+    return [NewTotal(*key, *entry) for key, entry in sums.items()]
+
+
+def _is_payable(stored: StoredSdr, csp_id: int) -> bool:
+    """Say whether an SDR is a home CSP's to see: its own, and not held by a rule."""
+    return stored.csp_id == csp_id and stored.status is not SdrStatus.HELD
+
+
+def _batch_standing(tx: Connection, sender: Sender, query: StatusQuery) -> StandingPage:
+    sequence = query.batch_sequence or 0
+    batch_id = None
+    if query.submitter_party in (None, sender.party_id):
+        batch_id = sdrs.batch_of_sequence(tx, sender.participant_id, sequence)
+    if batch_id is None:
+        raise ClearingHouseError(codes.SDR_UNKNOWN, f"batch {sequence}")
+    after, size = _record_after(query.cursor), STATUS_PAGE_MAX + 1
+    stored = sdrs.sdrs_of_batch(tx, batch_id, after_record=after, limit=size)
+    refused = sdrs.refused_of_batch(tx, batch_id, after_record=after, limit=size)
+    hits = sdrs.hits_of(tx, [found.place for found in stored])
+    numbered = [
+        (found.record_no, _standing(found, hits.get(found.place, ())))
+        for found in stored
+    ]
+    numbered += [
+        (found.record_no, _refused_standing(sender.party_id, found.sdr_uid, found))
+        for found in refused
+        if found.sdr_uid
+    ]
+    numbered.sort(key=lambda pair: pair[0])
+    shown = numbered[:STATUS_PAGE_MAX]
+    return StandingPage(
+        standings=tuple(standing for _, standing in shown),
+        cursor=str(shown[-1][0]) if len(numbered) > len(shown) else None,
+    )
+
+
+def _record_after(cursor: str | None) -> int:
+    if not cursor:
+        return -1
+    if _RECORD_CURSOR.fullmatch(cursor) is None:
+        raise ClearingHouseError(codes.CURSOR)
+    return int(cursor)
+
+
+def _standing(stored: StoredSdr, remarks: tuple[Item, ...]) -> Standing:
+    return Standing(
+        submitter_party=stored.submitter_party,
+        sdr_id=stored.sdr_uid,
+        status=stored.status,
+        window_id=stored.place.window_id,
+        rated_net_minor=stored.net_minor,
+        currency=stored.currency,
+        remarks=remarks,
+        changed_at=stored.changed_at,
+    )
+
+
+def _refused_standing(party: str, sdr_id: str, found: RefusedSdr | None) -> Standing:
+    if found is None:
+        return Standing(submitter_party=party, sdr_id=sdr_id, status=SdrStatus.UNKNOWN)
+    return Standing(
+        submitter_party=party,
+        sdr_id=sdr_id,
+        status=SdrStatus.REFUSED,
+        remarks=found.items,
+        changed_at=found.received_at,
+    )
+
+
+def _item(code: Code, index: int, found: str) -> Item:
+    return Item(code=code, index=index, path=f"decision[{index + 1}]", found=found)

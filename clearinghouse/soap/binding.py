@@ -18,7 +18,7 @@ from clearinghouse.contract.model import ComplexType, Element, SchemaModel, Simp
 from clearinghouse.soap import values
 from clearinghouse.soap.names import class_key, prefix, symbol, tag
 from clearinghouse.soap.readers import reader_source
-from clearinghouse.soap.writers import class_source, writer_source
+from clearinghouse.soap.writers import WriterSource, class_source
 
 _MARKUP: Final = "utf-8"
 
@@ -174,7 +174,7 @@ def _source(model: SchemaModel) -> str:
         parts += [
             class_source(kind),
             reader_source(kind, model),
-            writer_source(kind, model),
+            WriterSource(kind, model).text(),
         ]
     return "\n".join(parts)
 

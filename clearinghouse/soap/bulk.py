@@ -18,13 +18,18 @@ from clearinghouse import codes
 from clearinghouse.contract.catalogue import Contract
 from clearinghouse.contract.model import ComplexType, Element, local
 from clearinghouse.soap.binding import Bindings, Record
-from clearinghouse.soap.envelope import Envelope, check_understood, open_envelope
+from clearinghouse.soap.envelope import (
+    Envelope,
+    check_text,
+    open_envelope,
+)
 from clearinghouse.soap.explain import TEXT, TOO_MANY, UNEXPECTED, Explainer
-from clearinghouse.soap.faults import FaultItem, SoapFault, Version
+from clearinghouse.soap.faults import FaultItem, SoapFault
 from clearinghouse.soap.parser import pull_parser
-from clearinghouse.soap.security import exchange_header, is_understood
+from clearinghouse.soap.security import exchange_header
 from clearinghouse.soap.spool import Spool
 from clearinghouse.soap.validation import Validator, schema_file
+from clearinghouse.soap.versions import Version
 
 # Everything before the first record: header, batch sequence, control totals.
 HEAD_BYTES_MAX = 131_072
@@ -89,7 +94,7 @@ class BulkFormat:
         What stands in front of the records leaves the tree. Raises
         :class:`SoapFault` HEADER or SCHEMA.
         """
-        header = exchange_header(envelope.blocks)
+        header = exchange_header(envelope)
         head = self._cut(envelope.body)
         faults = [
             item
@@ -207,7 +212,6 @@ class BulkStream:
                 break
             if self._is_record(element):
                 break
-        check_understood(envelope, is_understood)
         self.header, self.head = known.read_head(envelope)
         self._last: etree._Element | None = None
 
@@ -250,6 +254,7 @@ class BulkStream:
     def _finish(self) -> None:
         """Check what stands behind the last record."""
         envelope = open_envelope(self._root, self._version)
+        check_text(self._root)
         rest = list(self._request)
         if envelope.body is not self._request or len(rest) > 1:
             raise self._fault(UNEXPECTED, "no further element")

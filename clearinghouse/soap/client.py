@@ -22,16 +22,18 @@ from clearinghouse.settings import Settings
 from clearinghouse.soap.binding import Bindings, Record
 from clearinghouse.soap.deadlines import Deadline
 from clearinghouse.soap.envelope import (
+    check_text,
     check_understood,
     close_envelope,
     open_envelope,
 )
-from clearinghouse.soap.faults import SoapFault, Version
+from clearinghouse.soap.faults import SoapFault
 from clearinghouse.soap.http import Refusal, media_type
 from clearinghouse.soap.limits import ORDINARY_BYTES_MAX
 from clearinghouse.soap.parser import parse
 from clearinghouse.soap.transport import AddressRefused, CallState, DeadlineBackend
 from clearinghouse.soap.validation import Validator, envelope_validators, schema_file
+from clearinghouse.soap.versions import SOAP_11, Version
 
 # Seconds an unused connection is kept; shorter than most servers keep theirs.
 IDLE_SECONDS = 15.0
@@ -241,7 +243,7 @@ class Client:
         self, operation: OperationContract, url: str, message: bytes
     ) -> Outcome:
         headers: dict[bytes | str, bytes | str] = {
-            "Content-Type": Version.V11.content_type,
+            "Content-Type": SOAP_11.content_type,
             "SOAPAction": f'"{operation.soap_action}"',
             "Accept": "text/xml",
             "User-Agent": "clearinghouse",
@@ -263,10 +265,11 @@ class Client:
             media = media_type({"CONTENT_TYPE": received.content_type})
             envelope = open_envelope(root := parse(received.body), media.version)
             check_understood(envelope, lambda _tag: False)
+            check_text(root)
         except (SoapFault, Refusal):
             reason = Reason.MALFORMED if status == _OK else Reason.STATUS
             return Unreachable(reason, True, status, wait)  # noqa: FBT003  # sent
-        if envelope.body.tag == f"{{{envelope.version.value}}}Fault":
+        if envelope.body.tag == envelope.version.fault:
             refused = self._refused(envelope.body, envelope.version)
             return replace(refused, status=status, retry_after_seconds=wait)
         if (
@@ -278,8 +281,8 @@ class Client:
         return Answered(self._bindings.read(envelope.body))
 
     def _refused(self, fault: etree._Element, version: Version) -> Refused:
-        space = f"{{{version.value}}}"
-        if version is Version.V11:
+        space = f"{{{version.namespace}}}"
+        if version is SOAP_11:
             code, detail = fault.findtext("faultcode"), fault.find(f"detail/{FAULT}")
         else:
             code = fault.findtext(f"{space}Code/{space}Value")

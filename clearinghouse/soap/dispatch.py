@@ -11,30 +11,41 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 from lxml import etree
 
 from clearinghouse import codes
-from clearinghouse.contract.catalogue import Contract
+from clearinghouse.contract.catalogue import Contract, OperationContract
 from clearinghouse.soap.binding import Bindings, Record
 from clearinghouse.soap.bulk import BulkFormat, BulkStream, Feed
 from clearinghouse.soap.envelope import (
     Envelope,
     body_offset,
-    check_understood,
+    check_text,
     close_envelope,
     open_envelope,
 )
 from clearinghouse.soap.explain import Explainer
-from clearinghouse.soap.faults import SoapFault, Version
+from clearinghouse.soap.faults import SoapFault
 from clearinghouse.soap.limits import ORDINARY_BYTES_MAX, REALTIME_BYTES_MAX
 from clearinghouse.soap.operations import Call, Lane, Operation
 from clearinghouse.soap.parser import count_suspect, parse, parse_own
-from clearinghouse.soap.security import Authenticate, exchange_header, is_understood
+from clearinghouse.soap.security import Authenticate, exchange_header
 from clearinghouse.soap.spool import Spool
 from clearinghouse.soap.validation import envelope_validators
+from clearinghouse.soap.versions import Version
+
+
+class Message(NamedTuple):
+    """A message that is in memory as a whole."""
+
+    data: bytes
+
+    def digest(self) -> bytes:
+        """Return the SHA-256 of the Body as received; computed when asked for."""
+        return hashlib.sha256(self.data[body_offset(self.data) :]).digest()
 
 
 @dataclass(slots=True)
@@ -49,25 +60,36 @@ class Arrival:
     operation: str = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """One operation as the contract knows it, with the handler that runs it."""
 
     operation: Operation
+    service: str
+    name: str
     request: str
     response: str
     action: str
+    # The longest message that is taken as a whole.
+    bytes_max: int
     bulk: BulkFormat | None
 
-    def check_length(self, length: int) -> None:
-        """Check the length of a message that is taken as a whole.
-
-        Raises :class:`SoapFault` SIZE.
-        """
-        realtime = self.operation.lane is Lane.REALTIME
-        bytes_max = REALTIME_BYTES_MAX if realtime else ORDINARY_BYTES_MAX
-        if length > bytes_max or self.bulk is not None:
-            raise SoapFault(codes.SIZE)
+    @classmethod
+    def of(
+        cls, operation: Operation, known: OperationContract, bulk: BulkFormat | None
+    ) -> Self:
+        """Join an operation with what the contract says about it."""
+        realtime = operation.lane is Lane.REALTIME
+        return cls(
+            operation=operation,
+            service=operation.service,
+            name=operation.name,
+            request=known.request,
+            response=known.response,
+            action=known.soap_action,
+            bytes_max=REALTIME_BYTES_MAX if realtime else ORDINARY_BYTES_MAX,
+            bulk=bulk,
+        )
 
 
 class Dispatcher:
@@ -106,9 +128,7 @@ class Dispatcher:
         if operation.lane is Lane.BULK:
             bulk = BulkFormat(self._contract, self._bindings, known.request)
             self._formats.append(bulk)
-        self._routes[known.request] = Route(
-            operation, known.request, known.response, known.soap_action, bulk
-        )
+        self._routes[known.request] = Route.of(operation, known, bulk)
 
     def answer(self, data: bytes, arrival: Arrival) -> bytes:
         """Return the answer to a whole message.
@@ -120,7 +140,8 @@ class Dispatcher:
         try:
             envelope = open_envelope(root, arrival.version)
             route = self._route(str(envelope.body.tag), arrival)
-            route.check_length(len(data))
+            if len(data) > route.bytes_max:
+                raise _too_long()
             header, body, sender = self._admit(root, envelope, arrival)
         except SoapFault:
             count_suspect(len(data))
@@ -131,7 +152,7 @@ class Dispatcher:
             body=body,
             stream=None,
             sender=sender,
-            digest=hashlib.sha256(data[body_offset(data) :]).digest(),
+            content=Message(data),
             correlation_id=arrival.correlation_id,
             received_at=self._now(),
             remote_address=arrival.remote_address,
@@ -141,9 +162,9 @@ class Dispatcher:
     def _route(self, tag: str, arrival: Arrival) -> Route:
         """Find the operation by the element in the Body, within the service called."""
         route = self._routes.get(tag)
-        if route is None or route.operation.service != arrival.service:
+        if route is None or route.service != arrival.service:
             raise SoapFault(codes.UNKNOWN_OPERATION)
-        arrival.operation = route.operation.name
+        arrival.operation = route.name
         if arrival.action and arrival.action != route.action:
             raise SoapFault(codes.ACTION_MISMATCH)
         return route
@@ -151,11 +172,12 @@ class Dispatcher:
     def _admit(
         self, root: etree._Element, envelope: Envelope, arrival: Arrival
     ) -> tuple[Record, Record, Any]:
-        check_understood(envelope, is_understood)
+        block = exchange_header(envelope)
         if not self._validators[arrival.version].accepts(root):
+            check_text(root)
             raise SoapFault(codes.SCHEMA, items=self._explainer.envelope(envelope))
         try:
-            header = self._bindings.read(exchange_header(envelope.blocks))
+            header = self._bindings.read(block)
             body = self._bindings.read(envelope.body)
         except (ValueError, ArithmeticError) as error:
             raise SoapFault(codes.SCHEMA, detail="valid, but not readable") from error
@@ -172,7 +194,7 @@ class Dispatcher:
         if route is None or route.bulk is None:
             if spool.length > ORDINARY_BYTES_MAX:
                 count_suspect(feed.parsed_bytes)
-                raise SoapFault(codes.SIZE)
+                raise _too_long()
             return self.answer(spool.read_all(), arrival)
         try:
             self._route(route.request, arrival)
@@ -187,7 +209,7 @@ class Dispatcher:
             body=stream.head,
             stream=stream,
             sender=sender,
-            digest=spool.digest(),
+            content=spool,
             correlation_id=arrival.correlation_id,
             received_at=self._now(),
             remote_address=arrival.remote_address,
@@ -215,3 +237,7 @@ class Dispatcher:
             raise ValueError(
                 f"{route.operation.name} answers against its schema: {where}"
             )
+
+
+def _too_long() -> SoapFault:
+    return SoapFault(codes.SIZE, detail="longer than its operation allows")

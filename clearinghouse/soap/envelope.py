@@ -8,13 +8,14 @@ the document has nobody here who looks at it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lxml import etree
 
 from clearinghouse import codes
-from clearinghouse.soap.faults import SoapFault, Version
+from clearinghouse.soap.faults import SoapFault
 from clearinghouse.soap.limits import HEADER_BLOCKS_MAX
+from clearinghouse.soap.versions import SOAP_11, VERSIONS, Version
 
 # A Header and a Body.
 _PARTS_MAX = 2
@@ -28,40 +29,11 @@ _OUR_ROLES = frozenset(
         "http://www.w3.org/2003/05/soap-envelope/role/ultimateReceiver",
     }
 )
+_ENVELOPES = frozenset(version.envelope for version in VERSIONS)
+_CLOSING = b"</soap:Body></soap:Envelope>"
 
 
-@dataclass(frozen=True, slots=True)
-class _Names:
-    """The qualified names of one SOAP version."""
-
-    version: Version
-    envelope: str
-    header: str
-    body: str
-    must_understand: str
-    role: str
-
-
-def _names(version: Version, role: str) -> _Names:
-    space = f"{{{version.value}}}"
-    return _Names(
-        version,
-        f"{space}Envelope",
-        f"{space}Header",
-        f"{space}Body",
-        f"{space}mustUnderstand",
-        f"{space}{role}",
-    )
-
-
-_NAMES = {
-    names.envelope: names
-    for names in (_names(Version.V11, "actor"), _names(Version.V12, "role"))
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """A message taken apart."""
 
     version: Version
@@ -69,58 +41,52 @@ class Envelope:
     body: etree._Element
 
 
-def version_of(root: etree._Element, expected: Version) -> Version:
-    """Return the SOAP version of the root, which the content type must agree with.
+def open_envelope(root: etree._Element, version: Version) -> Envelope:
+    """Take the envelope apart by position; its content type said which version.
 
-    Raises :class:`SoapFault` SOAP when this is no envelope, VERSION_MISMATCH when
-    it is another one.
+    Raises :class:`SoapFault` SOAP when it is no envelope with one operation,
+    VERSION_MISMATCH when it is one of another version, XML_LIMIT when it has too
+    many header blocks.
     """
-    names = _NAMES.get(str(root.tag))
-    if names is not None:
-        if names.version is not expected:
-            raise SoapFault(codes.VERSION_MISMATCH, detail="content type")
-        return names.version
-    if etree.QName(root).localname == "Envelope":
-        raise SoapFault(codes.VERSION_MISMATCH, detail="envelope namespace")
-    raise SoapFault(codes.SOAP, detail="no envelope")
-
-
-def open_envelope(root: etree._Element, expected: Version) -> Envelope:
-    """Take the envelope apart by position.
-
-    Raises :class:`SoapFault` SOAP or VERSION_MISMATCH.
-    """
-    version = version_of(root, expected)
-    names = _NAMES[str(root.tag)]
+    if root.tag != version.envelope:
+        raise _mismatch(root)
     count = len(root)
     if not 0 < count <= _PARTS_MAX:
         raise SoapFault(codes.SOAP, detail="not a Header and a Body")
     body = root[count - 1]
-    if body.tag != names.body or len(body) != 1:
+    if body.tag != version.body or len(body) != 1:
         raise SoapFault(codes.SOAP, detail="not one Body with one element")
     blocks: list[etree._Element] = []
     if count == _PARTS_MAX:
         header = root[0]
-        if header.tag != names.header or _has_text(header):
+        if header.tag != version.header:
             raise SoapFault(codes.SOAP, detail="what precedes the Body")
-        blocks = list(header)
+        blocks = header[:]
         if len(blocks) > HEADER_BLOCKS_MAX:
             raise SoapFault(codes.XML_LIMIT, detail="header blocks")
-    if _has_text(root) or _has_text(body):
-        raise SoapFault(codes.SOAP, detail="text between the parts")
     return Envelope(version, blocks, body[0])
+
+
+def _mismatch(root: etree._Element) -> SoapFault:
+    tag = str(root.tag)
+    if tag in _ENVELOPES or tag.rpartition("}")[2] == "Envelope":
+        return SoapFault(codes.VERSION_MISMATCH, detail="not that of the content type")
+    return SoapFault(codes.SOAP, detail="no envelope")
+
+
+def check_text(root: etree._Element) -> None:
+    """Refuse text between the parts of an envelope that was opened.
+
+    The schema refuses it too; this names it. Raises :class:`SoapFault` SOAP.
+    """
+    if _has_text(root) or any(_has_text(part) for part in root):
+        raise SoapFault(codes.SOAP, detail="text between the parts")
 
 
 def _has_text(parent: etree._Element) -> bool:
     """Whether anything but white space stands between the children."""
-    text = parent.text
-    if text and not text.isspace():
-        return True
-    for child in parent:
-        tail = child.tail
-        if tail and not tail.isspace():
-            return True
-    return False
+    texts = [parent.text, *(child.tail for child in parent)]
+    return any(text and not text.isspace() for text in texts)
 
 
 def check_understood(envelope: Envelope, understood: Callable[[str], bool]) -> None:
@@ -128,18 +94,14 @@ def check_understood(envelope: Envelope, understood: Callable[[str], bool]) -> N
 
     Raises :class:`SoapFault` MUST_UNDERSTAND with the names of the blocks.
     """
-    names = _NAMES[f"{{{envelope.version.value}}}Envelope"]
-    strange = []
-    for block in envelope.blocks:
-        if not block.attrib:
-            continue
-        must = block.get(names.must_understand, "0").strip() in _TRUE
-        if (
-            must
-            and block.get(names.role, "").strip() in _OUR_ROLES
-            and not understood(str(block.tag))
-        ):
-            strange.append(str(block.tag))
+    version = envelope.version
+    strange = [
+        str(block.tag)
+        for block in envelope.blocks
+        if not understood(str(block.tag))
+        and block.get(version.must_understand, "").strip() in _TRUE
+        and block.get(version.role, "").strip() in _OUR_ROLES
+    ]
     if strange:
         raise SoapFault(codes.MUST_UNDERSTAND, not_understood=strange)
 
@@ -154,28 +116,11 @@ def body_offset(data: bytes) -> int:
     return data.find(b">", max(data.find(b"Body"), 0)) + 1
 
 
-_OPENING = {
-    Version.V11: (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f'<soap:Envelope xmlns:soap="{Version.V11.value}"><soap:Body>'
-    ).encode(),
-    Version.V12: (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f'<soap:Envelope xmlns:soap="{Version.V12.value}"><soap:Body>'
-    ).encode(),
-}
-_CLOSING = b"</soap:Body></soap:Envelope>"
-_WITH_HEADER = {
-    version: opening.replace(b"<soap:Body>", b"<soap:Header>")
-    for version, opening in _OPENING.items()
-}
-
-
 def close_envelope(
-    body: bytes, version: Version = Version.V11, header: bytes = b""
+    body: bytes, version: Version = SOAP_11, header: bytes = b""
 ) -> bytes:
     """Return the whole message around one body element and optional header blocks."""
     if header:
-        opening = _WITH_HEADER[version]
-        return b"".join((opening, header, b"</soap:Header><soap:Body>", body, _CLOSING))
-    return b"".join((_OPENING[version], body, _CLOSING))
+        start = version.opening_with_header
+        return b"".join((start, header, b"</soap:Header><soap:Body>", body, _CLOSING))
+    return b"".join((version.opening, body, _CLOSING))

@@ -11,13 +11,13 @@ faults with 500. Overload and rate limits keep their HTTP status in both version
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from clearinghouse import codes
 from clearinghouse.codes import Code, Kind
 from clearinghouse.soap.text import escape
+from clearinghouse.soap.versions import SOAP_11, SOAP_12, Version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,20 +38,6 @@ _WSSE_CODES = {
 }
 _SERVER_KINDS = frozenset({Kind.INTERNAL, Kind.UNAVAILABLE})
 _OWN_STATUS = {codes.RATE: 429, codes.OVERLOAD: 503, codes.SLOW: 408, codes.SIZE: 413}
-
-
-class Version(Enum):
-    """The two SOAP versions, by envelope namespace."""
-
-    V11 = "http://schemas.xmlsoap.org/soap/envelope/"
-    V12 = "http://www.w3.org/2003/05/soap-envelope"
-
-    @property
-    def content_type(self) -> str:
-        """The content type of an answer in this version."""
-        if self is Version.V11:
-            return "text/xml; charset=utf-8"
-        return "application/soap+xml; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +90,7 @@ class SoapFault(Exception):  # noqa: N818  # it is SOAP's own word
         own = _OWN_STATUS.get(self.code)
         if own is not None:
             return own
-        if version is Version.V12 and not self.is_server:
+        if version is SOAP_12 and not self.is_server:
             return 400
         return 500
 
@@ -112,7 +98,7 @@ class SoapFault(Exception):  # noqa: N818  # it is SOAP's own word
 def render(fault: SoapFault, version: Version, correlation_id: UUID) -> bytes:
     """Return the whole envelope that carries the fault."""
     detail = _detail(fault, correlation_id)
-    if version is Version.V11:
+    if version is SOAP_11:
         text = _render_11(fault, detail)
     else:
         text = _render_12(fault, detail)
@@ -155,7 +141,7 @@ def _render_11(fault: SoapFault, detail: str) -> str:
         code, binding = f"wsse:{_WSSE_CODES[fault.code]}", f' xmlns:wsse="{WSSE}"'
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f'<soap:Envelope xmlns:soap="{Version.V11.value}"{binding}><soap:Body>'
+        f'<soap:Envelope xmlns:soap="{SOAP_11.namespace}"{binding}><soap:Body>'
         f"<soap:Fault><faultcode>{code}</faultcode>"
         f'<faultstring xml:lang="en">{escape(fault.code.text)}</faultstring>'
         f"<detail>{detail}</detail></soap:Fault></soap:Body></soap:Envelope>"
@@ -177,7 +163,7 @@ def _render_12(fault: SoapFault, detail: str) -> str:
         binding = f' xmlns:wsse="{WSSE}"'
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f'<soap:Envelope xmlns:soap="{Version.V12.value}"{binding}>{header}<soap:Body>'
+        f'<soap:Envelope xmlns:soap="{SOAP_12.namespace}"{binding}>{header}<soap:Body>'
         f"<soap:Fault><soap:Code><soap:Value>soap:{local}</soap:Value>"
         f"<soap:Subcode><soap:Value>{subcode}</soap:Value></soap:Subcode></soap:Code>"
         f'<soap:Reason><soap:Text xml:lang="en">{escape(fault.code.text)}</soap:Text>'
@@ -207,7 +193,7 @@ def _upgrade() -> str:
     """Name the envelopes we take (SOAP 1.2 part 1, 5.4.7)."""
     return (
         "<soap:Header><soap:Upgrade>"
-        f'<soap:SupportedEnvelope qname="n:Envelope" xmlns:n="{Version.V12.value}"/>'
-        f'<soap:SupportedEnvelope qname="n:Envelope" xmlns:n="{Version.V11.value}"/>'
+        f'<soap:SupportedEnvelope qname="n:Envelope" xmlns:n="{SOAP_12.namespace}"/>'
+        f'<soap:SupportedEnvelope qname="n:Envelope" xmlns:n="{SOAP_11.namespace}"/>'
         "</soap:Upgrade></soap:Header>"
     )

@@ -16,7 +16,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 from clearinghouse.soap.deadlines import Caller, Deadline
-from clearinghouse.soap.faults import Version
+from clearinghouse.soap.versions import SOAP_11, SOAP_12, Version
 
 # Pieces in which a body is read and handed on; bounds memory per read.
 CHUNK_BYTES = 65_536
@@ -32,9 +32,10 @@ Environ = Mapping[str, Any]
 _PARAMETER = re.compile(
     r';\s*([A-Za-z0-9!#$%&\'*+.^_`|~-]+)\s*=\s*("[^"\\]*"|[^\s;"]*)\s*'
 )
-_VERSIONS = {"text/xml": Version.V11, "application/soap+xml": Version.V12}
+_VERSIONS = {"text/xml": SOAP_11, "application/soap+xml": SOAP_12}
 _NO_ENCODING = frozenset({"", "identity"})
-_LENGTH = re.compile(r"[0-9]{1,18}")
+# A length with more digits than this is no length.
+_DIGITS_MAX = 18
 
 
 class Refusal(Exception):  # noqa: N818  # a status, not an error of ours
@@ -100,7 +101,7 @@ def _parse_media_type(value: str) -> MediaType:
         raise unsupported
     if parameters.get("charset", "utf-8").lower() not in {"utf-8", "utf8"}:
         raise unsupported
-    action = parameters.get("action", "") if version is Version.V12 else ""
+    action = parameters.get("action", "") if version is SOAP_12 else ""
     return MediaType(version, action)
 
 
@@ -125,7 +126,16 @@ def read_body(environ: Environ, limits: BodyLimits) -> bytes:
 
     Raises :class:`Refusal` 400, 408, 413 or 415.
     """
-    return b"".join(read_chunks(environ, limits))
+    length = _declared_length(environ)
+    if length is None or length > CHUNK_BYTES or "HTTP_CONTENT_ENCODING" in environ:
+        return b"".join(read_chunks(environ, limits))
+    if length > limits.bytes_max:
+        raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    # One piece, as nearly every message is.
+    data = _read(environ["wsgi.input"], length, limits.seconds, monotonic())
+    if len(data) < length:
+        raise Refusal(HTTPStatus.BAD_REQUEST)
+    return data
 
 
 def read_chunks(environ: Environ, limits: BodyLimits) -> Iterator[bytes]:
@@ -151,7 +161,7 @@ def _declared_length(environ: Environ) -> int | None:
     """Return the length of the body; None when only its end will tell."""
     text = environ.get("CONTENT_LENGTH") or ""
     if text:
-        if _LENGTH.fullmatch(text) is None:
+        if not (text.isascii() and text.isdecimal()) or len(text) > _DIGITS_MAX:
             raise Refusal(HTTPStatus.BAD_REQUEST)
         return int(text)
     return None if environ.get("wsgi.input_terminated") else 0
@@ -164,11 +174,7 @@ def _raw_chunks(
     got = 0
     while length is None or got < length:
         size = CHUNK_BYTES if length is None else min(CHUNK_BYTES, length - got)
-        if limits.seconds is None or isinstance(stream, io.BytesIO):
-            chunk = stream.read(size)
-        else:
-            allowed = max(limits.seconds, got / BODY_BYTES_PER_SECOND_MIN)
-            chunk = _read_within(stream, size, Deadline(started + allowed))
+        chunk = _read(stream, size, limits.seconds, started, got)
         if not chunk:
             break
         got += len(chunk)
@@ -207,7 +213,14 @@ def _inflate(chunks: Iterator[bytes], bytes_max: int) -> Iterator[bytes]:
 _CALLER = Caller()
 
 
-def _read_within(stream: Input, size: int, deadline: Deadline) -> bytes:
+def _read(
+    stream: Input, size: int, seconds: float | None, started: float, got: int = 0
+) -> bytes:
+    """Read one piece; a body that began at ``started`` brought ``got`` bytes so far."""
+    # A buffer in memory cannot make us wait.
+    if seconds is None or isinstance(stream, io.BytesIO):
+        return stream.read(size)
+    deadline = Deadline(started + max(seconds, got / BODY_BYTES_PER_SECOND_MIN))
     try:
         return _CALLER.call(deadline, partial(stream.read, size))
     except TimeoutError as error:

@@ -8,7 +8,7 @@ Measured: 0.5 ms for a message of 1,000 records, where the parser takes 2.6 ms.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from clearinghouse import codes
 from clearinghouse.soap.faults import SoapFault
@@ -53,8 +53,7 @@ _WIDE_MARKS = (b"\xfe\xff", b"\xff\xfe", b"\x00<", b"<\x00", b"\x00\x00", b"Lo\x
 _DOCTYPE = re.compile(rb"<!(?:DOCTYPE|ENTITY|ELEMENT|ATTLIST|NOTATION)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Census:
+class Census(NamedTuple):
     """What the filter counted; lets later steps skip checks that cannot fail."""
 
     openings: int

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from uuid import UUID
 
 from clearinghouse.settings import Settings
@@ -24,15 +24,19 @@ class Lane(Enum):
     BULK = "bulk"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Content(Protocol):
+    """The bytes of a message, as far as a call is asked about them."""
+
+    def digest(self) -> bytes:
+        """Return the SHA-256 of the Body as received."""
+
+
+class Call(NamedTuple):
     """One authenticated, valid request.
 
     ``header`` is the exchange header, ``sender`` what ``authenticate`` returned.
     ``body`` is the request; in the bulk lane its list of records is empty, and
-    ``stream`` yields them. ``digest``
-    is the SHA-256 of the Body as received (the header may change when a message is
-    repeated, the Body may not). ``remote_address`` is empty when it is unknown.
+    ``stream`` yields them. ``remote_address`` is empty when it is unknown.
     """
 
     operation: Operation
@@ -40,10 +44,18 @@ class Call:
     body: Record
     stream: BulkStream | None
     sender: Any
-    digest: bytes
+    content: Content
     correlation_id: UUID
     received_at: datetime
     remote_address: str
+
+    @property
+    def digest(self) -> bytes:
+        """The SHA-256 of the Body as received, 32 bytes.
+
+        The header may change when a message is repeated, the Body may not.
+        """
+        return self.content.digest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import gzip
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from http import HTTPStatus
+from typing import NamedTuple
 from uuid import UUID
 
-from clearinghouse.soap.faults import SoapFault, Version, render
+from clearinghouse.soap.faults import SoapFault, render
 from clearinghouse.soap.http import Environ, Refusal
+from clearinghouse.soap.versions import Version
 
 # Smaller answers gain nothing from compression; a page of a list shrinks tenfold.
 GZIP_BYTES_MIN = 8_192
@@ -19,13 +20,13 @@ _GZIP_LEVEL = 5
 Headers = list[tuple[str, str]]
 StartResponse = Callable[[str, Headers], object]
 
+_NO_SNIFFING = ("X-Content-Type-Options", "nosniff")
 _STATUS_LINES = {
     status.value: f"{status.value} {status.phrase}" for status in HTTPStatus
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """One answer, ready to be sent."""
 
     status: int
@@ -41,7 +42,7 @@ class Reply:
         headers = [
             ("Content-Type", self.content_type),
             ("X-Correlation-Id", str(correlation_id)),
-            ("X-Content-Type-Options", "nosniff"),
+            _NO_SNIFFING,
             *self.headers,
         ]
         if len(body) >= GZIP_BYTES_MIN:

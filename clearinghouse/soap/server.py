@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from time import perf_counter
-from uuid import UUID, uuid4
-
-from prometheus_client import Counter, Histogram
+from typing import NamedTuple
+from uuid import UUID
 
 from clearinghouse import codes
 from clearinghouse.contract.catalogue import Contract
 from clearinghouse.soap import replies
-from clearinghouse.soap.admission import Admission
+from clearinghouse.soap.admission import Places
 from clearinghouse.soap.binding import Bindings
+from clearinghouse.soap.correlation import CorrelationId
 from clearinghouse.soap.dispatch import Arrival, Dispatcher
 from clearinghouse.soap.faults import SoapFault
 from clearinghouse.soap.http import (
@@ -45,13 +45,17 @@ _NO_SETTINGS = EngineSettings()
 # Paths under which the engine answers; whoever mounts it needs no more.
 PREFIXES = ("/services/", "/wsdl/", "/xsd/")
 
+# What a shed caller is told to wait; real time comes back at once or not at all.
+RETRY_AFTER_SECONDS = {Lane.REALTIME: 1, Lane.ORDINARY: 2, Lane.BULK: 15}
+
 
 @dataclass(frozen=True, slots=True)
 class _Service:
     """How messages to one address are taken in."""
 
     name: str
-    lane: Lane
+    streams: bool
+    places: Places
     limits: BodyLimits
 
 
@@ -89,36 +93,53 @@ class Engine:
         for operation in operations:
             self._dispatcher.add(operation)
             lanes.setdefault(operation.service, []).append(operation.lane)
+        self._places = _places(settings)
         self._services = {
-            contract.services[name].path: _service(name, found, settings)
+            contract.services[name].path: self._service(name, frozenset(found))
             for name, found in lanes.items()
         }
         self._documents = _documents(contract, settings.public_url)
         self._counters = _Counters()
-        self._admission = Admission(
-            {
-                Lane.REALTIME: settings.realtime_calls_max,
-                Lane.ORDINARY: settings.ordinary_calls_max,
-                Lane.BULK: settings.bulk_calls_max,
-            },
-            settings.queue_seconds,
+
+    def _service(self, name: str, lanes: frozenset[Lane]) -> _Service:
+        """Return how messages to a service come in: by the most demanding operation.
+
+        Which operation it is shows only in the Body, so the bounds before parsing are
+        those of the service; the operation's own bound is checked after it.
+        """
+        bytes_max = ORDINARY_BYTES_MAX
+        if lanes == {Lane.REALTIME}:
+            bytes_max = REALTIME_BYTES_MAX
+        if Lane.BULK in lanes:
+            bytes_max = self._settings.bulk_bytes_max
+        lane = Lane.REALTIME if Lane.REALTIME in lanes else Lane.ORDINARY
+        return _Service(
+            name,
+            Lane.BULK in lanes,
+            self._places[lane],
+            BodyLimits(bytes_max, self._settings.read_seconds),
         )
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> list[bytes]:
         """Answer one request."""
-        correlation_id = uuid4()
+        correlation_id = CorrelationId.new()
         try:
-            reply = self._reply(environ, correlation_id)
+            path = environ.get("PATH_INFO", "")
+            service = self._services.get(path)
+            if service is not None and environ["REQUEST_METHOD"] == "POST":
+                reply = self._post(service, environ, correlation_id)
+            else:
+                reply = self._document(path, environ)
         except Refusal as refusal:
             reply = replies.refused(refusal)
+        except Exception:  # noqa: BLE001  # the top of the process
+            _LOG.exception("request_failed", correlation_id=str(correlation_id))
+            reply = replies.refused(Refusal(HTTPStatus.INTERNAL_SERVER_ERROR))
         return reply.send(environ, start_response, correlation_id)
 
-    def _reply(self, environ: Environ, correlation_id: UUID) -> Reply:
-        path = environ.get("PATH_INFO", "")
+    def _document(self, path: str, environ: Environ) -> Reply:
+        """Return a published file; raises :class:`Refusal` 404 or 405."""
         method = environ["REQUEST_METHOD"]
-        service = self._services.get(path)
-        if service is not None and method == "POST":
-            return self._post(service, environ, correlation_id)
         query = environ.get("QUERY_STRING", "")
         if query.lower() in {"wsdl", "wsdl="}:
             path = f"{path}?wsdl"
@@ -127,7 +148,7 @@ class Engine:
             return document
         if document is not None:
             raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, (("Allow", "GET, HEAD"),))
-        if service is not None and not query:
+        if path in self._services and not query:
             raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, (("Allow", "POST"),))
         raise Refusal(HTTPStatus.NOT_FOUND)
 
@@ -170,14 +191,14 @@ class Engine:
             self._counters.count(arrival.operation, code.name, perf_counter() - started)
 
     def _answer(self, service: _Service, environ: Environ, arrival: Arrival) -> bytes:
-        if service.lane is Lane.BULK:
+        if service.streams:
             return self._answer_stream(service, environ, arrival)
         data = read_body(environ, service.limits)
-        self._admission.enter(service.lane)
+        service.places.enter()
         try:
             return self._dispatcher.answer(data, arrival)
         finally:
-            self._admission.leave(service.lane)
+            service.places.leave()
 
     def _answer_stream(
         self, service: _Service, environ: Environ, arrival: Arrival
@@ -186,29 +207,28 @@ class Engine:
             # A short batch is no burden; a long message of another operation of the
             # service is refused soon.
             is_long = spool.length > ORDINARY_BYTES_MAX
-            lane = Lane.BULK if is_long else Lane.ORDINARY
-            self._admission.enter(lane)
+            places = self._places[Lane.BULK] if is_long else service.places
+            places.enter()
             try:
                 return self._dispatcher.answer_stream(spool, arrival)
             finally:
-                self._admission.leave(lane)
+                places.leave()
 
 
-def _service(name: str, lanes: Iterable[Lane], settings: EngineSettings) -> _Service:
-    """Return how messages to a service come in: by the most demanding operation.
-
-    Which operation it is shows only in the Body, so the bounds before parsing are
-    those of the service; the operation's own bound is checked after it.
-    """
-    found = set(lanes)
-    if Lane.BULK in found:
-        lane, bytes_max = Lane.BULK, settings.bulk_bytes_max
-    elif found == {Lane.REALTIME}:
-        lane, bytes_max = Lane.REALTIME, REALTIME_BYTES_MAX
-    else:
-        bytes_max = ORDINARY_BYTES_MAX
-        lane = Lane.REALTIME if Lane.REALTIME in found else Lane.ORDINARY
-    return _Service(name, lane, BodyLimits(bytes_max, settings.read_seconds))
+def _places(settings: EngineSettings) -> Mapping[Lane, Places]:
+    counts = {
+        Lane.REALTIME: settings.realtime_calls_max,
+        Lane.ORDINARY: settings.ordinary_calls_max,
+        Lane.BULK: settings.bulk_calls_max,
+    }
+    return {
+        lane: Places(
+            count,
+            queue_seconds=settings.queue_seconds,
+            retry_after_seconds=RETRY_AFTER_SECONDS[lane],
+        )
+        for lane, count in counts.items()
+    }
 
 
 def _documents(contract: Contract, public_url: str | None) -> Mapping[str, Reply]:
@@ -224,17 +244,23 @@ def _documents(contract: Contract, public_url: str | None) -> Mapping[str, Reply
 
 
 class _Counters:
-    """The metrics of answered messages; their names are looked up once each."""
+    """The metrics of answered messages; each is looked up once by its labels."""
 
     def __init__(self) -> None:
-        self._messages: dict[tuple[str, str], Counter] = {}
-        self._seconds: dict[str, Histogram] = {}
+        self._known: dict[tuple[str, str], _Counted] = {}
 
     def count(self, operation: str, code: str, seconds: float) -> None:
-        messages = self._messages.get((operation, code))
-        if messages is None:
-            messages = metrics.MESSAGES.labels(operation, code)
-            self._messages[operation, code] = messages
-            self._seconds[operation] = metrics.MESSAGE_SECONDS.labels(operation)
-        messages.inc()
-        self._seconds[operation].observe(seconds)
+        known = self._known.get((operation, code))
+        if known is None:
+            known = _Counted(
+                metrics.MESSAGES.labels(operation, code).inc,
+                metrics.MESSAGE_SECONDS.labels(operation).observe,
+            )
+            self._known[operation, code] = known
+        known.add()
+        known.observe(seconds)
+
+
+class _Counted(NamedTuple):
+    add: Callable[[], None]
+    observe: Callable[[float], None]

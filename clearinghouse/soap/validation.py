@@ -14,8 +14,8 @@ from lxml import etree
 from clearinghouse.contract.catalogue import Contract
 from clearinghouse.contract.loader import AuthoredFiles
 from clearinghouse.contract.model import namespace
-from clearinghouse.soap.faults import Version
 from clearinghouse.soap.limits import HEADER_BLOCKS_MAX
+from clearinghouse.soap.versions import VERSIONS, Version
 
 _ENVELOPE = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"
   targetNamespace="{namespace}" elementFormDefault="qualified" blockDefault="#all">
@@ -54,7 +54,7 @@ class Validator:
         except IndexError:
             schema = self._files.compile(self._name)
         try:
-            return schema.validate(element)
+            return schema(element)
         except etree.XMLSchemaError:
             # libxml2 gave up inside (an entity node, a pattern too dear).
             return False
@@ -73,10 +73,10 @@ def envelope_validators(contract: Contract) -> dict[Version, Validator]:
             contract,
             version.name,
             _ENVELOPE.format(
-                namespace=version.value, imports=imports, blocks=HEADER_BLOCKS_MAX
+                namespace=version.namespace, imports=imports, blocks=HEADER_BLOCKS_MAX
             ),
         )
-        for version in Version
+        for version in VERSIONS
     }
 
 

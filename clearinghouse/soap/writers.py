@@ -1,25 +1,25 @@
 """Source of the record classes and of their writers.
 
 A writer returns the content of an element as text. Runs of required simple fields
-become one formatted string; prefixes are those bound on the root element.
+become one formatted string, a value of an enumeration is looked up as a ready
+element, and prefixes are those bound on the root element.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from clearinghouse.contract.model import ComplexType, Element, SchemaModel, SimpleType
 from clearinghouse.soap.names import attribute_name, symbol, tag
 
+# What stands between the braces of a formatted string, by builtin type.
 _WRITERS = {
-    "string": "write_text",
-    "int": "write_integer",
-    "long": "write_integer",
-    "decimal": "write_decimal",
-    "boolean": "write_boolean",
-    "dateTime": "write_instant",
-    "gYearMonth": "write_text",
-    "base64Binary": "write_bytes",
+    "string": "write_text({})",
+    "int": "{}:d",
+    "long": "{}:d",
+    "decimal": "write_decimal({})",
+    "boolean": "write_boolean({})",
+    "dateTime": "write_instant({})",
+    "gYearMonth": "write_text({})",
+    "base64Binary": "write_bytes({})",
 }
 
 
@@ -61,54 +61,59 @@ def _parameter(element: Element, required: frozenset[str]) -> str:
     return f"{attribute}=()" if element.repeated else f"{attribute}=None"
 
 
-def writer_source(complex_type: ComplexType, model: SchemaModel) -> str:
-    """Return the source of ``write_<symbol>(r)``.
+class WriterSource:
+    """The source of ``write_<symbol>(r)``, and the tables of elements it looks up."""
 
-    Raises :class:`ValueError` for a builtin type that the compiler does not know.
-    """
-    required = _required_names(complex_type)
-    lines = [f"def write_{symbol(complex_type)}(r):", '    s = ""']
-    run: list[str] = []
-    for element in complex_type.elements():
-        if element.name in required:
-            run.append(_wrapped(element, f"r.{attribute_name(element.name)}", model))
-            continue
-        lines += _flush(run)
-        lines += (
-            _several(element, model) if element.repeated else _maybe(element, model)
-        )
-    lines += _flush(run)
-    if len(lines) > 2 and lines[2].startswith("    s += f"):  # noqa: PLR2004  # no empty start
-        lines[1:3] = [lines[2].replace("s += f", "s = f", 1)]
-    return "\n".join([*lines, "    return s", ""])
+    def __init__(self, complex_type: ComplexType, model: SchemaModel) -> None:
+        """Write the source.
 
+        Raises :class:`ValueError` for a builtin type that the compiler does not know.
+        """
+        self._model = model
+        self._name = symbol(complex_type)
+        self._tables: list[str] = []
+        required = _required_names(complex_type)
+        self._pieces = [
+            self._piece(element, f"r.{attribute_name(element.name)}")
+            if element.name in required
+            else self._optional(element)
+            for element in complex_type.elements()
+        ]
 
-def _flush(run: list[str]) -> Iterator[str]:
-    if run:
-        yield f"    s += f'{''.join(run)}'"
-        run.clear()
+    def text(self) -> str:
+        """Return the source: one formatted string, however long."""
+        lines = [f"    f'{piece}'" for piece in self._pieces] or ["    ''"]
+        function = [f"def write_{self._name}(r):", "    return (", *lines, "    )"]
+        return "\n".join([*self._tables, *function, ""])
 
-
-def _wrapped(element: Element, value: str, model: SchemaModel) -> str:
-    """Return the element as a piece of a formatted string."""
-    kind = model.type_of(element)
-    if isinstance(kind, SimpleType):
-        function = _WRITERS.get(kind.base)
-        if function is None:
+    def _piece(self, element: Element, value: str) -> str:
+        """Return the element as a piece of a formatted string."""
+        kind = self._model.type_of(element)
+        name = tag(element.name)
+        if isinstance(kind, ComplexType):
+            return f"<{name}>{{write_{symbol(kind)}({value})}}</{name}>"
+        if kind.facets.enumeration:
+            return f"{{{self._table(element, kind)}[{value}]}}"
+        expression = _WRITERS.get(kind.base)
+        if expression is None:
             raise ValueError(f"{kind.name}: no writer for xs:{kind.base}")
-    else:
-        function = f"write_{symbol(kind)}"
-    name = tag(element.name)
-    return f"<{name}>{{{function}({value})}}</{name}>"
+        return f"<{name}>{{{expression.format(value)}}}</{name}>"
 
+    def _table(self, element: Element, kind: SimpleType) -> str:
+        """Return the name of a table with an element for each enumerated value."""
+        table = f"{self._name}_{attribute_name(element.name)}".upper()
+        name = tag(element.name)
+        entries = ", ".join(
+            f"{one.value!r}: {f'<{name}>{one.value}</{name}>'!r}"
+            for one in kind.facets.enumeration
+        )
+        self._tables.append(f"{table} = {{{entries}}}")
+        return table
 
-def _maybe(element: Element, model: SchemaModel) -> Iterator[str]:
-    yield f"    v = r.{attribute_name(element.name)}"
-    yield "    if v is not None:"
-    yield f"        s += f'{_wrapped(element, 'v', model)}'"
-
-
-def _several(element: Element, model: SchemaModel) -> Iterator[str]:
-    yield f"    v = r.{attribute_name(element.name)}"
-    yield "    if v:"
-    yield f"        s += ''.join([f'{_wrapped(element, 'x', model)}' for x in v])"
+    def _optional(self, element: Element) -> str:
+        value = f"r.{attribute_name(element.name)}"
+        if element.repeated:
+            each = f'f"{self._piece(element, "x")}"'
+            return f'{{"".join([{each} for x in {value}]) if {value} else ""}}'
+        piece = f'f"{self._piece(element, "v")}"'
+        return f'{{"" if (v := {value}) is None else {piece}}}'

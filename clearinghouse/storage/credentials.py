@@ -74,22 +74,26 @@ class Delta:
 
 
 def stage_part(
-    tx: Connection, part: lists.ListPart, entries: Sequence[CredentialEntry]
+    tx: Connection,
+    part: lists.ListPart,
+    entries: Sequence[CredentialEntry],
+    *,
+    kept: Iterable[int] = (),
+    refused: int = 0,
 ) -> lists.StagedList:
     """Store one part of a full list; of an entry named twice the last counts.
 
     A part that came before changes nothing, and a list that is applied or held stays
-    so. Raises :class:`ClearingHouseError` (``CREDENTIAL_LIST_PARTS``) when the part
-    does not fit the others.
+    so. ``kept`` are subjects of refused entries: they stand in the list as they are in
+    force now, if they are; ``refused`` counts all entries that were not taken. Raises
+    :class:`ClearingHouseError` (``CREDENTIAL_LIST_PARTS``) when the part does not fit
+    the others.
     """
     staged = lists.open_part(tx, STAGING, part)
-    if staged.state is not ListState.STAGED:
+    if staged.state is not ListState.STAGED or lists.has_part(tx, STAGING, part):
         return staged
-    rows = {
-        entry.subject_id: _values(entry)
-        | {"csp_id": part.owner_id, "list_id": part.list_id, "part": part.part}
-        for entry in entries
-    }
+    place = {"csp_id": part.owner_id, "list_id": part.list_id, "part": part.part}
+    rows = {entry.subject_id: _values(entry) | place for entry in entries}
     if rows:
         new = insert(credential_list_entry)
         replaced = {
@@ -99,8 +103,22 @@ def stage_part(
         keys = ["csp_id", "list_id", "subject_id"]
         upsert = new.on_conflict_do_update(index_elements=keys, set_=replaced)
         tx.execute(upsert, list(rows.values()))
-    return lists.close_part(tx, STAGING, part)
+    keeping = list(kept)
+    if keeping:
+        refused -= tx.execute(_KEEP, place | {"subject_ids": keeping}).rowcount
+    return lists.close_part(tx, STAGING, part, refused=refused)
 
+
+_KEEP = text("""
+    INSERT INTO clearing.credential_list_entry (csp_id, list_id, part, subject_id, kind,
+        status, valid_until, contract_subject_id)
+    SELECT csp_id, :list_id, :part, subject_id, kind, status, valid_until,
+        contract_subject_id
+    FROM clearing.credential
+    WHERE csp_id = :csp_id AND status <> 'REMOVED'
+      AND subject_id = ANY (CAST(:subject_ids AS bigint[]))
+    ON CONFLICT (csp_id, list_id, subject_id) DO NOTHING
+""")
 
 _DIFFERENCE = text("""
     SELECT count(*) AS present,

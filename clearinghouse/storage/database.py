@@ -192,6 +192,8 @@ def _engine(url: URL, pool_size: int) -> Engine:
         max_overflow=POOL_OVERFLOW,
         pool_timeout=POOL_WAIT_SECONDS,
         pool_recycle=POOL_RECYCLE_SECONDS,
+        # Values of a failed statement stay out of errors and so out of logs.
+        hide_parameters=True,
         # One short round trip tells a connection that died with its server from a
         # living one: after a restart the first request already works.
         pool_pre_ping=True,

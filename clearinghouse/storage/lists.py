@@ -17,6 +17,7 @@ from sqlalchemy import (
     Row,
     Table,
     all_,
+    any_,
     delete,
     func,
     literal,
@@ -28,7 +29,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from clearinghouse.codes import Code
 from clearinghouse.domain.credentials import ListState
-from clearinghouse.domain.errors import ClearingHouseError
+from clearinghouse.domain.errors import ClearingHouseError, Item
 
 #: Parts of one list. With 1000 entries each it bounds a list at ten million.
 PARTS_MAX = 10_000
@@ -158,7 +159,7 @@ def close_part(
 def has_part(tx: Connection, staging: Staging, part: ListPart) -> bool:
     """Say whether a part of this number came before: then it changes nothing."""
     lists = staging.lists
-    query = select(lists.c.parts_received.any(part.part)).where(
+    query = select(literal(part.part) == any_(lists.c.parts_received)).where(
         staging.owner_of(lists) == part.owner_id,
         lists.c.list_id == part.list_id,
         lists.c.state != DISCARDED,
@@ -257,7 +258,12 @@ def _required(
     found = staged_list(tx, staging, owner_id, list_id)
     if found is None:
         # Its id was used for a list that is set aside: a new upload needs a new id.
-        raise ClearingHouseError(staging.misfit, "the list was set aside")
+        again = Item(
+            code=staging.misfit,
+            path="listId",
+            expected="a new listId: this list was set aside",
+        )
+        raise ClearingHouseError(staging.misfit, "set aside", items=(again,))
     return found
 
 

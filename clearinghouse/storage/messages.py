@@ -65,6 +65,19 @@ def claim(tx: Connection, exchange: Exchange) -> bytes | Unanswered | None:
     return _stored(tx, exchange)
 
 
+def answered(
+    tx: Connection, exchange: Exchange, *, for_update: bool = False
+) -> bytes | None:
+    """Return the stored answer of a message, ``None`` when it has none.
+
+    For use cases of two transactions: before the first, without claiming the message;
+    in the second, ``for_update``, so that a twin that took over is not overruled.
+    Raises :class:`ClearingHouseError` (``CH.DUPLICATE_CONFLICT``) as :func:`claim` does.
+    """
+    stored = _stored(tx, exchange, for_update=for_update)
+    return stored if isinstance(stored, bytes) else None
+
+
 def remember(
     tx: Connection, exchange: Exchange, answer: bytes, *, at: datetime
 ) -> None:
@@ -84,14 +97,20 @@ def remember(
         raise LookupError("the message was not claimed")
 
 
-def _stored(tx: Connection, exchange: Exchange) -> bytes | Unanswered:
+def _stored(
+    tx: Connection, exchange: Exchange, *, for_update: bool = False
+) -> bytes | Unanswered | None:
     query = select(
         message.c.operation, message.c.digest, message.c.answer, message.c.received_at
     ).where(
         message.c.participant_id == exchange.sender.participant_id,
         message.c.message_id == exchange.message_id,
     )
-    row = tx.execute(query).one()
+    if for_update:
+        query = query.with_for_update()
+    row = tx.execute(query).one_or_none()
+    if row is None:
+        return None
     if row.digest != exchange.digest or row.operation != exchange.operation:
         raise ClearingHouseError(DUPLICATE_CONFLICT, exchange.operation)
     if row.answer is None:

@@ -12,13 +12,16 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 
 from clearinghouse.domain.sdr_facts import EvseFacts, Neighbour, SessionFacts
 from clearinghouse.domain.sessions import SessionState
 
 #: Longest SDR that an overlap is looked for with: 48 h, as in rule S-204.
 OVERLAP_HOURS = 48
+
+#: SDRs on an EVSE that an overlap is looked for with.
+NEAREST_MAX = 8
 
 #: SDRs of one EVSE that its mean is taken from (S-209): the newest ones.
 MEAN_SAMPLE_MAX = 50
@@ -44,8 +47,7 @@ _EVSES = text("""
 """)
 
 _SESSIONS = text("""
-    SELECT session_id, state, visited_id, home_id, evse_key, subject_id,
-           contract_subject_id
+    SELECT session_id, state, visited_id, home_id, evse_key, subject_id
     FROM clearing.session WHERE session_id = ANY (CAST(:ids AS uuid[]))
 """)
 
@@ -58,14 +60,18 @@ _PARTNER_IDS = text("""
 # that has its SDR already comes last.
 _FITTING = text("""
     SELECT DISTINCT ON (q.place) q.place, s.session_id, s.state, s.visited_id,
-           s.home_id, s.evse_key, s.subject_id, s.contract_subject_id
+           s.home_id, s.evse_key, s.subject_id
     FROM unnest(CAST(:places AS integer[]), CAST(:keys AS text[]),
                 CAST(:subjects AS bigint[]), CAST(:starts AS timestamptz[]))
          AS q (place, evse_key, subject_id, started_at)
     JOIN clearing.session AS s ON s.evse_key = q.evse_key
         AND s.created_at BETWEEN q.started_at - interval '5 minutes'
                              AND q.started_at + interval '5 minutes'
-        AND q.subject_id IN (s.subject_id, s.contract_subject_id)
+        AND (s.subject_id = q.subject_id
+             -- A card was shown, and the SDR names the contract behind it.
+             OR EXISTS (SELECT FROM clearing.credential AS c
+                        WHERE c.subject_id = s.subject_id
+                          AND c.contract_subject_id = q.subject_id))
     ORDER BY q.place, s.state = 'SDR_RECEIVED',
              abs(extract(epoch FROM s.created_at - q.started_at))
 """)
@@ -76,15 +82,22 @@ _WINDOWS = text("""
     WHERE cutover_at IS NULL OR cutover_at > :since
 """)
 
+# Who overlaps began before this one ended, and is among the last who did: those further
+# back either end before it or overlap the ones between, which were stopped for that.
 _ON_EVSE = text("""
     SELECT q.place, s.submitter_id, s.sdr_uid, s.evse_key, s.started_at, s.ended_at
     FROM unnest(CAST(:places AS integer[]), CAST(:keys AS text[]),
                 CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
          AS q (place, evse_key, started_at, ended_at)
-    JOIN clearing.sdr AS s ON s.window_id = ANY (CAST(:windows AS integer[]))
-        AND s.evse_key = q.evse_key AND s.started_at < q.ended_at
-        AND s.started_at > q.started_at - make_interval(hours => :hours)
-        AND s.ended_at > q.started_at
+    CROSS JOIN LATERAL (
+        SELECT submitter_id, sdr_uid, evse_key, started_at, ended_at
+        FROM clearing.sdr
+        WHERE window_id = ANY (CAST(:windows AS integer[]))
+          AND evse_key = q.evse_key AND started_at < q.ended_at
+          AND started_at > q.started_at - make_interval(hours => :hours)
+        ORDER BY started_at DESC LIMIT :nearest
+    ) AS s
+    WHERE s.ended_at > q.started_at
 """)
 
 _OF_SUBJECT = text("""
@@ -139,11 +152,10 @@ class Sent(NamedTuple):
 
 
 class FoundSession(NamedTuple):
-    """A session with the pseudonyms of who charged."""
+    """A session with the pseudonym of who charged."""
 
     facts: SessionFacts
     subject_id: int | None
-    contract_subject_id: int | None
 
 
 class Stay(NamedTuple):
@@ -160,7 +172,10 @@ def known_ids(
     tx: Connection, submitter_id: int, hashes: Collection[bytes]
 ) -> dict[bytes, Known]:
     """Return what is stored under SDR ids, by the hash of the id."""
-    place = {"submitter_id": submitter_id, "hashes": list(hashes)}
+    place = {
+        "submitter_id": submitter_id,
+        "hashes": _array(f"\\\\x{one.hex()}" for one in hashes),
+    }
     return {
         row.uid_hash: Known(row.content_digest, row.window_id, row.sdr_no)
         for row in tx.execute(_KNOWN, place)
@@ -190,7 +205,7 @@ def evses_by_key(tx: Connection, keys: Collection[str]) -> dict[str, EvseFacts]:
     """Return what the registry knows of EVSEs."""
     if not keys:
         return {}
-    rows = tx.execute(_EVSES, {"keys": list(keys)})
+    rows = tx.execute(_EVSES, {"keys": _array(keys)})
     return {row[0]: EvseFacts(*row) for row in rows}
 
 
@@ -198,8 +213,8 @@ def sessions_by_id(tx: Connection, ids: Collection[UUID]) -> dict[UUID, FoundSes
     """Return sessions by our ids for them."""
     if not ids:
         return {}
-    rows = tx.execute(_SESSIONS, {"ids": list(ids)})
-    return {row.session_id: _session(row) for row in rows}
+    rows = tx.execute(_SESSIONS, {"ids": _array(ids)})
+    return {row[0]: _session(row) for row in rows}
 
 
 def session_ids_by_partner_id(
@@ -217,12 +232,12 @@ def sessions_that_fit(tx: Connection, stays: Sequence[Stay]) -> dict[int, FoundS
     if not stays:
         return {}
     place = {
-        "places": [stay.place for stay in stays],
-        "keys": [stay.evse_key for stay in stays],
-        "subjects": [stay.subject_id for stay in stays],
-        "starts": [stay.started_at for stay in stays],
+        "places": _array(stay.place for stay in stays),
+        "keys": _array(stay.evse_key for stay in stays),
+        "subjects": _array(stay.subject_id for stay in stays),
+        "starts": _array(stay.started_at for stay in stays),
     }
-    return {row.place: _session(row) for row in tx.execute(_FITTING, place)}
+    return {row[0]: _session(row[1:]) for row in tx.execute(_FITTING, place)}
 
 
 def windows_since(tx: Connection, since: datetime) -> list[int]:
@@ -235,12 +250,13 @@ def neighbours_on_evse(
 ) -> Mapping[int, list[Neighbour]]:
     """Return stored SDRs that share time with each stay on its EVSE, by place."""
     place = {
-        "places": [stay.place for stay in stays],
-        "keys": [stay.evse_key for stay in stays],
-        "starts": [stay.started_at for stay in stays],
-        "ends": [stay.ended_at for stay in stays],
+        "places": _array(stay.place for stay in stays),
+        "keys": _array(stay.evse_key for stay in stays),
+        "starts": _array(stay.started_at for stay in stays),
+        "ends": _array(stay.ended_at for stay in stays),
         "windows": windows,
         "hours": OVERLAP_HOURS,
+        "nearest": NEAREST_MAX,
     }
     return _neighbours(tx.execute(_ON_EVSE, place), submitter_id)
 
@@ -253,11 +269,11 @@ def neighbours_of_subject(
     if not known:
         return {}
     place = {
-        "places": [stay.place for stay in known],
-        "subjects": [stay.subject_id for stay in known],
-        "keys": [stay.evse_key for stay in known],
-        "starts": [stay.started_at for stay in known],
-        "ends": [stay.ended_at for stay in known],
+        "places": _array(stay.place for stay in known),
+        "subjects": _array(stay.subject_id for stay in known),
+        "keys": _array(stay.evse_key for stay in known),
+        "starts": _array(stay.started_at for stay in known),
+        "ends": _array(stay.ended_at for stay in known),
         "windows": windows,
         "hours": TRAVEL_HOURS,
     }
@@ -292,12 +308,19 @@ def _neighbours(
     return found
 
 
-def _session(row: Row[Any]) -> FoundSession:
-    facts = SessionFacts(
-        session_id=row.session_id,
-        state=SessionState(row.state),
-        visited_id=row.visited_id,
-        home_id=row.home_id,
-        evse_key=row.evse_key,
-    )
-    return FoundSession(facts, row.subject_id, row.contract_subject_id)
+def _session(row: Any) -> FoundSession:  # noqa: ANN401 -- a thousand rows, as tuples
+    session_id, state, visited_id, home_id, evse_key, subject_id = row
+    facts = SessionFacts(session_id, _STATES[state], visited_id, home_id, evse_key)
+    return FoundSession(facts, subject_id)
+
+
+_STATES = {state.value: state for state in SessionState}
+
+
+def _array(values: Iterable[object]) -> str:
+    """Return values as an array literal; each is cast to its type in the statement.
+
+    For keys, numbers and instants of ours, which hold neither quote nor backslash (a
+    bytea's is doubled by the caller). The driver's own arrays take ten times as long.
+    """
+    return "{" + ",".join([f'"{value}"' for value in values]) + "}"

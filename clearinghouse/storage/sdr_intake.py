@@ -33,7 +33,9 @@ from clearinghouse.storage.tables.sdrs import (
 SUBMITTER_LOCK = 73_119_012
 
 _LOCK = text("SELECT pg_advisory_xact_lock(:space, :submitter_id)")
-_DRAW = text("SELECT nextval('clearing.sdr_no_seq') FROM generate_series(1, :count)")
+_DRAW = text("""
+    SELECT array_agg(nextval('clearing.sdr_no_seq')) FROM generate_series(1, :count)
+""")
 _MARK = text("""
     UPDATE clearing.session
     SET state = 'SDR_RECEIVED', changed_xid = pg_current_xact_id(),
@@ -193,7 +195,8 @@ def stored_batch(
 
 def draw_numbers(tx: Connection, count: int) -> Sequence[int]:
     """Draw the numbers of so many SDRs, ascending; gaps mean nothing here."""
-    return tx.execute(_DRAW, {"count": count}).scalars().all()
+    drawn: list[int] = tx.execute(_DRAW, {"count": count}).scalar_one()
+    return drawn
 
 
 def copy_sdrs(tx: Connection, rows: Iterable[NewSdr]) -> None:
@@ -230,7 +233,9 @@ def mark_sessions(tx: Connection, session_ids: Collection[UUID]) -> int:
     """Let sessions have their SDR; return how many moved."""
     if not session_ids:
         return 0
-    place = {"ids": list(session_ids), "states": [state.value for state in SDR_STATES]}
+    ids = ",".join([str(session_id) for session_id in session_ids])
+    states = [state.value for state in SDR_STATES]
+    place = {"ids": f"{{{ids}}}", "states": states}
     return tx.execute(_MARK, place).rowcount
 
 

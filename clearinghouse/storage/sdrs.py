@@ -6,7 +6,7 @@ exclusion, events, the state of its window.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -106,6 +106,7 @@ class StoredSdr:
     record_no: int
     status: SdrStatus
     changed_at: datetime
+    window_state: WindowState
     session_id: UUID | None
     subject_id: int | None
     started_at: datetime
@@ -364,15 +365,13 @@ def add_events(
     return list(tx.execute(_ADD_EVENTS, place).scalars())
 
 
-def exclude(
-    tx: Connection, places: Iterable[Place], *, reason: str, at: datetime
-) -> None:
+def exclude(tx: Connection, reasons: Mapping[Place, str], *, at: datetime) -> None:
     """Take SDRs out of their window; the caller lowers the claim by the same sums."""
     Database.copy(
         tx,
         sdr_exclusion,
         ("window_id", "sdr_no", "reason", "at"),
-        ((place.window_id, place.sdr_no, reason, at) for place in places),
+        ((*place, reason, at) for place, reason in reasons.items()),
     )
 
 
@@ -402,6 +401,7 @@ def _query() -> Select[Any]:
             _csp.c.party_id.label("csp_party"),
             _cso.c.party_id.label("cso_party"),
             tariff.c.tariff_id,
+            settlement_window.c.state.label("window_state"),
             _status,
             _changed_at,
         )
@@ -434,6 +434,7 @@ def _stored(row: Row[Any]) -> StoredSdr:
         record_no=row.record_no,
         status=SdrStatus(row.current_status),
         changed_at=row.changed_at,
+        window_state=WindowState(row.window_state),
         session_id=row.session_id,
         subject_id=row.subject_id,
         started_at=row.started_at,

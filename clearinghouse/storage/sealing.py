@@ -83,15 +83,14 @@ def read_key(path: Path) -> bytes | None:
     may read it: a key that anybody can copy seals nothing.
     """
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+                raise _error(f"the key file {path} is open to others: chmod 600 it")
+            return file.read()
     except FileNotFoundError:
         return None
     except OSError as error:
         raise _error(f"the key file {path} cannot be read: {error.strerror}") from error
-    with os.fdopen(handle, "rb") as file:
-        if os.fstat(file.fileno()).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise _error(f"the key file {path} is open to others: chmod 600 it")
-        return file.read()
 
 
 def make_key(path: Path) -> bytes:

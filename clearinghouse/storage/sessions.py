@@ -11,7 +11,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from clearinghouse.domain.authorization import DecisionSource
@@ -261,6 +270,16 @@ def event_by_id(tx: Connection, session_id: UUID, event_id: UUID) -> StoredEvent
     )
     row = tx.execute(query).one_or_none()
     return None if row is None else _event(row)
+
+
+def count_events(tx: Connection, session_id: UUID) -> int:
+    """Return how many events of a session are stored, up to the most that are kept."""
+    stored = (
+        select(session_event.c.event_row)
+        .where(session_event.c.session_id == session_id)
+        .limit(EVENTS_MAX)
+    )
+    return tx.execute(select(func.count()).select_from(stored.subquery())).scalar_one()
 
 
 def events_of(tx: Connection, session_id: UUID) -> tuple[StoredEvent, ...]:

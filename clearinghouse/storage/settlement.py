@@ -95,16 +95,14 @@ _DISAGREEMENTS = text("""
             SELECT currency, credit_account, amount_minor
             FROM clearing.posting WHERE window_id = :window_id
         ) AS both_sides
-        WHERE account LIKE 'P:%:POS' GROUP BY 1, 2
+        WHERE account LIKE 'P:%\\:POS' GROUP BY 1, 2
     ), matrix AS (
-        SELECT s.currency, participant_id, sum(amount)::bigint AS net
-        FROM clearing.settlement AS s JOIN (
-            SELECT settlement_id, debtor_id AS participant_id, -net_minor AS amount
-            FROM clearing.settlement_pair
-            UNION ALL
-            SELECT settlement_id, creditor_id, net_minor
-            FROM clearing.settlement_pair
-        ) AS side USING (settlement_id)
+        SELECT s.currency, side.participant_id, sum(side.amount)::bigint AS net
+        FROM clearing.settlement AS s
+        JOIN clearing.settlement_pair AS p USING (settlement_id)
+        CROSS JOIN LATERAL (
+            VALUES (p.debtor_id, -p.net_minor), (p.creditor_id, p.net_minor)
+        ) AS side (participant_id, amount)
         WHERE s.window_id = :window_id GROUP BY 1, 2
     ), position AS (
         SELECT s.currency, q.participant_id, q.net_minor AS net
@@ -153,12 +151,17 @@ class Settled:
     energy_wh: int
 
 
+def hold_windows(tx: Connection) -> None:
+    """Let no window end until this transaction does."""
+    tx.execute(_SHARED, {"key": WINDOW_LOCK})
+
+
 def join_open_window(tx: Connection) -> Window:
     """Return the open window and keep it open until this transaction ends.
 
     Raises :class:`ClearingHouseError` (``CH.UNAVAILABLE``) when no window is open.
     """
-    tx.execute(_SHARED, {"key": WINDOW_LOCK})
+    hold_windows(tx)
     window = open_window(tx)
     if window is None:
         raise ClearingHouseError(UNAVAILABLE, "no settlement window is open")

@@ -31,6 +31,11 @@ from clearinghouse.storage.tables.settlement import (
 #: Lines that are read and written at a time: the memory of a rendering.
 LINES_PER_BATCH = 2_000
 
+#: First half of the key of the lock under which a statement is rendered.
+ISSUE_LOCK = 73_119_014
+
+_LOCK = text("SELECT pg_advisory_xact_lock(:space, hashtext(:statement_id))")
+
 _DRAW = text("""
     INSERT INTO clearing.document_series (series, last) VALUES (:series, :count)
     ON CONFLICT (series) DO UPDATE SET last = document_series.last + excluded.last
@@ -183,6 +188,11 @@ def lines_of(tx: Connection, facts: Statement) -> Iterator[list[StatementLine]]:
     result = tx.execute(_LINES, _place(facts))
     for rows in result.partitions():
         yield [_line(row) for row in rows]
+
+
+def lock_issue(tx: Connection, statement_id: str) -> None:
+    """Let one process at a time issue a statement, until this transaction ends."""
+    tx.execute(_LOCK, {"space": ISSUE_LOCK, "statement_id": statement_id})
 
 
 def unissued(tx: Connection, *, limit: int) -> list[str]:

@@ -118,6 +118,7 @@ def application(*, answer_id: str, now: datetime) -> Any:  # noqa: ANN401  # no 
                 listVersion=12,
                 validUntil=now,
                 maxEnergyWh=50_000,
+                maxDurationSeconds=28_800,
             )
 
     protocol = Soap11(validator="lxml")

@@ -55,11 +55,20 @@ def _float_names(tree: ast.AST) -> list[ast.AST]:
     ]
 
 
+def _joins_a_path(node: ast.BinOp | ast.AugAssign) -> bool:
+    right = node.right if isinstance(node, ast.BinOp) else node.value
+    return isinstance(right, ast.JoinedStr) or (
+        isinstance(right, ast.Constant) and isinstance(right.value, str)
+    )
+
+
 def _true_divisions(tree: ast.AST) -> list[ast.AST]:
     return [
         node
         for node in ast.walk(tree)
-        if isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Div)
+        if isinstance(node, ast.BinOp | ast.AugAssign)
+        and isinstance(node.op, ast.Div)
+        and not _joins_a_path(node)
     ]
 
 

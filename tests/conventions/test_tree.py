@@ -45,7 +45,7 @@ FORBIDDEN = {
         re.IGNORECASE,
     ),
     "an unfinished place without a ticket": re.compile(
-        r"\b(TODO|FIXME|XXX)\b(?!\(#\d+\))"
+        r"\b(TODO|FIXME|HACK)\b(?!\(#\d+\))"
     ),
 }
 

@@ -183,6 +183,20 @@ def test_parking_and_idle_take_their_own_moments() -> None:
     assert net(make_tariff(idle), usage) == 100
 
 
+def test_minutes_are_priced_by_the_start_of_their_transaction() -> None:
+    before = datetime(2026, 1, 5, 21, 30, tzinfo=BERLIN)
+    after = before + timedelta(minutes=45)
+    usage = Usage(
+        before,
+        after + timedelta(minutes=10),
+        (Interval(before, 0, 2_400), Interval(after, 0, 600)),
+    )
+    day = component(TIME, "0.10", local_from=SIX, local_until=TEN_PM)
+    night = component(TIME, "0.01", local_from=TEN_PM, local_until=SIX)
+
+    assert net(make_tariff(day, night), usage) == 410
+
+
 def test_tiers_count_on_over_the_windows() -> None:
     noon = datetime(2026, 6, 1, 15, 30, tzinfo=UTC)
     evening = noon + timedelta(minutes=30)

@@ -122,7 +122,8 @@ def test_evse_of_another_operator_is_left_alone(
     assert stored is not None
     assert (stored.cso_id, stored.evse.country) == (cso.participant_id, "CH")
     assert not stored.removed
-    assert (taken, stolen) == ({_KEY}, frozenset())
+    assert taken == {_KEY}
+    assert stolen == frozenset()
 
 
 def _put_status(

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -54,7 +54,7 @@ def test_same_id_of_another_sender_is_another_message(
     "change", [{"digest": sha256(b"x").digest()}, {"operation": "PutStatus"}]
 )
 def test_refuses_id_that_was_used_with_another_body(
-    database: Database, exchange: Exchange, change: dict[str, str]
+    database: Database, exchange: Exchange, change: dict[str, Any]
 ) -> None:
     with database.begin() as tx:
         messages.claim(tx, exchange)
@@ -81,9 +81,13 @@ def test_message_that_lost_its_answer_is_told_apart(
 def test_rolled_back_message_was_never_there(
     database: Database, exchange: Exchange
 ) -> None:
-    with pytest.raises(RuntimeError), database.begin() as tx:
-        messages.claim(tx, exchange)
-        raise RuntimeError
+    def fail() -> None:
+        with database.begin() as tx:
+            messages.claim(tx, exchange)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
 
     with database.begin() as tx:
         assert messages.claim(tx, exchange) is None
@@ -127,12 +131,12 @@ def test_twin_goes_on_when_the_first_rolled_back(
 
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(twin)
-        with pytest.raises(RuntimeError), database.begin() as tx:
+        with database.begin() as tx, tx.begin_nested() as point:
             messages.claim(tx, exchange)
             claimed.set()
             with pytest.raises(TimeoutError):
                 waiting.result(0.2)
-            raise RuntimeError
+            point.rollback()
         assert waiting.result(_PATIENCE_SECONDS) is None
 
 

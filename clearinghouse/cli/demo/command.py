@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import threading
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,8 @@ from clearinghouse.cli.context import output_of, refuse
 from clearinghouse.cli.context import settings as read_settings
 from clearinghouse.cli.output import Output
 from clearinghouse.cli.processes import ChildError, free_port
+from clearinghouse.codes import PROOF_FAILED
+from clearinghouse.domain.clock import SystemClock
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.settings import Settings
 
@@ -38,7 +39,7 @@ def demo(
         refuse(output, "the demo needs the endpoint extra: clearinghouse[endpoint]")
     # A stop asked for while children start must still stop them all.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    run = f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    run = f"{SystemClock().now():%Y%m%d-%H%M%S}"
     try:
         own = _own_settings(output, port)
         output.remark("[1/4] starting the clearing house and eight partners")
@@ -78,18 +79,40 @@ def _close(stage: Stage, run: str, output: Output) -> str:
     from clearinghouse.services import settlement, statements
 
     closed = settlement.close(stage.env, next_label=f"demo-{run}")
-    folder = stage.folder / "statements" / closed.label
-    files = statements.export_statements(stage.env, closed.window_id, folder)
-    net = sum(
-        position.net_minor
-        for found in settlement.settlements(stage.env, closed.window_id)
-        for position in settlement.positions_of(stage.env, found.settlement_id)
-    )
+    window = closed.window
+    folder = stage.folder / "statements" / window.label
+    files = statements.export_statements(stage.env, window.window_id, folder)
     output.remark(f"  {len(files)} files in {_short(folder)}")
+    differences = settlement.prove(stage.env, window.window_id)
+    if differences:
+        raise ClearingHouseError(PROOF_FAILED, "; ".join(differences))
     tally = stage.tally
     return (
         f"demo: {tally.sessions} sessions, {tally.accepted} SDRs accepted, "
-        f"{tally.refused} refused, {closed.statements} statements, net sum {net}"
+        f"{tally.refused} refused, {closed.statements} statements, "
+        f"net sum {_net_sum(stage, window.window_id)}"
+    )
+
+
+def _net_sum(stage: Stage, window_id: int) -> int:
+    """Add up the nets of all partners in all currencies, in minor units."""
+    from clearinghouse.domain.exchange import Role, Sender
+    from clearinghouse.services import participants, settlement
+
+    return sum(
+        sum(
+            settlement.positions(
+                stage.env,
+                Sender(
+                    participant_id=found.participant_id,
+                    party_id=found.party_id,
+                    roles=frozenset(Role),
+                    account_id=None,
+                ),
+                window_id,
+            ).net.values()
+        )
+        for found in participants.all_participants(stage.env)
     )
 
 

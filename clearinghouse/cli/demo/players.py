@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from uuid import UUID, uuid4
 
 from clearinghouse.cli.demo.world import PRICES, Card, Partner, Price
-from clearinghouse.endpoint.client import ClearingHouse
+from clearinghouse.domain.clock import SystemClock
+from clearinghouse.endpoint.client import ClearingHouse, pages
 from clearinghouse.endpoint.errors import RefusedError
 from clearinghouse.endpoint.messages.common import Credential
 from clearinghouse.endpoint.messages.sdr import (
     ChargingSession,
     ChargingTransaction,
+    GetSdrsResponse,
     ServiceDetailRecord,
     ServiceSession,
     SubmitSdrsResponse,
@@ -24,6 +26,8 @@ from clearinghouse.endpoint.messages.sdr import (
 from clearinghouse.endpoint.messages.session import ReportSessionRequest
 
 CENT = Decimal("0.01")
+PAUSE = timedelta(minutes=5)
+"""Between two sessions on one EVSE."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +53,40 @@ class Tally:
 
 
 @dataclass(slots=True)
+class Calendar:
+    """When each EVSE is still free, before now: two sessions must not overlap.
+
+    Kept in a file, so that a second run on the same state goes further back.
+    """
+
+    path: Path
+
+    def take(self, evse_id: str, minutes: int) -> tuple[datetime, datetime]:
+        """Return start and end of so many free minutes on an EVSE."""
+        taken = self._read()
+        now = SystemClock().now().replace(microsecond=0)
+        latest = taken.get(evse_id, now.isoformat())
+        ended_at = datetime.fromisoformat(latest) - PAUSE
+        started_at = ended_at - timedelta(minutes=minutes)
+        taken[evse_id] = started_at.isoformat()
+        self.path.write_text(json.dumps(taken, indent=1), encoding="utf-8")
+        return started_at, ended_at
+
+    def _read(self) -> dict[str, str]:
+        if not self.path.exists():
+            return {}
+        found: dict[str, str] = json.loads(self.path.read_text(encoding="utf-8"))
+        return found
+
+
+@dataclass(slots=True)
 class Player:
     """A partner with its zeep client; keeps its batch number over restarts."""
 
     partner: Partner
     house: ClearingHouse
     notebook: Path
+    calendar: Calendar
     run: str
     tally: Tally
     _serial: int = field(default=0)
@@ -77,8 +109,7 @@ class Player:
 
     def charge(self, charge: Charge) -> ServiceDetailRecord:
         """Report start and end of a session that is over, and return its record."""
-        ended_at = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
-        started_at = ended_at - timedelta(minutes=charge.minutes)
+        started_at, ended_at = self.calendar.take(charge.evse_id, charge.minutes)
         session_id = charge.session_id
         if session_id is not None:
             self._report(session_id, "STARTED", started_at, None)
@@ -142,6 +173,19 @@ class Player:
         self.tally.accepted += answer.accepted or 0
         self.tally.refused += answer.refused or 0
         return answer
+
+    def undecided(self) -> list[str]:
+        """Return the ids of our accepted SDRs that no home CSP has decided upon."""
+
+        def pull(cursor: str | None) -> GetSdrsResponse:
+            return self.house.get_sdrs(role="SUBMITTER", cursor=cursor)
+
+        return [
+            found.service_detail_record.sdr_id
+            for page in pages(pull)
+            for found in page.sdr
+            if found.status in ("ACCEPTED", "DELIVERED")
+        ]
 
     def _numbers(self) -> dict[str, int]:
         if not self.notebook.exists():

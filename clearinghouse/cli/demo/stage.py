@@ -13,7 +13,7 @@ from pathlib import Path
 
 from clearinghouse import app
 from clearinghouse.cli.demo import world
-from clearinghouse.cli.demo.players import Player, Tally
+from clearinghouse.cli.demo.players import Calendar, Player, Tally
 from clearinghouse.cli.demo.world import CARDS, PARTNERS, PRICES, STATIONS, Partner
 from clearinghouse.cli.processes import Child, free_port
 from clearinghouse.domain.agreements import Mode, SilentCsp, Terms
@@ -25,7 +25,7 @@ from clearinghouse.endpoint.messages.credential import CredentialEntry
 from clearinghouse.endpoint.messages.directory import Endpoint
 from clearinghouse.endpoint.messages.evse import Connector, Evse
 from clearinghouse.endpoint.messages.tariff import Tariff, TariffComponent
-from clearinghouse.services import agreements, deliveries, participants
+from clearinghouse.services import agreements, participants
 from clearinghouse.services.environment import Environment
 from clearinghouse.settings import Settings, environment_for
 
@@ -65,14 +65,6 @@ class Stage:
         """Start a partner's endpoint and wait until it answers."""
         child = self.children[party_id].start()
         child.wait_until_ready(f"{self.secrets[f'url {party_id}']}?wsdl")
-
-    def deliveries_waiting(self) -> int:
-        """Return how many messages wait for partners that have an endpoint."""
-        return sum(
-            found.queue.ready + found.queue.running
-            for found in deliveries.queues(self.env)
-            if found.party_id in self.children
-        )
 
     # Setting up: each step is repeatable, a second run finds it done.
 
@@ -149,6 +141,7 @@ class Stage:
                 partner=partner,
                 house=ClearingHouse(self.settings.url, account),
                 notebook=self.folder / f"{partner.party_id}.json",
+                calendar=Calendar(self.folder / "calendar.json"),
                 run=run,
                 tally=self.tally,
             )

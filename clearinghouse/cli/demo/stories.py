@@ -201,13 +201,14 @@ def forwarded(stage: Stage) -> str:
 
 
 def delivered(stage: Stage) -> str:
-    """Wait until every accepted SDR is with its home CSP."""
+    """Wait until every accepted SDR is confirmed by its home CSP."""
+    submitters = ("DEALF", "NLBRA", "CHCHA", "CHDEL", "ATHOT")
 
-    def nothing_waits() -> bool:
-        return stage.deliveries_waiting() == 0
+    def all_decided() -> bool:
+        return not any(stage.player(party).undecided() for party in submitters)
 
-    wait_for("delivery", nothing_waits)
-    return "all SDRs are with their home CSPs"
+    wait_for("delivery", all_decided)
+    return "all SDRs are with their home CSPs, who confirmed them"
 
 
 STORIES: tuple[Callable[[Stage], str], ...] = (

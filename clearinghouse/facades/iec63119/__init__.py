@@ -7,6 +7,7 @@ operation: contract and examples first, then a handler in the module of its noun
 
 from __future__ import annotations
 
+from clearinghouse.facades.iec63119.gateway import gateway
 from clearinghouse.facades.iec63119.mount import engine, operations, specs
 
-__all__ = ["engine", "operations", "specs"]
+__all__ = ["engine", "gateway", "operations", "specs"]

@@ -31,8 +31,9 @@ from clearinghouse.services.credentials import (
     Entry,
     Listed,
     ListOutcome,
+    Named,
     PutCredentials,
-    Removal,
+    Unread,
     UpdateCredentials,
 )
 from clearinghouse.services.outcomes import Done, Refusal
@@ -45,14 +46,14 @@ PAGE_LIMIT_DEFAULT = 1_000
 
 def _put_credentials(desk: Desk, call: Call) -> bytes:
     body = call.body
-    entries, malformed = _entries(body.entry, "")
+    entries, unread = _entries(body.entry, "")
     command = PutCredentials(
         list_id=results.uuid_of(body.list_id),
         expected_count=body.expected_count,
         part=body.part,
         parts=body.parts,
         entries=entries,
-        malformed=malformed,
+        unread=unread,
     )
 
     def render(outcome: ListOutcome | Refusal) -> bytes:
@@ -71,10 +72,12 @@ def _put_credentials(desk: Desk, call: Call) -> bytes:
 
 
 def _update_credentials(desk: Desk, call: Call) -> bytes:
-    upserts, malformed = _entries(call.body.upsert, "upsert/")
+    upserts, unread = _entries(call.body.upsert, "upsert/")
     removals, unreadable = _removals(call.body.remove)
     command = UpdateCredentials(
-        upserts=upserts, removals=removals, malformed=malformed + unreadable
+        upserts=upserts,
+        removals=removals,
+        unread=Unread(items=unread.items + unreadable),
     )
 
     def render(outcome: ListOutcome | Refusal) -> bytes:
@@ -123,46 +126,56 @@ def _listed(desk: Desk, entry: Listed) -> Record:
     )
 
 
-def _entries(
-    records: Iterable[Record], prefix: str
-) -> tuple[tuple[Entry, ...], tuple[Item, ...]]:
+def _entries(records: Iterable[Record], path: str) -> tuple[tuple[Entry, ...], Unread]:
     entries: list[Entry] = []
-    malformed: list[Item] = []
+    items: list[Item] = []
+    named: list[Named] = []
     for index, record in enumerate(records):
-        read = _entry(record, index, prefix)
-        if isinstance(read, Entry):
-            entries.append(read)
+        read = _named(record.credential, index, path)
+        if isinstance(read, Item):
+            items.append(read)
+            continue
+        entry = _entry(record, read, index, path)
+        if isinstance(entry, Item):
+            items.append(entry)
+            named.append(read)
         else:
-            malformed.append(read)
-    return tuple(entries), tuple(malformed)
+            entries.append(entry)
+    return tuple(entries), Unread(items=tuple(items), named=tuple(named))
 
 
-def _entry(record: Record, index: int, prefix: str) -> Entry | Item:
-    kind = CREDENTIAL_KIND.read(record.credential.kind)
-    if record.credential.secret is not None:
+def _named(record: Record, index: int, path: str) -> Named | Item:
+    """Read the credential of an entry, or say what is wrong with it."""
+    kind = CREDENTIAL_KIND.read(record.kind)
+    if record.secret is not None:
         return Item(
             code=codes.CREDENTIAL_MALFORMED,
             index=index,
-            path=f"{prefix}credential/secret",
+            path=f"{path}credential/secret",
             expected="no secret in a list: you are asked when one is presented",
             found="a secret",
         )
     try:
-        value = credential.validate_listable(kind, record.credential.value)
+        value = credential.validate_listable(kind, record.value)
     except IdentifierError as error:
-        code = _code_of(kind, record.credential.value)
-        return _item(code, index, f"{prefix}credential/value", error)
+        code = _code_of(kind, record.value)
+        return _item(code, index, f"{path}credential/value", error)
+    return Named(kind=kind, value=value)
+
+
+def _entry(record: Record, named: Named, index: int, path: str) -> Entry | Item:
+    """Read the rest of an entry, or say what is wrong with it."""
     try:
         contract = contract_id.parse(record.contract_id)
     except InvalidCheckDigitError as error:
-        path = f"{prefix}contractId"
-        return _item(codes.CONTRACT_CHECK_DIGIT, index, path, error)
+        return _item(codes.CONTRACT_CHECK_DIGIT, index, f"{path}contractId", error)
     except IdentifierError as error:
-        return _item(codes.CONTRACT_MALFORMED, index, f"{prefix}contractId", error)
+        return _item(codes.CONTRACT_MALFORMED, index, f"{path}contractId", error)
     return Entry(
         index=index,
-        kind=kind,
-        value=value,
+        path=path,
+        kind=named.kind,
+        value=named.value,
         contract_key=contract.key,
         provider=contract.provider,
         status=CREDENTIAL_STATUS.read(record.status),
@@ -172,8 +185,8 @@ def _entry(record: Record, index: int, prefix: str) -> Entry | Item:
 
 def _removals(
     records: Iterable[Record],
-) -> tuple[tuple[Removal, ...], tuple[Item, ...]]:
-    removals: list[Removal] = []
+) -> tuple[tuple[Named, ...], tuple[Item, ...]]:
+    removals: list[Named] = []
     unreadable: list[Item] = []
     for index, record in enumerate(records):
         kind = CREDENTIAL_KIND.read(record.kind)
@@ -183,7 +196,7 @@ def _removals(
             item = _item(codes.CREDENTIAL_MALFORMED, index, "remove/value", error)
             unreadable.append(item)
         else:
-            removals.append(Removal(kind=kind, value=value))
+            removals.append(Named(kind=kind, value=value))
     return tuple(removals), tuple(unreadable)
 
 
@@ -198,7 +211,7 @@ def _item(code: codes.Code, index: int, path: str, error: IdentifierError) -> It
         code=code,
         index=index,
         path=path,
-        expected=error.expected or error.reason,
+        expected=error.reason,
         found=error.found,
     )
 

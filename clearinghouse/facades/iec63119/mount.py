@@ -5,7 +5,15 @@ from __future__ import annotations
 from clearinghouse.contract.catalogue import Contract
 from clearinghouse.facades.iec63119 import (
     access,
+    authorization,
+    credentials,
     directory,
+    evse_status,
+    evses,
+    sdrs,
+    sessions,
+    settlement,
+    tariffs,
 )
 from clearinghouse.facades.iec63119.operations import Desk, OperationSpec, mounted
 from clearinghouse.services.environment import Environment
@@ -19,6 +27,14 @@ def specs() -> tuple[OperationSpec, ...]:
     return (
         *access.OPERATIONS,
         *directory.OPERATIONS,
+        *credentials.OPERATIONS,
+        *authorization.OPERATIONS,
+        *sessions.OPERATIONS,
+        *evses.OPERATIONS,
+        *evse_status.OPERATIONS,
+        *tariffs.OPERATIONS,
+        *sdrs.OPERATIONS,
+        *settlement.OPERATIONS,
     )
 
 

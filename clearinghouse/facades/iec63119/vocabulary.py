@@ -17,10 +17,14 @@ from clearinghouse.domain.credentials import CredentialStatus, ListState
 from clearinghouse.domain.evses import Availability, Occupancy
 from clearinghouse.domain.exchange import Role
 from clearinghouse.domain.participants import Connection, EndpointService
+from clearinghouse.domain.sdrs import SdrStatus
 from clearinghouse.domain.sdrs import Verdict as SdrVerdict
 from clearinghouse.domain.sessions import SessionEventKind, SessionState
+from clearinghouse.domain.settlement import WindowState
+from clearinghouse.domain.statements import StatementFormat
 from clearinghouse.domain.tariffs import ComponentType
 from clearinghouse.identifiers.credential import CredentialKind
+from clearinghouse.services.sdrs import SdrRole
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -71,6 +75,15 @@ CREDENTIAL_STATUS = Vocabulary(
 AVAILABILITY = Vocabulary("evse:AvailabilityType", Availability)
 OCCUPANCY = Vocabulary("evse:OccupancyType", Occupancy)
 COMPONENT_TYPE = Vocabulary("tariff:ComponentKindType", ComponentType)
+SDR_STATUS = Vocabulary("sdr:SdrStatusType", SdrStatus)
+SDR_ROLE = Vocabulary("sdr:SdrRoleType", SdrRole)
+STATEMENT_FORMAT = Vocabulary("settlement:StatementFormatType", StatementFormat)
+WINDOW_STATE = Vocabulary(
+    "settlement:WindowStateType",
+    WindowState,
+    # a failed proof is the operator's matter: to a partner the window is in cutover
+    unspoken=frozenset({WindowState.FAILED}),
+)
 
 #: All of them, for the test that they are total.
 VOCABULARIES = (
@@ -89,4 +102,8 @@ VOCABULARIES = (
     AVAILABILITY,
     OCCUPANCY,
     COMPONENT_TYPE,
+    SDR_STATUS,
+    SDR_ROLE,
+    STATEMENT_FORMAT,
+    WINDOW_STATE,
 )

@@ -32,6 +32,11 @@ class Postmaster:
         name, _, rest = status.partition("(")[2].rpartition(")")
         return name.startswith("postgres") and rest.split()[0] != "Z"
 
+    @property
+    def has_socket(self) -> bool:
+        """Whether its socket is still there: somebody may empty temporary folders."""
+        return any(self.socket_dir.glob(".s.PGSQL.*"))
+
     def signal(self, number: int) -> None:
         """Send a signal; a process that is gone is no error."""
         try:

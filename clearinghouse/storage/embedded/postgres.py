@@ -170,9 +170,7 @@ class EmbeddedPostgres:
                     break
                 postmaster.signal(number)
                 self._wait_until_gone(postmaster)
-        if self._process is not None:
-            self._process.wait(STOP_SECONDS)
-            self._process = None
+        self._reap()
         if self._socket_dir is not None:
             shutil.rmtree(self._socket_dir, ignore_errors=True)
             self._socket_dir = None
@@ -228,12 +226,12 @@ class EmbeddedPostgres:
         if postmaster is None:
             return False
         self._socket_dir = postmaster.socket_dir
-        if not postmaster.is_alive:
-            return False
         deadline = time.monotonic() + STALE_SECONDS
-        while time.monotonic() < deadline and postmaster.is_alive:
+        while postmaster.is_alive and postmaster.has_socket:
             if self._answers(postmaster.socket_dir):
                 return True
+            if time.monotonic() > deadline:
+                break
             time.sleep(POLL_SECONDS)
         # It lives and cannot be reached, as after somebody emptied the temporary
         # folder: a fresh start is quicker than a riddle.
@@ -253,8 +251,11 @@ class EmbeddedPostgres:
             stale = any(mark in words for mark in _STALE_MARKS)
             if not stale or time.monotonic() > deadline:
                 raise _error(f"PostgreSQL did not start: {words}")
-            # The last processes of a killed server are still going down.
+            # The last processes of a killed server are still going down, or one whose
+            # owner died while it started is coming up.
             time.sleep(10 * POLL_SECONDS)
+            if self._adopt():
+                return
 
     def _initialize(self, launch: Launch) -> None:
         version_file = self._data / "PG_VERSION"
@@ -280,6 +281,8 @@ class EmbeddedPostgres:
             "--locale=C.UTF-8",
             "--data-checksums",
         ]
+        if self._options.get("fsync") == "off":
+            command.append("--no-sync")
         with self._log_path.open("wb") as log:
             code = launch.identity.popen(command, output=log).wait(START_SECONDS)
         if code != 0:
@@ -298,11 +301,18 @@ class EmbeddedPostgres:
         launch.identity.give(self._socket_dir)
 
     def _spawn(self, launch: Launch) -> None:
+        self._reap()
         settings = self._options | {"unix_socket_directories": str(self._socket_dir)}
         command = [launch.binaries.program("postgres"), "-D", str(self._data)]
         command += _flags(f"{name}={value}" for name, value in settings.items())
         with self._log_path.open("wb") as log:
             self._process = launch.identity.popen(command, output=log)
+
+    def _reap(self) -> None:
+        """Wait for our dead child: while nobody does, its process id looks alive."""
+        if self._process is not None:
+            self._process.wait(STOP_SECONDS)
+            self._process = None
 
     def _wait_until_ready(self) -> bool:
         """Say whether the server came up; ``False`` when its process ended."""

@@ -41,6 +41,7 @@ credential_list = Table(
     integer("parts"),
     Column("parts_received", ARRAY(Integer), nullable=False),
     integer("entries"),
+    integer("refused"),
     instant("received_at"),
     instant("applied_at", null=True),
     schema="clearing",

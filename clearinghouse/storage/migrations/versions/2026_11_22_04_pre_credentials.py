@@ -100,6 +100,7 @@ def _lists() -> None:
             parts integer NOT NULL CHECK (parts >= 1),
             parts_received integer[] NOT NULL DEFAULT '{}',
             entries integer NOT NULL DEFAULT 0,
+            refused integer NOT NULL DEFAULT 0,
             received_at timestamptz NOT NULL,
             applied_at timestamptz,
             PRIMARY KEY (csp_id, list_id),
@@ -108,7 +109,7 @@ def _lists() -> None:
             CHECK ((state = 'APPLIED') = (applied_at IS NOT NULL))
         );
         GRANT SELECT, INSERT, DELETE ON clearing.credential_list TO clearinghouse_app;
-        GRANT UPDATE (version, state, parts_received, entries, applied_at)
+        GRANT UPDATE (version, state, parts_received, entries, refused, applied_at)
             ON clearing.credential_list TO clearinghouse_app;
     """)
     op.execute("""

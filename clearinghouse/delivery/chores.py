@@ -1,0 +1,80 @@
+"""What is done now and then: timers of the rules, and putting away what is over.
+
+Each chore may run in any number of workers at once: it does what is due and finds
+nothing the second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from clearinghouse.services import access, evse_status, sessions, statements
+from clearinghouse.services.environment import Environment
+from clearinghouse.storage import outbox
+from clearinghouse.telemetry.metrics import OUTBOX_OLDEST_SECONDS
+
+#: How long a delivery that was taken is kept, for questions about it.
+DONE_KEPT = timedelta(days=30)
+
+#: Statements that a process left undone when it closed a window are issued this late.
+STATEMENTS_SECONDS = 60
+#: Authorized sessions and stale statuses are ended this long after their time.
+EXPIRY_SECONDS = 5
+#: The gauge of the oldest delivery is this old at most.
+GAUGE_SECONDS = 10
+#: Tokens and deliveries that are over lie about this long at most.
+PUTTING_AWAY_SECONDS = 600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chore:
+    """Something done every so many seconds; ``run`` returns how much there was."""
+
+    name: str
+    every_seconds: int
+    run: Callable[[Environment], int]
+
+
+def forget_done(env: Environment) -> int:
+    """Delete deliveries that were done long ago."""
+    with env.database.begin() as tx:
+        return outbox.forget_done(tx, before=env.clock.now() - DONE_KEPT)
+
+
+def measure_outbox(env: Environment) -> int:
+    """Tell the metrics how long the oldest delivery waits."""
+    with env.database.begin_read_only() as tx:
+        queues = outbox.queues(tx)
+    waiting = [one.oldest_ready_at for one in queues if one.oldest_ready_at is not None]
+    now = env.clock.now()
+    oldest = now - min(waiting, default=now)
+    OUTBOX_OLDEST_SECONDS.set(max(0, oldest // timedelta(seconds=1)))
+    return 0
+
+
+CHORES = (
+    Chore(
+        name="expire_sessions", every_seconds=EXPIRY_SECONDS, run=sessions.expire_due
+    ),
+    Chore(
+        name="expire_statuses",
+        every_seconds=EXPIRY_SECONDS,
+        run=evse_status.expire_statuses,
+    ),
+    Chore(name="measure_outbox", every_seconds=GAUGE_SECONDS, run=measure_outbox),
+    Chore(
+        name="issue_statements",
+        every_seconds=STATEMENTS_SECONDS,
+        run=statements.issue_pending,
+    ),
+    Chore(
+        name="forget_tokens",
+        every_seconds=PUTTING_AWAY_SECONDS,
+        run=access.forget_expired_tokens,
+    ),
+    Chore(
+        name="forget_deliveries", every_seconds=PUTTING_AWAY_SECONDS, run=forget_done
+    ),
+)

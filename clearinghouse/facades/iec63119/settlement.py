@@ -1,0 +1,124 @@
+"""Service settlement: positions, and statements of closed windows (4.3-I3)."""
+
+from __future__ import annotations
+
+from clearinghouse.domain.money import currency_of, minor_to_decimal
+from clearinghouse.domain.settlement import WindowState
+from clearinghouse.facades.iec63119 import results
+from clearinghouse.facades.iec63119.operations import Desk, OperationSpec, sender_of
+from clearinghouse.facades.iec63119.vocabulary import STATEMENT_FORMAT, WINDOW_STATE
+from clearinghouse.services import settlement, statements
+from clearinghouse.services.outcomes import Done
+from clearinghouse.services.settlement import CounterpartyPosition
+from clearinghouse.soap.binding import Record
+from clearinghouse.soap.operations import Call
+from clearinghouse.storage.statements import Issued
+
+#: Statements of one page when the request names no limit, as the schema says.
+PAGE_LIMIT_DEFAULT = 200
+
+#: The first part of a document, when the request names none.
+_FIRST_PART = 1
+
+
+def _get_positions(desk: Desk, call: Call) -> bytes:
+    found = settlement.positions(desk.env, sender_of(call), call.body.window_id)
+    # A window that failed its proof is still being closed, to a partner.
+    state = found.window.state
+    shown = WindowState.CUTOVER if state is WindowState.FAILED else state
+    return results.answer(
+        desk.bindings,
+        call,
+        Done(),
+        window_id=found.window.window_id,
+        window_state=WINDOW_STATE.write(shown),
+        position=[_position(desk, one) for one in found.positions],
+        net=[
+            desk.bindings.new(
+                "common:CurrencyAmount",
+                currency=currency,
+                amount=minor_to_decimal(net_minor, currency_of(currency)),
+            )
+            for currency, net_minor in found.net.items()
+        ],
+    )
+
+
+def _position(desk: Desk, position: CounterpartyPosition) -> Record:
+    currency = currency_of(position.currency)
+    return desk.bindings.new(
+        "settlement:Position",
+        currency=position.currency,
+        counterparty_id=position.counterparty,
+        receivable=minor_to_decimal(position.receivable_minor, currency),
+        payable=minor_to_decimal(position.payable_minor, currency),
+        sdr_count=position.sdr_count,
+        energy_wh=position.energy_wh,
+    )
+
+
+def _list_statements(desk: Desk, call: Call) -> bytes:
+    page = statements.list_statements(
+        desk.env,
+        sender_of(call),
+        cursor=call.body.cursor,
+        limit=call.body.limit or PAGE_LIMIT_DEFAULT,
+    )
+    return results.answer(
+        desk.bindings,
+        call,
+        Done(),
+        statement=[_entry(desk, one) for one in page.items],
+        next_cursor=str(page.cursor),
+        more=page.more,
+    )
+
+
+def _entry(desk: Desk, issued: Issued) -> Record:
+    return desk.bindings.new(
+        "settlement:StatementEntry",
+        statement_id=issued.statement_id,
+        window_id=issued.window_id,
+        currency=issued.currency,
+        closed_at=issued.closed_at,
+        net=minor_to_decimal(issued.net_minor, currency_of(issued.currency)),
+        digest=issued.digest.hex(),
+        lines=issued.line_count,
+    )
+
+
+def _get_statement(desk: Desk, call: Call) -> bytes:
+    part = statements.get_statement(
+        desk.env,
+        sender_of(call),
+        call.body.statement_id,
+        fmt=STATEMENT_FORMAT.read(call.body.format),
+        part=call.body.part or _FIRST_PART,
+    )
+    return results.answer(
+        desk.bindings,
+        call,
+        Done(),
+        statement_id=part.statement_id,
+        format=STATEMENT_FORMAT.write(part.format),
+        part=part.part,
+        parts=part.parts,
+        digest=part.digest.hex(),
+        content=part.content,
+    )
+
+
+OPERATIONS = (
+    OperationSpec(
+        service="settlement", name="GetPositions", handle=_get_positions, changes=False
+    ),
+    OperationSpec(
+        service="settlement",
+        name="ListStatements",
+        handle=_list_statements,
+        changes=False,
+    ),
+    OperationSpec(
+        service="settlement", name="GetStatement", handle=_get_statement, changes=False
+    ),
+)

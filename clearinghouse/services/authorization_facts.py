@@ -1,0 +1,203 @@
+"""What an authorization rests on: who operates, who owns, what is listed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import assert_never
+
+from sqlalchemy import Connection
+
+from clearinghouse import codes
+from clearinghouse.domain.authorization import (
+    AuthorizationFacts,
+    LiveAnswer,
+    LiveOutcome,
+    StopFacts,
+    Verdict,
+)
+from clearinghouse.domain.credentials import CredentialStatus
+from clearinghouse.domain.errors import ClearingHouseError
+from clearinghouse.domain.exchange import Role, Sender
+from clearinghouse.domain.privacy import SubjectKind
+from clearinghouse.domain.sessions import Session
+from clearinghouse.identifiers import credential
+from clearinghouse.identifiers.credential import CredentialKind
+from clearinghouse.identifiers.evse_id import EvseId
+from clearinghouse.services.environment import Environment
+from clearinghouse.services.ports import (
+    Answered,
+    AuthorizeAnswer,
+    Busy,
+    Faulted,
+    NoEndpoint,
+    Refused,
+    Reply,
+    TimedOut,
+    Unreachable,
+)
+from clearinghouse.storage import agreements, authorization, evses, participants
+from clearinghouse.storage.authorization import Question
+from clearinghouse.storage.vault import Found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presented:
+    """A credential as a user presents it, in canonical form; personal."""
+
+    kind: CredentialKind
+    value: str = field(repr=False)
+    secret: str | None = field(default=None, repr=False)
+
+
+def subject_of(env: Environment, presented: Presented) -> Found | None:
+    """Return the pseudonym of a credential, ``None`` when nobody enrolled it."""
+    kind = SubjectKind(presented.kind)
+    return env.vault.find_subjects(kind, [presented.value]).get(presented.value)
+
+
+def enrolled(env: Environment, home_id: int, presented: Presented) -> int | None:
+    """Give a credential that its CSP just vouched for a pseudonym.
+
+    ``None`` when another CSP has listed it meanwhile.
+    """
+    enrolment = env.vault.enrol(
+        home_id,
+        SubjectKind(presented.kind),
+        [presented.value],
+        at=env.clock.now(),
+    )
+    return enrolment.subjects.get(presented.value)
+
+
+def facts_of(
+    tx: Connection,
+    sender: Sender,
+    presented: Presented,
+    *,
+    known: Found | None,
+    at: datetime,
+) -> AuthorizationFacts:
+    """Return all that the decision about a start rests on."""
+    question = Question(
+        kind=presented.kind,
+        visited_id=sender.participant_id,
+        subject_id=None if known is None else known.subject_id,
+        provider_id=_owner(tx, presented, known),
+        at=at,
+    )
+    return _without_secrets(authorization.facts_for(tx, question), presented)
+
+
+def stop_facts_of(
+    tx: Connection,
+    session: Session,
+    presented: Presented,
+    *,
+    known: Found | None,
+    at: datetime,
+) -> StopFacts:
+    """Return all that the decision about a stop rests on.
+
+    A user name is no medium: whoever knows it is not therefore its user.
+    """
+    if session.home_id is None:
+        raise ClearingHouseError(codes.INTERNAL, "a session in use without a home CSP")
+    home = authorization.home_facts(tx, session.home_id, session.visited_id, at=at)
+    return StopFacts(
+        home_id=session.home_id,
+        started_by=session.decision_source,
+        same_medium=(
+            known is not None
+            and known.subject_id == session.subject_id
+            and presented.kind is not CredentialKind.USERNAME
+        ),
+        owner_id=_owner(tx, presented, known),
+        can_be_asked=home is not None and home.is_active and home.can_be_asked,
+    )
+
+
+def operator_of(
+    tx: Connection, sender: Sender, evse_id: EvseId, *, at: datetime
+) -> int:
+    """Return who operates an EVSE that the sender may speak for.
+
+    That is its operator, or a visited CSP that collects from the operator by an
+    agreement (clause 4.2-visited).
+    """
+    stored = evses.evse_by_key(tx, evse_id.key)
+    if stored is not None and not stored.removed:
+        if stored.cso_id == sender.participant_id:
+            return stored.cso_id
+        if Role.CSP in sender.roles and agreements.agreement_between(
+            tx, stored.cso_id, sender.participant_id, at=at
+        ):
+            return stored.cso_id
+    raise ClearingHouseError(codes.EVSE_UNKNOWN, "not there, or another's")
+
+
+def _owner(tx: Connection, presented: Presented, known: Found | None) -> int | None:
+    """Return which CSP owns a credential, by assignment or by the contract id in it."""
+    if known is not None:
+        return known.owner_id
+    provider = credential.provider_of(presented.kind, presented.value)
+    if provider is None:
+        return None
+    return participants.owners_of_aliases(tx, [provider]).get(provider)
+
+
+def _without_secrets(
+    facts: AuthorizationFacts, presented: Presented
+) -> AuthorizationFacts:
+    """Keep a list from deciding about what only its CSP can check.
+
+    Lists hold no passwords: a user name alone proves nothing, and a PIN that was typed
+    in has to be looked at by somebody. A blocked entry still counts.
+    """
+    needs_home = (
+        presented.kind is CredentialKind.USERNAME or presented.secret is not None
+    )
+    listed = facts.listed
+    if not needs_home or listed is None or listed.status is CredentialStatus.BLOCKED:
+        return facts
+    return replace(facts, listed=None)
+
+
+def place_of(tx: Connection, session: Session) -> tuple[EvseId, str]:
+    """Return a session's EVSE and the party id of its operator."""
+    stored = evses.evse_by_key(tx, session.evse_key)
+    if stored is None:
+        raise ClearingHouseError(codes.INTERNAL, "a session at an EVSE that never was")
+    return stored.evse.evse_id, party_id_of(tx, stored.cso_id)
+
+
+def party_id_of(tx: Connection, participant_id: int) -> str:
+    """Return the party id of a participant that a row refers to."""
+    found = participants.participant_by_id(tx, participant_id)
+    if found is None:
+        raise ClearingHouseError(codes.INTERNAL, "a participant that is none")
+    return found.party_id
+
+
+def live_answer(reply: Reply[AuthorizeAnswer]) -> LiveAnswer:
+    """Return what a reply of the home CSP means for the decision."""
+    match reply:
+        case Answered(answer):
+            authorized = answer.verdict is Verdict.AUTHORIZED
+            return LiveAnswer(
+                outcome=LiveOutcome.AUTHORIZED if authorized else LiveOutcome.REFUSED,
+                valid_until=answer.valid_until,
+                max_energy_wh=answer.max_energy_wh,
+            )
+        case Refused():
+            return LiveAnswer(outcome=LiveOutcome.REFUSED)
+        case TimedOut():
+            return LiveAnswer(outcome=LiveOutcome.SILENT)
+        case Unreachable() | NoEndpoint():
+            return LiveAnswer(outcome=LiveOutcome.UNREACHABLE)
+        case Busy():
+            return LiveAnswer(outcome=LiveOutcome.BUSY)
+        case Faulted():
+            return LiveAnswer(outcome=LiveOutcome.FAULTED)
+        case _:
+            assert_never(reply)

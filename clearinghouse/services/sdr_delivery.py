@@ -1,0 +1,186 @@
+"""SDRs on their way out: rendered from what is stored when they are sent.
+
+A delivery holds references only. The EV user's credential and contract come from the
+vault at the last moment: for the home CSP, whose user it is, and for the submitter only
+as far as it sent them itself (clause 8-min).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
+from typing import cast
+from uuid import UUID
+
+from clearinghouse.domain.errors import Item
+from clearinghouse.domain.money import currency_of, minor_to_decimal
+from clearinghouse.domain.privacy import SubjectKind
+from clearinghouse.domain.sdrs import (
+    ChargingSession,
+    ChargingTransaction,
+    SdrStatus,
+    ServiceDetailRecord,
+    Verdict,
+)
+from clearinghouse.identifiers.credential import CredentialKind
+from clearinghouse.services.environment import Environment
+from clearinghouse.services.ports import DeliveredSdr, SdrNotice
+from clearinghouse.storage import sdrs
+from clearinghouse.storage.outbox import Delivery
+from clearinghouse.storage.sdrs import Place, StoredSdr, Stretch
+from clearinghouse.storage.vault import Subject
+
+_VERDICTS = {
+    SdrStatus.CONFIRMED: Verdict.CONFIRMED,
+    SdrStatus.REJECTED: Verdict.REJECTED,
+}
+
+
+def to_deliver(env: Environment, delivery: Delivery) -> tuple[DeliveredSdr, ...]:
+    """Return the SDRs of a delivery to a home CSP; none when all were rejected."""
+    with env.database.begin_read_only() as tx:
+        stored = sdrs.sdrs_of_stretch(tx, _stretch(delivery))
+        hits = sdrs.hits_of(tx, [one.place for one in stored])
+    return views_of(env, stored, hits, as_home=True)
+
+
+def record_delivered(env: Environment, delivery: Delivery) -> None:
+    """Note that the home CSP took a delivery; a repeat changes nothing."""
+    with env.database.begin() as tx:
+        sdrs.note_delivered(tx, _stretch(delivery), at=env.clock.now())
+
+
+def notices(env: Environment, delivery: Delivery) -> tuple[SdrNotice, ...]:
+    """Return what home CSPs said, for the submitter of the SDRs."""
+    rows = cast("list[int]", delivery.payload["events"])
+    with env.database.begin_read_only() as tx:
+        decisions = sdrs.decisions_by_row(tx, rows)
+    return tuple(
+        SdrNotice(
+            sdr_id=decision.sdr_uid,
+            verdict=_VERDICTS[decision.status],
+            reason=decision.reason,
+        )
+        for decision in decisions
+    )
+
+
+def views_of(
+    env: Environment,
+    stored: Sequence[StoredSdr],
+    hits: Mapping[Place, tuple[Item, ...]],
+    *,
+    as_home: bool,
+) -> tuple[DeliveredSdr, ...]:
+    """Return stored SDRs as the home CSP, or else their submitter, may see them."""
+    wanted = {number for one in stored for number in _subjects(one, as_home=as_home)}
+    people = env.vault.reveal(wanted) if wanted else {}
+    return tuple(
+        DeliveredSdr(
+            submitter_party=one.submitter_party,
+            csp_party=one.csp_party,
+            received_at=one.received_at,
+            status=one.status,
+            window_id=one.place.window_id,
+            rated_net_minor=one.net_minor,
+            remarks=hits.get(one.place, ()),
+            record=_record(
+                one,
+                [
+                    people[number]
+                    for number in _subjects(one, as_home=as_home)
+                    if number in people and people[number].owner_id == one.csp_id
+                ],
+            ),
+        )
+        for one in stored
+    )
+
+
+def _stretch(delivery: Delivery) -> Stretch:
+    payload = cast("Mapping[str, int]", delivery.payload)
+    return Stretch(
+        batch_id=UUID(str(payload["batch_id"])),
+        window_id=payload["window_id"],
+        csp_id=delivery.participant_id,
+        first=payload["first"],
+        last=payload["last"],
+    )
+
+
+def _subjects(stored: StoredSdr, *, as_home: bool) -> list[int]:
+    """Return the pseudonyms that may be told: what was sent, else whose session it was.
+
+    What the house found out itself is the home CSP's alone.
+    """
+    sent = [stored.detail.get("credential"), stored.detail.get("contract")]
+    if as_home:
+        sent.append(stored.subject_id)
+    return [number for number in dict.fromkeys(sent) if number is not None]
+
+
+def _record(stored: StoredSdr, people: Collection[Subject]) -> ServiceDetailRecord:
+    detail = stored.detail
+    cso_party = stored.cso_party
+    record = ServiceDetailRecord(
+        sdr_id=stored.sdr_uid,
+        csp_id=stored.csp_party,
+        cso_id=None if cso_party == stored.submitter_party else cso_party,
+        evse_id=detail["evse"],
+        session_id=stored.session_id,
+        partner_session_id=detail["partner"],
+        started_at=_local(stored.started_at, stored.start_offset_minutes),
+        ended_at=_local(stored.ended_at, detail["end_offset"]),
+        charging_sessions=[_charging_session(entry) for entry in detail["sessions"]],
+        tariff_id=stored.tariff_id,
+        currency=stored.currency,
+        claimed_net=minor_to_decimal(
+            stored.claimed_minor, currency_of(stored.currency)
+        ),
+        parking_seconds=stored.parking_seconds,
+        idle_seconds=stored.idle_seconds,
+    )
+    for person in people:
+        if person.kind is SubjectKind.CONTRACT:
+            record.contract_id = person.value
+        else:
+            record.credential_kind = CredentialKind(person.kind.value)
+            record.credential_value = person.value
+    return record
+
+
+def _charging_session(entry: list[object]) -> ChargingSession:
+    name, started_at, ended_at, transactions = entry
+    return ChargingSession(
+        charging_session_id=str(name),
+        started_at=datetime.fromisoformat(str(started_at)),
+        ended_at=datetime.fromisoformat(str(ended_at)),
+        transactions=[
+            _transaction(one) for one in cast("list[list[object]]", transactions)
+        ],
+    )
+
+
+def _transaction(entry: list[object]) -> ChargingTransaction:
+    name, started_at, ended_at, energy_wh, start_wh, stop_wh = entry
+    return ChargingTransaction(
+        charging_transaction_id=str(name),
+        started_at=datetime.fromisoformat(str(started_at)),
+        ended_at=datetime.fromisoformat(str(ended_at)),
+        energy_wh=cast("int", energy_wh),
+        meter_start_wh=cast("int | None", start_wh),
+        meter_stop_wh=cast("int | None", stop_wh),
+    )
+
+
+def _local(at: datetime, offset_minutes: int) -> datetime:
+    """Return an instant with the offset in which it was written."""
+    return at.astimezone(_zone(offset_minutes))
+
+
+@lru_cache(maxsize=200)
+def _zone(offset_minutes: int) -> tzinfo:
+    if offset_minutes == 0:
+        return UTC
+    return timezone(timedelta(minutes=offset_minutes))

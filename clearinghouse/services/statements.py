@@ -1,0 +1,254 @@
+"""Statements: issued once as documents, listed, handed out in parts, exported (4.3-I3).
+
+A closing books the figures and the number; the documents are rendered after it, from
+the SDRs themselves, and must add up to what was booked. From then on they are kept as
+issued: what a partner was handed never changes.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from clearinghouse import codes
+from clearinghouse.domain.errors import ClearingHouseError
+from clearinghouse.domain.exchange import Sender
+from clearinghouse.domain.statements import Audit, StatementFormat
+from clearinghouse.reports.writers import writer_of
+from clearinghouse.services.environment import Environment
+from clearinghouse.storage import settlement, statements
+from clearinghouse.storage.feeds import Page, parse_cursor
+from clearinghouse.storage.statements import Issued, Rendering
+
+#: Bytes of one part of a document (contract: GetStatement).
+PART_BYTES = 1_048_576
+
+#: Statements that one look for unissued ones finds; it is repeated until none is left.
+UNISSUED_MAX = 1_000
+
+#: Fast rather than small: documents are long and alike, and shrink to a tenth anyway.
+_COMPRESSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One part of a document, with the digest of the whole."""
+
+    statement_id: str
+    format: StatementFormat
+    part: int
+    parts: int
+    digest: bytes
+    content: bytes
+
+
+class _Parts:
+    """Cuts a document into parts of fixed size as it is written, and keeps them."""
+
+    def __init__(self, tx: Connection, statement_id: str, fmt: StatementFormat) -> None:
+        self._tx = tx
+        self._statement_id = statement_id
+        self._format = fmt
+        self._hash = sha256()
+        self._waiting = bytearray()
+        self._bytes = 0
+        self._parts = 0
+
+    def write(self, data: bytes) -> None:
+        self._hash.update(data)
+        self._bytes += len(data)
+        self._waiting += data
+        while len(self._waiting) >= PART_BYTES:
+            self._keep(bytes(self._waiting[:PART_BYTES]))
+            del self._waiting[:PART_BYTES]
+
+    def finish(self) -> Rendering:
+        if self._waiting or not self._parts:
+            self._keep(bytes(self._waiting))
+        return Rendering(
+            statement_id=self._statement_id,
+            format=self._format,
+            digest=self._hash.digest(),
+            bytes=self._bytes,
+            parts=self._parts,
+        )
+
+    def _keep(self, content: bytes) -> None:
+        self._parts += 1
+        statements.insert_part(
+            self._tx,
+            statement_id=self._statement_id,
+            fmt=self._format,
+            part=self._parts,
+            content=zlib.compress(content, _COMPRESSION),
+        )
+
+
+def list_statements(
+    env: Environment, sender: Sender, *, cursor: str | None, limit: int
+) -> Page[Issued]:
+    """Return the statements issued to the sender since the cursor.
+
+    Raises :class:`ClearingHouseError` (``CH.CURSOR``) for a cursor that is not ours.
+    """
+    place = parse_cursor(cursor)
+    with env.database.begin_read_only() as tx:
+        return statements.issued_to(
+            tx, sender.participant_id, cursor=place, limit=limit
+        )
+
+
+def get_statement(
+    env: Environment,
+    sender: Sender,
+    statement_id: str,
+    *,
+    fmt: StatementFormat,
+    part: int,
+) -> Part:
+    """Return one part of a statement of the sender.
+
+    Raises :class:`ClearingHouseError`: ``STATEMENT_UNKNOWN`` when the sender has no
+    such statement, or it is not issued yet; ``STATEMENT_PART`` behind its last part.
+    """
+    with env.database.begin_read_only() as tx:
+        if statements.owner_of(tx, statement_id) != sender.participant_id:
+            raise ClearingHouseError(codes.STATEMENT_UNKNOWN, statement_id)
+        rendering = statements.rendering_of(tx, statement_id, fmt)
+        if rendering is None:
+            raise ClearingHouseError(codes.STATEMENT_UNKNOWN, "not issued yet")
+        content = statements.part_of(tx, statement_id, fmt, part)
+    if content is None:
+        raise ClearingHouseError(codes.STATEMENT_PART, f"{part} of {rendering.parts}")
+    return Part(
+        statement_id=statement_id,
+        format=fmt,
+        part=part,
+        parts=rendering.parts,
+        digest=rendering.digest,
+        content=zlib.decompress(content),
+    )
+
+
+def issue_window(env: Environment, window_id: int) -> int:
+    """Issue what is still to be issued; return the number of the window's statements.
+
+    Each statement is a transaction of its own: broken off, the next run goes on.
+    """
+    issue_pending(env)
+    with env.database.begin_read_only() as tx:
+        return len(statements.issued_in(tx, window_id))
+
+
+def issue_pending(env: Environment) -> int:
+    """Issue the documents of every statement that has none; return how many."""
+    issued = 0
+    while True:
+        with env.database.begin_read_only() as tx:
+            pending = statements.unissued(tx, limit=UNISSUED_MAX)
+        if not pending:
+            return issued
+        for statement_id in pending:
+            issued += issue(env, statement_id)
+
+
+def issue(env: Environment, statement_id: str) -> bool:
+    """Render a statement in all formats and keep the documents.
+
+    ``False`` when another process has done it meanwhile. Raises
+    :class:`ClearingHouseError`: ``STATEMENT_UNKNOWN``; ``PROOF_FAILED`` when its lines
+    do not add up to what the closing booked.
+    """
+    with env.database.begin("closing") as tx:
+        statements.lock_issue(tx, statement_id)
+        if statements.rendering_of(tx, statement_id, StatementFormat.XML) is not None:
+            return False
+        owner_id = statements.owner_of(tx, statement_id)
+        if owner_id is None:
+            raise ClearingHouseError(codes.STATEMENT_UNKNOWN, statement_id)
+        parts = {fmt: _Parts(tx, statement_id, fmt) for fmt in StatementFormat}
+        for fmt, data in render(tx, statement_id):
+            parts[fmt].write(data)
+        now = env.clock.now()
+        for cut in parts.values():
+            statements.insert_rendering(
+                tx, cut.finish(), participant_id=owner_id, at=now
+            )
+    return True
+
+
+def render(
+    tx: Connection, statement_id: str
+) -> Iterator[tuple[StatementFormat, bytes]]:
+    """Give a statement in all formats at once, piece by piece, from the SDRs.
+
+    Raises :class:`ClearingHouseError`: ``STATEMENT_UNKNOWN``; ``PROOF_FAILED`` at the
+    end, when the lines do not add up to what the closing booked.
+    """
+    facts = statements.statement_facts(tx, statement_id)
+    if facts is None:
+        raise ClearingHouseError(codes.STATEMENT_UNKNOWN, statement_id)
+    writers = {fmt: writer_of(fmt, facts) for fmt in StatementFormat}
+    audit = Audit(facts)
+    for fmt, writer in writers.items():
+        yield fmt, writer.head()
+    for lines in statements.lines_of(tx, facts):
+        audit.add(lines)
+        for fmt, writer in writers.items():
+            yield fmt, writer.lines(lines)
+    broken = audit.violations()
+    if broken:
+        raise ClearingHouseError(codes.PROOF_FAILED, "; ".join(broken))
+    for fmt, writer in writers.items():
+        yield fmt, writer.foot()
+
+
+def verify(env: Environment, statement_id: str) -> tuple[str, ...]:
+    """Render a statement again and compare it with what was issued.
+
+    Returns what differs; empty proves it. Raises as :func:`render` does.
+    """
+    hashes = {fmt: sha256() for fmt in StatementFormat}
+    broken: list[str] = []
+    with env.database.begin_read_only("closing") as tx:
+        for fmt, data in render(tx, statement_id):
+            hashes[fmt].update(data)
+        for fmt, hashed in hashes.items():
+            rendering = statements.rendering_of(tx, statement_id, fmt)
+            if rendering is None:
+                broken.append(f"{fmt.value} was not issued")
+            elif rendering.digest != hashed.digest():
+                broken.append(f"{fmt.value} is not what was issued")
+    return tuple(broken)
+
+
+def export_statements(env: Environment, window_id: int, folder: Path) -> list[Path]:
+    """Write the statements of a closed window to files; return their paths.
+
+    Named as ``ST-2026-000001-DEABC-EUR.xml``. Raises :class:`ClearingHouseError`
+    (``WINDOW_UNKNOWN``).
+    """
+    with env.database.begin_read_only() as tx:
+        if settlement.window_by_id(tx, window_id) is None:
+            raise ClearingHouseError(codes.WINDOW_UNKNOWN, str(window_id))
+        issued = statements.issued_in(tx, window_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    return [_export(env, one, fmt, folder) for one in issued for fmt in StatementFormat]
+
+
+def _export(
+    env: Environment, issued: Issued, fmt: StatementFormat, folder: Path
+) -> Path:
+    name = f"{issued.statement_id}-{issued.party_id}-{issued.currency}"
+    path = folder / f"{name}.{fmt.value.lower()}"
+    part = 0
+    with path.open("wb") as file, env.database.begin_read_only() as tx:
+        while content := statements.part_of(tx, issued.statement_id, fmt, part + 1):
+            file.write(zlib.decompress(content))
+            part += 1
+    return path

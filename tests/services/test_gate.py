@@ -1,0 +1,130 @@
+"""The memory at the gate: rates, the hashing queue, tokens seen a moment ago."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from threading import Event, Thread
+
+import pytest
+
+from clearinghouse import codes
+from clearinghouse.domain.errors import ClearingHouseError
+from clearinghouse.domain.exchange import Role, Sender
+from clearinghouse.services import gate
+from clearinghouse.services.gate import HashingQueue, Rate, RecentTokens, TooManyError
+from clearinghouse.storage.access import Token, TokenHolder
+from tests.builders import NOW, seconds
+
+
+def holder(*, expires_after_seconds: int = 1200) -> TokenHolder:
+    return TokenHolder(
+        sender=Sender(
+            participant_id=1,
+            party_id="CHREP",
+            roles=frozenset({Role.CSO}),
+            account_id=1,
+        ),
+        token=Token(
+            token_hash=b"h" * 32,
+            account_id=1,
+            participant_id=1,
+            issued_at=NOW,
+            expires_at=seconds(expires_after_seconds),
+            chain_started_at=NOW,
+        ),
+    )
+
+
+def test_rate_says_when_the_next_attempt_may_come() -> None:
+    rate = Rate(2, window_seconds=60)
+    rate.count("a", NOW)
+    rate.count("a", seconds(10))
+
+    with pytest.raises(TooManyError) as refused:
+        rate.count("a", seconds(20))
+
+    assert refused.value.code is codes.RATE
+    assert refused.value.retry_after_seconds == 41
+
+
+def test_refused_attempts_do_not_prolong_the_wait() -> None:
+    rate = Rate(1, window_seconds=60)
+    rate.count("a", NOW)
+    for second in range(1, 60):
+        with pytest.raises(TooManyError):
+            rate.count("a", seconds(second))
+
+    rate.count("a", seconds(60))
+
+
+def test_rate_of_one_caller_leaves_the_others_alone() -> None:
+    rate = Rate(1, window_seconds=60)
+    rate.count("a", NOW)
+
+    rate.count("b", NOW)
+
+
+def test_rate_forgets_the_longest_silent_caller_when_full() -> None:
+    rate = Rate(1, window_seconds=60)
+    for number in range(gate.CALLERS_REMEMBERED_MAX + 1):
+        rate.count(f"caller {number}", NOW)
+
+    rate.count("caller 0", NOW)
+    with pytest.raises(TooManyError):
+        rate.count(f"caller {gate.CALLERS_REMEMBERED_MAX}", NOW)
+
+
+def test_hashing_queue_refuses_the_tenth_at_once() -> None:
+    queue = HashingQueue()
+    release, waiting = Event(), []
+
+    def wait() -> None:
+        with queue.turn():
+            release.wait(10)
+
+    for _ in range(gate.HASHING_MAX + gate.HASHING_QUEUE_MAX):
+        thread = Thread(target=wait)
+        thread.start()
+        waiting.append(thread)
+
+    with pytest.raises(ClearingHouseError) as refused, queue.turn():
+        pass
+
+    release.set()
+    for thread in waiting:
+        thread.join(10)
+    assert refused.value.code is codes.OVERLOAD
+    with queue.turn():
+        pass
+
+
+def test_token_is_believed_for_less_than_five_seconds() -> None:
+    tokens = RecentTokens()
+    tokens.remember(b"t", holder(), NOW)
+
+    assert tokens.holder(b"t", NOW + timedelta(seconds=4.999)) is not None
+    assert tokens.holder(b"t", seconds(5)) is None
+
+
+def test_token_that_expires_meanwhile_is_not_believed() -> None:
+    tokens = RecentTokens()
+    tokens.remember(b"t", holder(expires_after_seconds=2), NOW)
+
+    assert tokens.holder(b"t", seconds(1)) is not None
+    assert tokens.holder(b"t", seconds(2)) is None
+
+
+def test_token_is_not_believed_when_the_clock_goes_back() -> None:
+    tokens = RecentTokens()
+    tokens.remember(b"t", holder(), seconds(60))
+
+    assert tokens.holder(b"t", NOW) is None
+
+
+def test_forgotten_token_is_not_believed() -> None:
+    tokens = RecentTokens()
+    tokens.remember(b"t", holder(), NOW)
+
+    tokens.forget(b"t")
+
+    assert tokens.holder(b"t", NOW) is None

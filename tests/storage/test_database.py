@@ -1,0 +1,221 @@
+"""Transactions, budgets, bulk copies, and a server that goes away."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from clearinghouse.codes import UNAVAILABLE
+from clearinghouse.domain.errors import ClearingHouseError
+from clearinghouse.storage import participants, schema
+from clearinghouse.storage.database import BUDGETS, Database, address
+from clearinghouse.storage.embedded.postgres import EmbeddedPostgres
+from clearinghouse.storage.roles import APP_ROLE, OWNER_ROLE
+from clearinghouse.storage.tables.participants import party_alias
+from tests.builders import make_csp
+from tests.fixtures.database import given_bindir, make_state_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.fixtures.database import Site
+
+
+def _setting(database: Database, name: str) -> str:
+    with database.begin() as tx:
+        row = tx.execute(text("SELECT current_setting(:name)"), {"name": name})
+        return str(row.scalar_one())
+
+
+def test_transaction_commits_at_its_end_and_rolls_back_on_any_error(
+    database: Database,
+) -> None:
+    def fail() -> None:
+        with database.begin() as tx:
+            make_csp(tx)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    with database.begin() as tx:
+        assert participants.all_participants(tx) == ()
+        kept = make_csp(tx)
+    with database.begin() as tx:
+        assert participants.all_participants(tx) == (kept,)
+
+
+def test_read_only_transaction_changes_nothing(database: Database) -> None:
+    with database.begin_read_only() as tx, pytest.raises(DBAPIError, match="read-only"):
+        make_csp(tx)
+    with database.begin() as tx:
+        make_csp(tx)
+
+
+def test_budget_holds_for_its_transaction_only(database: Database) -> None:
+    with database.begin("closing") as tx:
+        inside = tx.execute(text("SHOW statement_timeout")).scalar_one()
+
+    assert inside == "15min"
+    assert _setting(database, "statement_timeout") == "5s"
+    assert _setting(database, "lock_timeout") == "1s"
+    assert _setting(database, "TimeZone") == "UTC"
+
+
+def test_statement_that_takes_too_long_is_ended_as_unavailable(
+    database: Database,
+) -> None:
+    with pytest.raises(ClearingHouseError) as caught, database.begin("realtime") as tx:
+        tx.execute(text("SELECT pg_sleep(3)"))
+
+    assert caught.value.code is UNAVAILABLE
+    assert "QueryCanceled" in caught.value.detail
+
+
+def test_lock_that_is_not_given_is_unavailable(database: Database) -> None:
+    lock = text("SELECT pg_advisory_xact_lock(1)")
+    with database.begin() as holder:
+        holder.execute(lock)
+        with (
+            pytest.raises(ClearingHouseError) as caught,
+            database.begin("realtime") as tx,
+        ):
+            tx.execute(lock)
+
+    assert caught.value.code is UNAVAILABLE
+    assert caught.value.code.retryable
+
+
+def test_broken_constraint_stays_what_it_is(database: Database) -> None:
+    with database.begin() as tx, pytest.raises(IntegrityError):
+        tx.execute(text("INSERT INTO clearing.party_alias VALUES ('DEABC', 77)"))
+
+
+def test_full_pool_is_told_in_time(site: Site) -> None:
+    small = Database(site.business_url, pool_size=1)
+    begun = time.monotonic()
+    with (
+        small.begin(),
+        small.begin(),
+        small.begin(),
+        pytest.raises(ClearingHouseError) as caught,
+        small.begin(),
+    ):
+        pass
+    small.close()
+
+    assert caught.value.code is UNAVAILABLE
+    assert time.monotonic() - begun < 4
+
+
+def test_copy_inserts_in_the_callers_transaction(database: Database) -> None:
+    with database.begin() as tx:
+        csp = make_csp(tx)
+        rows = [(f"FRX{number:02d}", csp.participant_id) for number in range(100)]
+
+        count = database.copy(tx, party_alias, ["alias", "participant_id"], rows)
+        found = participants.owner_of_alias(tx, "FRX42")
+
+    assert count == 100
+    assert found is not None
+    assert len(found.aliases) == 101
+
+
+def test_user_of_another_name_steps_into_the_role(site: Site) -> None:
+    as_superuser = site.server.url("postgres", site.name)
+    stepped = Database(as_superuser, pool_size=1)
+
+    with stepped.begin() as tx:
+        role = tx.execute(text("SELECT current_user")).scalar_one()
+    with pytest.raises(DBAPIError, match="permission denied"), stepped.begin() as tx:
+        tx.execute(text("DELETE FROM clearing.sdr"))
+
+    assert role == APP_ROLE
+    stepped.close()
+
+
+def test_dsn_keeps_its_own_options_and_gets_our_driver() -> None:
+    url = address("postgresql://u:p@h/db?options=-c%20work_mem%3D8MB", role=APP_ROLE)
+
+    assert url.drivername == "postgresql+psycopg"
+    options = str(url.query["options"])
+    assert options.startswith("-c work_mem=8MB ")
+    assert f"-c role={APP_ROLE}" in options
+    assert f"statement_timeout={BUDGETS['ordinary'].statement_ms}" in options
+
+
+def test_unreachable_server_is_unavailable_without_its_password() -> None:
+    nowhere = Database("postgresql://u:hidden@/db?host=/nonexistent", pool_size=1)
+
+    with pytest.raises(ClearingHouseError) as caught, nowhere.begin():
+        pass
+
+    assert caught.value.code is UNAVAILABLE
+    assert "hidden" not in caught.value.detail
+
+
+@pytest.fixture(scope="module")
+def fragile() -> Iterator[EmbeddedPostgres]:
+    """Run a server that tests may kill."""
+    state_dir = make_state_dir()
+    # Commits are written before they are acknowledged: the kernel survives the kill.
+    options = {"fsync": "off"}
+    server = EmbeddedPostgres(state_dir, bindir=given_bindir(), options=options)
+    try:
+        with server:
+            schema.upgrade(server.url(OWNER_ROLE))
+            yield server
+    finally:
+        shutil.rmtree(state_dir, ignore_errors=True)
+
+
+def test_killed_server_comes_back_with_all_that_was_committed(
+    fragile: EmbeddedPostgres,
+) -> None:
+    database = Database(fragile.url(APP_ROLE), pool_size=4)
+    with database.begin() as tx:
+        csp = make_csp(tx)
+
+    def hang() -> None:
+        with database.begin() as tx:
+            make_csp(tx, "FRXYZ")
+            tx.execute(text("SELECT pg_sleep(4)"))
+
+    with ThreadPoolExecutor(1) as pool:
+        victim = pool.submit(hang)
+        time.sleep(0.3)
+        assert fragile.pid is not None
+        os.kill(fragile.pid, signal.SIGKILL)
+        with pytest.raises(ClearingHouseError) as caught:
+            victim.result(10)
+    restarted = fragile.ensure_running()
+    with database.begin() as tx:
+        stored = participants.participant_by_party_id(tx, "DEABC")
+        lost = participants.participant_by_party_id(tx, "FRXYZ")
+    database.close()
+
+    assert caught.value.code is UNAVAILABLE
+    assert restarted
+    assert (stored, lost) == (csp, None)
+
+
+def test_pool_heals_after_a_restart_without_an_error(fragile: EmbeddedPostgres) -> None:
+    database = Database(fragile.url(APP_ROLE), pool_size=4)
+    for number in range(3):
+        with database.begin() as tx:
+            make_csp(tx, f"DEX{number:02d}")
+        assert fragile.pid is not None
+        os.kill(fragile.pid, signal.SIGKILL)
+        fragile.ensure_running()
+
+    with database.begin() as tx:
+        stored = participants.all_participants(tx)
+    assert {"DEX00", "DEX01", "DEX02"} <= {one.party_id for one in stored}
+    database.close()
