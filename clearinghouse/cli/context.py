@@ -11,7 +11,6 @@ from typing import NoReturn
 import typer
 from pydantic import ValidationError
 
-from clearinghouse import app
 from clearinghouse.cli.output import Output
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.services.environment import Environment
@@ -60,6 +59,8 @@ def refuse(output: Output, text: str, *, code: int | None = None) -> NoReturn:
 @contextmanager
 def house(context: typer.Context) -> Iterator[Environment]:
     """Give the environment; a refusal of the house ends the command with its text."""
+    from clearinghouse import app  # loads the whole house: only for verbs that need it
+
     output = output_of(context)
     try:
         with app.environment(settings()) as env:

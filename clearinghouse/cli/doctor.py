@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import typer
 
-from clearinghouse import app
 from clearinghouse.cli.context import EXIT_REFUSED, output_of, settings
 from clearinghouse.cli.processes import ChildError, answers, free_port
 from clearinghouse.contract.catalogue import Contract
@@ -101,6 +100,8 @@ def _port(own: Settings) -> Iterator[Finding]:
 
 
 def _database(own: Settings) -> Iterator[Finding]:
+    from clearinghouse import app
+
     try:
         with addresses(own) as at:
             database = Database(at.business, pool_size=1)

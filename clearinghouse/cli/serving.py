@@ -13,7 +13,6 @@ from granian import Granian
 from granian.constants import Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
 
-from clearinghouse import app
 from clearinghouse.cli.context import output_of, refuse, settings
 from clearinghouse.cli.output import Output
 from clearinghouse.cli.processes import ChildError, free_port
@@ -46,6 +45,8 @@ def serve(
     Without database_url it brings its own PostgreSQL, and migrations are applied. Stop
     it with Ctrl-C.
     """
+    from clearinghouse import app
+
     output = output_of(context)
     chosen = {"port": port, "host": host}
     own = settings().model_copy(
@@ -64,6 +65,8 @@ def serve(
 
 def _open_first_window(own: Settings, at: Addresses) -> None:
     """Open the window of this month when none is open: SDRs need one from the start."""
+    from clearinghouse import app
+
     env = app.build(own, at)
     ensure_window(env, f"{env.clock.now():%Y-%m}")
     env.database.close()
@@ -136,6 +139,7 @@ def _watched(at: Addresses) -> Iterator[None]:
 
 def worker(context: typer.Context) -> None:
     """Run the delivery worker: outbox, timers, stale statuses. Stop with Ctrl-C."""
+    from clearinghouse import app
     from clearinghouse.delivery.worker import Worker
 
     output = output_of(context)

@@ -20,8 +20,8 @@ from clearinghouse.endpoint.codec import namespace_of, write_element
 from clearinghouse.endpoint.messages.common import Fault, ResultItem
 from clearinghouse.endpoint.refusal import RefusalError
 
-# Markup of 500 delivered SDRs of 60 elements; stops element floods.
-OPENINGS_MAX = 100_000
+# Markup of 500 delivered SDRs of 60 elements is 60,000; stops element floods.
+OPENINGS_MAX = 400_000
 # Our messages carry few attributes; stops attribute and namespace floods.
 EQUALS_MAX = 20_000
 # The contract nests 9 deep; stops recursion in whatever walks the tree.

@@ -86,9 +86,13 @@ class _Recent:
         taken = self._by_key.get(key)
         if not taken:
             return []
-        first = bisect_left(taken, record.started_at - self._reach, key=_started_at)
-        last = bisect_left(taken, record.ended_at + self._reach, key=_started_at)
-        return taken[first:last]
+        middle = bisect_left(taken, record.ended_at, key=_started_at)
+        first = max(0, middle - sdr_facts.NEAREST_MAX)
+        return [
+            one
+            for one in taken[first : middle + sdr_facts.NEAREST_MAX]
+            if abs(one.started_at - record.started_at) < self._reach
+        ]
 
 
 _started_at = attrgetter("started_at")

@@ -35,11 +35,12 @@ class Record:
 
     if TYPE_CHECKING:
 
+        def __init__(self, **fields: Any) -> None: ...  # noqa: ANN401  # by schema
         def __getattr__(self, name: str) -> Any: ...  # noqa: ANN401  # by schema
         def __setattr__(self, name: str, value: Any) -> None: ...  # noqa: ANN401
 
     def __eq__(self, other: object) -> bool:
-        if other.__class__ is not self.__class__:
+        if not isinstance(other, Record) or other.TYPE != self.TYPE:
             return NotImplemented
         return all(
             getattr(self, name) == getattr(other, name) for name in self.__slots__

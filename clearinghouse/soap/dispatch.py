@@ -47,6 +47,10 @@ class Message(NamedTuple):
         """Return the SHA-256 of the Body as received; computed when asked for."""
         return hashlib.sha256(self.data[body_offset(self.data) :]).digest()
 
+    def __repr__(self) -> str:
+        """Show no content: a message holds personal data."""
+        return f"<Message of {len(self.data)} bytes>"
+
 
 @dataclass(slots=True)
 class Arrival:
@@ -140,8 +144,7 @@ class Dispatcher:
         try:
             envelope = open_envelope(root, arrival.version)
             route = self._route(str(envelope.body.tag), arrival)
-            if len(data) > route.bytes_max:
-                raise _too_long()
+            _check_length(len(data), route)
             header, body, sender = self._admit(root, envelope, arrival)
         except SoapFault:
             count_suspect(len(data))
@@ -194,7 +197,7 @@ class Dispatcher:
         if route is None or route.bulk is None:
             if spool.length > ORDINARY_BYTES_MAX:
                 count_suspect(feed.parsed_bytes)
-                raise _too_long()
+                raise SoapFault(codes.SIZE, detail="no batch")
             return self.answer(spool.read_all(), arrival)
         try:
             self._route(route.request, arrival)
@@ -239,5 +242,13 @@ class Dispatcher:
             )
 
 
-def _too_long() -> SoapFault:
-    return SoapFault(codes.SIZE, detail="longer than its operation allows")
+def _check_length(length: int, route: Route) -> None:
+    """Check a message that is taken as a whole.
+
+    Raises :class:`SoapFault` SIZE; XML_LIMIT for a request of the bulk lane, which
+    gets here when so much stands in front of its Body that nobody looked further.
+    """
+    if length > route.bytes_max:
+        raise SoapFault(codes.SIZE, detail="longer than its operation allows")
+    if route.bulk is not None:
+        raise SoapFault(codes.XML_LIMIT, detail="long head")

@@ -85,7 +85,7 @@ class DeadlineBackend(httpcore.NetworkBackend):
             found = _RESOLVER.call(self._state.deadline, look_up)
         except TimeoutError as error:
             raise httpcore.ConnectTimeout("name look-up") from error
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise httpcore.ConnectError("name look-up") from error
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         if not self._allow_private and not all(is_public(one) for one in addresses):
@@ -157,23 +157,24 @@ class DeadlineStream(httpcore.NetworkStream):
     ) -> httpcore.NetworkStream:
         """Make the handshake and return the encrypted stream."""
         _ = timeout
+        secured = ssl_context.wrap_socket(
+            self._connection,
+            server_hostname=server_hostname,
+            do_handshake_on_connect=False,
+        )
+        stream = DeadlineStream(secured, self._state)
         try:
-            secured = ssl_context.wrap_socket(
-                self._connection,
-                server_hostname=server_hostname,
-                do_handshake_on_connect=False,
-            )
             self._shake_hands(secured)
         except TimeoutError as error:
-            self.close()
+            stream.close()
             raise httpcore.ConnectTimeout(str(error)) from error
         except ssl.SSLError:
-            self.close()
+            stream.close()
             raise
         except OSError as error:
-            self.close()
+            stream.close()
             raise httpcore.ConnectError(str(error)) from error
-        return DeadlineStream(secured, self._state)
+        return stream
 
     def _shake_hands(self, secured: ssl.SSLSocket) -> None:
         """Step through the handshake; the library's own would wait at each step."""

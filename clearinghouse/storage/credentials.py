@@ -133,7 +133,8 @@ _DIFFERENCE = text("""
 
 def difference(tx: Connection, csp_id: int, list_id: UUID) -> lists.Difference:
     """Return what applying a staged list would remove."""
-    row = tx.execute(_DIFFERENCE, {"csp_id": csp_id, "list_id": list_id}).one()
+    with lists.set_wise(tx):
+        row = tx.execute(_DIFFERENCE, {"csp_id": csp_id, "list_id": list_id}).one()
     return lists.Difference(present=row.present, removed=row.removed)
 
 
@@ -174,8 +175,9 @@ def apply_list(tx: Connection, csp_id: int, list_id: UUID, *, at: datetime) -> i
     lists.lock_owner(tx, STAGING, csp_id)
     version = _next_version(tx, csp_id)
     values = {"csp_id": csp_id, "list_id": list_id, "version": version}
-    tx.execute(_APPLY, values)
-    tx.execute(_REMOVE_OTHERS, values)
+    with lists.set_wise(tx):
+        tx.execute(_APPLY, values)
+        tx.execute(_REMOVE_OTHERS, values)
     lists.drop_entries(tx, STAGING, csp_id, list_id)
     tx.execute(
         update(credential_list)

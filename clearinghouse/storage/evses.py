@@ -105,7 +105,8 @@ _DIFFERENCE = text("""
 
 def difference(tx: Connection, cso_id: int, list_id: UUID) -> lists.Difference:
     """Return what applying a staged list would remove."""
-    row = tx.execute(_DIFFERENCE, {"cso_id": cso_id, "list_id": list_id}).one()
+    with lists.set_wise(tx):
+        row = tx.execute(_DIFFERENCE, {"cso_id": cso_id, "list_id": list_id}).one()
     return lists.Difference(present=row.present, removed=row.removed)
 
 
@@ -154,8 +155,9 @@ def apply_list(tx: Connection, cso_id: int, list_id: UUID, *, at: datetime) -> N
     """Put a complete list in force in place of all before."""
     lists.lock_owner(tx, STAGING, cso_id)
     values = {"cso_id": cso_id, "list_id": list_id}
-    tx.execute(_APPLY, values)
-    tx.execute(_REMOVE_OTHERS, values)
+    with lists.set_wise(tx):
+        tx.execute(_APPLY, values)
+        tx.execute(_REMOVE_OTHERS, values)
     lists.drop_entries(tx, STAGING, cso_id, list_id)
     tx.execute(
         update(evse_list)

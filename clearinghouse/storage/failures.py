@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -40,18 +41,21 @@ def as_unavailable() -> Iterator[None]:
     except PoolTimeoutError as error:
         raise ClearingHouseError(UNAVAILABLE, "no free connection in time") from error
     except (OperationalError, InterfaceError) as error:
+        raise ClearingHouseError(UNAVAILABLE, _words(error.orig)) from error
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        # A bulk copy talks to the driver itself.
         raise ClearingHouseError(UNAVAILABLE, _words(error)) from error
     except DBAPIError as error:
         if error.connection_invalidated or sqlstate_of(error) in _ELSEWHERE:
-            raise ClearingHouseError(UNAVAILABLE, _words(error)) from error
+            raise ClearingHouseError(UNAVAILABLE, _words(error.orig)) from error
         raise
 
 
-def _words(error: DBAPIError) -> str:
+def _words(error: BaseException | None) -> str:
     """Name the server's error; its text may quote a row, so only the kind is told."""
-    kind = type(error.orig).__name__
-    state = sqlstate_of(error)
+    kind = type(error).__name__
+    state = getattr(error, "sqlstate", None)
     if state is not None:
         return f"{kind} ({state})"
     # No server spoke: these words are the driver's own, about sockets and hosts.
-    return f"{kind}: {str(error.orig).splitlines()[0] if str(error.orig) else ''}"
+    return f"{kind}: {str(error).partition(chr(10))[0]}"

@@ -72,7 +72,7 @@ def answered(
 
     For use cases of two transactions: before the first, without claiming the message;
     in the second, ``for_update``, so that a twin that took over is not overruled.
-    Raises :class:`ClearingHouseError` (``CH.DUPLICATE_CONFLICT``) as :func:`claim` does.
+    Raises :class:`ClearingHouseError` (``CH.DUPLICATE_CONFLICT``) like :func:`claim`.
     """
     stored = _stored(tx, exchange, for_update=for_update)
     return stored if isinstance(stored, bytes) else None

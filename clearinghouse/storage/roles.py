@@ -22,10 +22,14 @@ _MISSING = text("""
     ORDER BY wanted
 """)
 
-# Two fixed statements: role names are never put together from text.
+# Fixed statements: role names are never put together from text.
 _CREATE = {
     APP_ROLE: text("CREATE ROLE clearinghouse_app NOLOGIN"),
     PRIVACY_ROLE: text("CREATE ROLE clearinghouse_privacy NOLOGIN"),
+}
+_ADVICE = {
+    APP_ROLE: "CREATE ROLE clearinghouse_app LOGIN;",
+    PRIVACY_ROLE: "CREATE ROLE clearinghouse_privacy LOGIN;",
 }
 _JOIN = {
     APP_ROLE: text("GRANT clearinghouse_app TO CURRENT_USER"),
@@ -59,7 +63,7 @@ def make_missing_roles(tx: Connection) -> list[str]:
 
 
 def _advice(missing: list[str]) -> str:
-    statements = " ".join(f"CREATE ROLE {role} LOGIN;" for role in missing)
+    statements = " ".join(_ADVICE[role] for role in missing)
     return (
         "the database lacks roles that this user may not create; let an administrator "
         f"run: {statements}"

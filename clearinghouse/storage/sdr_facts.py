@@ -20,7 +20,8 @@ from clearinghouse.domain.sessions import SessionState
 #: Longest SDR that an overlap is looked for with: 48 h, as in rule S-204.
 OVERLAP_HOURS = 48
 
-#: SDRs on an EVSE that an overlap is looked for with.
+#: SDRs on an EVSE, or of a subject, that one is compared with: the nearest in time. It
+#: stops a batch on one EVSE at one instant from costing the square of its size.
 NEAREST_MAX = 8
 
 #: SDRs of one EVSE that its mean is taken from (S-209): the newest ones.
@@ -100,6 +101,8 @@ _ON_EVSE = text("""
     WHERE s.ended_at > q.started_at
 """)
 
+# The nearest before and the nearest after: whoever travels too fast does so between two
+# sessions that follow each other.
 _OF_SUBJECT = text("""
     SELECT q.place, s.submitter_id, s.sdr_uid, s.evse_key, s.started_at, s.ended_at,
            (e.latitude * 1000000)::bigint, (e.longitude * 1000000)::bigint
@@ -107,11 +110,23 @@ _OF_SUBJECT = text("""
                 CAST(:keys AS text[]), CAST(:starts AS timestamptz[]),
                 CAST(:ends AS timestamptz[]))
          AS q (place, subject_id, evse_key, started_at, ended_at)
-    JOIN clearing.sdr AS s ON s.window_id = ANY (CAST(:windows AS integer[]))
-        AND s.subject_id = q.subject_id AND s.evse_key <> q.evse_key
-        AND s.started_at < q.ended_at + make_interval(hours => :hours)
-        AND s.started_at > q.started_at - make_interval(hours => :hours)
+    CROSS JOIN LATERAL (
+        (SELECT submitter_id, sdr_uid, evse_key, started_at, ended_at
+         FROM clearing.sdr
+         WHERE window_id = ANY (CAST(:windows AS integer[]))
+           AND subject_id = q.subject_id AND started_at < q.ended_at
+           AND started_at > q.started_at - make_interval(hours => :hours)
+         ORDER BY started_at DESC LIMIT :nearest)
+        UNION ALL
+        (SELECT submitter_id, sdr_uid, evse_key, started_at, ended_at
+         FROM clearing.sdr
+         WHERE window_id = ANY (CAST(:windows AS integer[]))
+           AND subject_id = q.subject_id AND started_at >= q.ended_at
+           AND started_at < q.ended_at + make_interval(hours => :hours)
+         ORDER BY started_at LIMIT :nearest)
+    ) AS s
     JOIN clearing.evse AS e ON e.evse_key = s.evse_key AND e.latitude IS NOT NULL
+    WHERE s.evse_key <> q.evse_key
 """)
 
 _MEANS = text("""
@@ -276,6 +291,7 @@ def neighbours_of_subject(
         "ends": _array(stay.ended_at for stay in known),
         "windows": windows,
         "hours": TRAVEL_HOURS,
+        "nearest": NEAREST_MAX,
     }
     return _neighbours(tx.execute(_OF_SUBJECT, place), submitter_id)
 

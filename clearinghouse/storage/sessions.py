@@ -283,14 +283,14 @@ def count_events(tx: Connection, session_id: UUID) -> int:
 
 
 def events_of(tx: Connection, session_id: UUID) -> tuple[StoredEvent, ...]:
-    """Return a session's events in the order in which they occurred."""
-    query = (
+    """Return a session's latest events in the order in which they occurred."""
+    latest = (
         select(session_event)
         .where(session_event.c.session_id == session_id)
-        .order_by(session_event.c.occurred_at, session_event.c.event_row)
+        .order_by(session_event.c.occurred_at.desc(), session_event.c.event_row.desc())
         .limit(EVENTS_MAX)
     )
-    return tuple(_event(row) for row in tx.execute(query))
+    return tuple(_event(row) for row in reversed(tx.execute(latest).all()))
 
 
 def _changing(one: Session) -> dict[str, object]:

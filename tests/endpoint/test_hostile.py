@@ -9,6 +9,7 @@ import pytest
 
 from clearinghouse import codes
 from clearinghouse.codes import Code
+from clearinghouse.endpoint.front import BODY_BYTES_MAX
 from tests.endpoint.partner import Partner, ask, example
 
 AUTHORIZE = example("csp-endpoint", "Authorize")
@@ -106,7 +107,7 @@ MESSAGES: dict[str, tuple[bytes, Code]] = {
         AUTHORIZE.replace(BODY, b"<a>" * 5_000 + b"</a>" * 5_000),
         codes.XML_MALFORMED,
     ),
-    "many elements": (AUTHORIZE.replace(BODY, b"<a/>" * 120_000), codes.XML_LIMIT),
+    "many elements": (AUTHORIZE.replace(BODY, b"<a/>" * 400_001), codes.XML_LIMIT),
     "many attributes": (
         AUTHORIZE.replace(
             b"<soap:Body>",
@@ -127,7 +128,7 @@ MESSAGES: dict[str, tuple[bytes, Code]] = {
         AUTHORIZE.replace(b">CHCLR<", b">CH<!-- -->clr<"),
         codes.SCHEMA,
     ),
-    "too large": (AUTHORIZE + b" " * 2_097_152, codes.SIZE),
+    "too large": (AUTHORIZE + b" " * BODY_BYTES_MAX, codes.SIZE),
 }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
-from uuid import UUID, uuid4
 
 import pytest
 
@@ -25,59 +24,22 @@ from clearinghouse.services.ports import (
     TimedOut,
     Unreachable,
 )
-from clearinghouse.storage import agreements, evses, participants, sessions
+from clearinghouse.storage import agreements, evses, participants
 from tests.builders import make_agreement, make_cso, make_csp, make_evse, seconds
-from tests.fixtures.engine import credential
 from tests.fixtures.roaming import CARD, EVSE, OTHER_CARD, entry
+from tests.flows.asking import NO, YES, decision, start, stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from clearinghouse.domain.participants import Participant
-    from clearinghouse.domain.sessions import Session
     from clearinghouse.services.environment import Environment
     from clearinghouse.services.ports import Reply
-    from tests.fixtures.engine import Answer, Speaker
+    from tests.fixtures.engine import Speaker
     from tests.fixtures.partners import ScriptedPartners, StillClock
     from tests.fixtures.roaming import Roaming
 
-YES = Answered(AuthorizeAnswer(verdict=Verdict.AUTHORIZED))
-NO = Answered(AuthorizeAnswer(verdict=Verdict.REFUSED, reason="NO_MONEY"))
 WEEK_SECONDS = 7 * 86_400
-
-
-def start(
-    speaker: Speaker,
-    value: str = CARD,
-    *,
-    kind: str = "RFID",
-    secret: str | None = None,
-    evse: str = EVSE,
-    own_id: str | None = None,
-    message_id: UUID | None = None,
-) -> Answer:
-    own = "" if own_id is None else f"<partnerSessionId>{own_id}</partnerSessionId>"
-    return speaker.call(
-        "authorization",
-        "AuthorizeStart",
-        f"<evseId>{evse}</evseId>{credential(value, kind, secret)}{own}",
-        message_id=message_id,
-    )
-
-
-def decision(answer: Answer) -> tuple[str | None, str | None, str | None]:
-    return (
-        answer.text("decision"),
-        answer.text("reason"),
-        answer.text("decisionSource"),
-    )
-
-
-def stored(env: Environment, answer: Answer) -> Session:
-    with env.database.begin_read_only() as tx:
-        session = sessions.session_by_id(tx, UUID(answer.required("sessionId")))
-    assert session is not None
-    return session
 
 
 def agree(roaming: Roaming, **terms: object) -> None:
@@ -451,133 +413,3 @@ def test_malformed_identifiers_are_told_what_to_change(
     if code is codes.EVSE_MALFORMED:
         assert "write CH*SWI*E16970" in answer.items[0]["expected"]
     assert CARD not in str(answer.items)
-
-
-def test_exact_repeat_gets_the_stored_decision(
-    roaming: Roaming, partners: ScriptedPartners
-) -> None:
-    roaming.register_endpoint()
-    message_id = uuid4()
-    same = {"kind": "PNC_CERTIFICATE", "message_id": message_id}
-    partners.will_authorize(YES, NO)
-
-    first = start(roaming.cso_speaks, "DEABCC00000001", **same)  # type: ignore[arg-type]  # both by name
-    repeat = start(roaming.cso_speaks, "DEABCC00000001", **same)  # type: ignore[arg-type]  # both by name
-    other = start(roaming.cso_speaks, "DEABCC00000002", **same)  # type: ignore[arg-type]  # both by name
-
-    assert repeat.raw == first.raw
-    assert len(partners.asked) == 1
-    assert other.code == codes.DUPLICATE_CONFLICT.number
-
-
-def test_refusal_is_stored_like_any_other_answer(roaming: Roaming) -> None:
-    message_id = uuid4()
-
-    first = start(roaming.cso_speaks, evse="CH*REP*E9", message_id=message_id)
-    with roaming.env.database.begin() as tx:
-        evses.apply_delta(
-            tx,
-            roaming.cso.participant_id,
-            upserts=[make_evse("CH*REP*E9")],
-            removals=[],
-        )
-    repeat = start(roaming.cso_speaks, evse="CH*REP*E9", message_id=message_id)
-
-    assert first.code == codes.EVSE_UNKNOWN.number
-    assert repeat.raw == first.raw
-
-
-def test_partner_session_id_names_one_session_only(roaming: Roaming) -> None:
-    roaming.list_cards(entry(CARD))
-
-    first = start(roaming.cso_speaks, own_id="tx-1")
-    second = start(roaming.cso_speaks, own_id="tx-1")
-
-    assert first.code == 0
-    assert second.code == codes.SESSION_FOREIGN_ID.number
-    found = roaming.cso_speaks.call(
-        "session", "GetSession", "<partnerSessionId>tx-1</partnerSessionId>"
-    )
-    assert found.required("sessionId") == first.required("sessionId")
-
-
-def test_twin_waits_while_the_csp_is_asked_and_no_transaction_is_open(
-    roaming: Roaming, partners: ScriptedPartners, env: Environment
-) -> None:
-    roaming.register_endpoint()
-    message_id = uuid4()
-    twins: list[Answer] = []
-
-    def think() -> Reply[AuthorizeAnswer]:
-        with env.database.begin() as tx:  # nothing that we need is locked
-            participants.hear_heartbeat(
-                tx, roaming.cso.participant_id, at=env.clock.now(), skew_ms=0
-            )
-        twins.append(ask())
-        return YES
-
-    def ask() -> Answer:
-        return start(
-            roaming.cso_speaks,
-            "DEABCC00000001",
-            kind="PNC_CERTIFICATE",
-            message_id=message_id,
-        )
-
-    partners.will_authorize(think)
-    first = ask()
-
-    assert decision(first)[0] == "AUTHORIZED"
-    assert [twin.code for twin in twins] == [codes.IN_PROGRESS.number]
-    assert twins[0].is_fault
-    assert len(partners.asked) == 1
-    assert ask().raw == first.raw
-
-
-def test_repeat_takes_over_a_message_whose_handler_died(
-    roaming: Roaming, partners: ScriptedPartners, clock: StillClock
-) -> None:
-    roaming.register_endpoint()
-    message_id = uuid4()
-
-    class Killed(BaseException):
-        """Ends the process in the middle of the call."""
-
-    def die() -> Reply[AuthorizeAnswer]:
-        raise Killed
-
-    def ask() -> Answer:
-        return start(
-            roaming.cso_speaks,
-            "DEABCC00000001",
-            kind="PNC_CERTIFICATE",
-            message_id=message_id,
-        )
-
-    partners.will_authorize(die, YES)
-    with pytest.raises(Killed):
-        ask()
-    at_once = ask()
-    clock.forward(seconds=13)
-    later = ask()
-
-    asked = [question for _, question in partners.asked]
-    assert at_once.code == codes.IN_PROGRESS.number
-    assert decision(later)[0] == "AUTHORIZED"
-    assert all(isinstance(one, AuthorizeQuestion) for one in asked)
-    assert (
-        len({one.session_id for one in asked if isinstance(one, AuthorizeQuestion)})
-        == 1
-    )
-
-
-def test_csp_has_its_share_of_the_time_counted_from_arrival(
-    roaming: Roaming, partners: ScriptedPartners
-) -> None:
-    roaming.register_endpoint()
-    partners.will_authorize(YES)
-
-    start(roaming.cso_speaks, "DEABCC00000001", kind="PNC_CERTIFICATE")
-
-    (deadline,) = partners.deadlines
-    assert 0 <= deadline.remaining_milliseconds() <= 1400

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 import pytest
+from lxml import etree
 from sqlalchemy import text
 
 from clearinghouse import codes
@@ -61,7 +63,7 @@ def lines(answer: Answer) -> dict[str, tuple[str, bool]]:
     """Return status and tombstone by credential value."""
     found = {}
     for line in answer.all("entry"):
-        told = {one.tag.partition("}")[2]: one.text for one in line.iter()}
+        told = {etree.QName(one).localname: one.text for one in line.iter()}
         found[str(told["value"])] = (str(told["status"]), "removed" in told)
     return found
 
@@ -124,11 +126,11 @@ def test_business_tables_hold_no_personal_value(
 
 def test_list_in_parts_is_in_force_with_its_last_part(roaming: Roaming) -> None:
     list_id = uuid4()
-    common = {"parts": 2, "expected": 2, "list_id": list_id}
+    send = partial(put, roaming.csp_speaks, parts=2, expected=2, list_id=list_id)
 
-    first = put(roaming.csp_speaks, entry(CARD), part=1, **common)
+    first = send(entry(CARD), part=1)
     between = lines(pulled(roaming.cso_speaks))
-    last = put(roaming.csp_speaks, entry(OTHER_CARD), part=2, **common)
+    last = send(entry(OTHER_CARD), part=2)
 
     assert (first.code, first.text("state")) == (codes.LIST_STAGED.number, "STAGED")
     assert between == {}
@@ -172,12 +174,11 @@ def test_refuses_a_list_whose_parts_do_not_add_up(roaming: Roaming) -> None:
 
 
 def test_exact_repeat_gets_the_stored_answer(roaming: Roaming) -> None:
-    message_id, list_id = uuid4(), uuid4()
-    same = {"message_id": message_id, "list_id": list_id}
+    send = partial(put, roaming.csp_speaks, message_id=uuid4(), list_id=uuid4())
 
-    first = put(roaming.csp_speaks, entry(CARD), **same)
-    repeat = put(roaming.csp_speaks, entry(CARD), **same)
-    other = put(roaming.csp_speaks, entry(OTHER_CARD), **same)
+    first = send(entry(CARD))
+    repeat = send(entry(CARD))
+    other = send(entry(OTHER_CARD))
 
     assert repeat.raw == first.raw
     assert other.code == codes.DUPLICATE_CONFLICT.number

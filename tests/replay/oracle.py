@@ -64,6 +64,8 @@ def deciding_rules(row: Row) -> list[str]:
     if row.csp == UNNAMED_CSP:
         rules.append("S-102")
         return rules
+    if not row.fee_free and Decimal(row.price_text) < 0:
+        return ["S-105"]  # no such tariff could be published
     price = rated(row)
     if abs(price - row.claimed) > max(CENT, price * TOLERANCE_SHARE):
         rules.append("S-208")

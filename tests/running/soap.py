@@ -128,23 +128,30 @@ class Speaker:
         return Answer(child)
 
     def post(self, service: str, message: bytes) -> bytes:
-        """Return the bytes of the answer, over the kept connection."""
-        if self.connection is None:
-            address = urlsplit(self.url).netloc
-            self.connection = http.client.HTTPConnection(
-                address, timeout=TIMEOUT_SECONDS
-            )
-        try:
-            self.connection.request(
-                "POST",
-                f"/services/{service}",
-                message,
-                {"Content-Type": "text/xml; charset=utf-8"},
-            )
-            return self.connection.getresponse().read()
-        except (OSError, http.client.HTTPException):
-            self.close()
-            raise
+        """Return the bytes of the answer, over the kept connection.
+
+        The server closes idle connections: the same message then goes out once more,
+        which is safe because of its id.
+        """
+        if self.connection is not None:
+            try:
+                return self._exchange(self.connection, service, message)
+            except (OSError, http.client.HTTPException):
+                self.close()
+        address = urlsplit(self.url).netloc
+        fresh = http.client.HTTPConnection(address, timeout=TIMEOUT_SECONDS)
+        text = self._exchange(fresh, service, message)
+        self.connection = fresh
+        return text
+
+    @staticmethod
+    def _exchange(
+        connection: http.client.HTTPConnection, service: str, message: bytes
+    ) -> bytes:
+        path = f"/services/{service}"
+        kind = {"Content-Type": "text/xml; charset=utf-8"}
+        connection.request("POST", path, message, kind)
+        return connection.getresponse().read()
 
     def close(self) -> None:
         """Drop the connection; the next call opens another."""

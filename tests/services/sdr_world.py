@@ -11,10 +11,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from clearinghouse.domain.exchange import Exchange, Role, Sender
+from sqlalchemy import func, select
+
+from clearinghouse.domain.exchange import Exchange, Sender
 from clearinghouse.domain.sdrs import (
     ChargingSession,
     ChargingTransaction,
@@ -32,6 +34,8 @@ from clearinghouse.storage.tariffs import Publication
 from tests.builders import (
     NOW,
     make_agreement,
+    make_cso,
+    make_csp,
     make_evse,
     make_exchange,
     make_participant,
@@ -41,13 +45,15 @@ from tests.builders import (
 )
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
+    from sqlalchemy import Table
+
     from clearinghouse.domain.agreements import Terms
+    from clearinghouse.domain.errors import Item
     from clearinghouse.domain.participants import Participant
     from clearinghouse.domain.tariffs import Tariff
-    from clearinghouse.services.ports import PartnerGateway
-    from clearinghouse.storage.database import Database
     from clearinghouse.storage.settlement import Window
-    from clearinghouse.storage.vault import Vault
 
 #: When everything came into force.
 SINCE = NOW - timedelta(days=40)
@@ -61,25 +67,10 @@ _numbers = count(1)
 
 
 @dataclass
-class StillClock:
-    """A clock that stands still until it is moved."""
-
-    at: datetime = NOW
-
-    def now(self) -> datetime:
-        return self.at
-
-
-class _NoPartners:
-    """Partners that nobody calls in these stories."""
-
-
-@dataclass
 class World:
     """All partners of the stories, and what they do."""
 
     env: Environment
-    clock: StillClock
     cso: Participant
     csp: Participant
     other_csp: Participant
@@ -87,11 +78,10 @@ class World:
     sequences: dict[int, int] = field(default_factory=dict)
     made: int = 0
 
-    def sender(self, participant: Participant) -> Sender:
-        return make_sender(participant)
-
     def session(
-        self, home: Participant | None = None, **override: object
+        self,
+        home: Participant | None = None,
+        **override: Any,  # noqa: ANN401 -- as in the builders
     ) -> ServiceDetailRecord:
         """Store an ended session and return the SDR that fits it.
 
@@ -112,7 +102,7 @@ class World:
             sessions.insert_session(tx, session)
         record = make_sdr(csp_id=csp.party_id, session_id=session.session_id)
         spanned = spanning(record, started_at, minutes=40)
-        return replace(spanned, **override)  # type: ignore[arg-type]  # by the tests
+        return replace(spanned, **override)
 
     def submit(
         self,
@@ -225,34 +215,27 @@ def spanning(
 
 
 def make_world(
-    database: Database,
-    vault: Vault,
-    *,
-    window: str = "2026-11",
-    terms: Terms | None = None,
+    env: Environment, *, window: str = "2026-11", terms: Terms | None = None
 ) -> World:
     """Admit the partners and put everything in force that an SDR needs."""
-    clock = StillClock()
-    partners: PartnerGateway = _NoPartners()  # type: ignore[assignment]
-    env = Environment(database=database, vault=vault, clock=clock, partners=partners)
-    both = frozenset({Role.CSO})
-    with database.begin() as tx:
-        cso = make_participant(tx, party_id="CHREP", roles=both, country="CH")
-        csp = make_participant(tx, party_id="DEABC")
+    given = {} if terms is None else {"terms": terms}
+    with env.database.begin() as tx:
+        cso = make_cso(tx)
+        csp = make_csp(tx)
         other = make_participant(tx, party_id="FRXYZ", country="FR")
         visited = make_participant(tx, party_id="ATVIS", country="AT")
         for visiting in (cso, visited):
             for home in (csp, other):
-                given = {} if terms is None else {"terms": terms}
                 make_agreement(tx, visiting, home, valid_from=SINCE, **given)
-            tariff = price(490_000)
-            published = Publication(publisher_id=visiting.participant_id, tariff=tariff)
+            published = Publication(
+                publisher_id=visiting.participant_id, tariff=price(490_000)
+            )
             tariffs.publish(tx, published, at=SINCE)
         for number in range(1, 4):
             evse = make_evse(f"CH*REP*E000{number}*1")
             evses.apply_delta(tx, cso.participant_id, upserts=[evse], removals=[])
     settlement.ensure_window(env, window)
-    return World(env, clock, cso, csp, other, visited)
+    return World(env, cso, csp, other, visited)
 
 
 def price(price_u: int, **override: object) -> Tariff:
@@ -265,3 +248,32 @@ def price(price_u: int, **override: object) -> Tariff:
 def window_of(world: World) -> Window:
     """Return the open window."""
     return settlement.ensure_window(world.env, "unused")
+
+
+def put_evse(world: World, received: str, **override: object) -> None:
+    """Register one more EVSE of the CSO."""
+    with world.env.database.begin() as tx:
+        evses.apply_delta(
+            tx,
+            world.cso.participant_id,
+            upserts=[make_evse(received, **override)],
+            removals=[],
+        )
+
+
+def count_of(world: World, table: Table) -> int:
+    """Return the number of rows of a table."""
+    with world.env.database.begin_read_only() as tx:
+        query = select(func.count()).select_from(table)
+        return int(tx.execute(query).scalar_one())
+
+
+def rules_of(items: Iterable[Item]) -> list[str | None]:
+    """Return the rules that items name."""
+    return [item.rule for item in items]
+
+
+def session_id_of(record: ServiceDetailRecord) -> UUID:
+    """Return the session that a record names."""
+    assert record.session_id is not None
+    return record.session_id

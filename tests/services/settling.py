@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from psycopg import sql
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from clearinghouse.storage import sdr_intake, tariffs
 from clearinghouse.storage.sdr_intake import NewBatch, NewSdr, NewTotal
+from clearinghouse.storage.tables import settlement as books
 from clearinghouse.storage.tariffs import Publication
 from tests.builders import NOW
 from tests.services.sdr_world import SINCE, STARTED_AT, World, price, window_of
@@ -21,9 +22,23 @@ if TYPE_CHECKING:
 
     from clearinghouse.domain.participants import Participant
 
+#: Energy of each SDR booked here.
+ENERGY_WH = 1_000
+
 _DETAIL = (
     '{"evse":"CH*REP*E0001*1","partner":null,"credential":null,"contract":null,'
     '"end_offset":0,"sessions":[]}'
+)
+
+
+#: What a closing writes, and leaves without a row when it breaks off.
+BOOKS = (
+    books.settlement,
+    books.settlement_pair,
+    books.settlement_position,
+    books.posting,
+    books.statement,
+    books.document_series,
 )
 
 
@@ -51,8 +66,20 @@ def book_debts(world: World, debts: Sequence[Debt]) -> None:
 def _book_batch(
     tx: Connection, window_id: int, creditor_id: int, debts: Sequence[Debt]
 ) -> None:
-    batch_id = uuid4()
-    sequence = (sdr_intake.last_sequence(tx, creditor_id) or 0) + 1
+    batch = NewBatch(
+        batch_id=uuid4(),
+        submitter_id=creditor_id,
+        batch_sequence=(sdr_intake.last_sequence(tx, creditor_id) or 0) + 1,
+        message_id=uuid4(),
+        digest=bytes(32),
+        window_id=window_id,
+        accepted=len(debts),
+        held=0,
+        refused=0,
+        duplicates=0,
+        energy_wh=ENERGY_WH * len(debts),
+        received_at=NOW,
+    )
     versions = {
         currency: tariffs.publish(
             tx,
@@ -65,72 +92,62 @@ def _book_batch(
         for currency in {debt.currency for debt in debts}
     }
     numbers = sdr_intake.draw_numbers(tx, len(debts))
-    sdr_intake.insert_batch(
-        tx,
-        NewBatch(
-            batch_id=batch_id,
-            submitter_id=creditor_id,
-            batch_sequence=sequence,
-            message_id=uuid4(),
-            digest=bytes(32),
-            window_id=window_id,
-            accepted=len(debts),
-            held=0,
-            refused=0,
-            duplicates=0,
-            energy_wh=1_000 * len(debts),
-            received_at=NOW,
-        ),
-    )
-    rows, totals = [], []
-    for place, (sdr_no, debt) in enumerate(zip(numbers, debts, strict=True)):
-        rows.append(
-            NewSdr(
-                window_id=window_id,
-                sdr_no=sdr_no,
-                submitter_id=creditor_id,
-                sdr_uid=f"D-{creditor_id}-{sdr_no}",
-                csp_id=debt.debtor.participant_id,
-                cso_id=creditor_id,
-                batch_id=batch_id,
-                record_no=place,
-                status="ACCEPTED",
-                session_id=None,
-                subject_id=None,
-                evse_key="CHREPE00011",
-                started_at=STARTED_AT,
-                ended_at=NOW,
-                start_offset_minutes=0,
-                energy_wh=1_000,
-                charge_seconds=60,
-                idle_seconds=0,
-                parking_seconds=0,
-                tariff_version_id=versions[debt.currency],
-                engine_version=1,
-                currency=debt.currency,
-                net_minor=debt.amount_minor,
-                claimed_minor=debt.amount_minor,
-                rule_codes="",
-                content_digest=bytes(32),
-                detail=_DETAIL,
-                received_at=NOW,
-                change_id=sdr_no,
-            )
-        )
-        totals.append(
-            NewTotal(
-                window_id=window_id,
-                batch_id=batch_id,
-                csp_id=debt.debtor.participant_id,
-                submitter_id=creditor_id,
-                currency=debt.currency,
-                sdr_count=1,
-                energy_wh=1_000,
-                net_minor=debt.amount_minor,
-            )
-        )
+    rows = [
+        _row(batch, debt, sdr_no, place, versions[debt.currency])
+        for place, (sdr_no, debt) in enumerate(zip(numbers, debts, strict=True))
+    ]
+    sdr_intake.insert_batch(tx, batch)
     sdr_intake.copy_sdrs(tx, rows)
-    sdr_intake.copy_totals(tx, totals)
+    sdr_intake.copy_totals(tx, [_total(row) for row in rows])
+
+
+def _row(
+    batch: NewBatch, debt: Debt, sdr_no: int, place: int, tariff_version_id: int
+) -> NewSdr:
+    return NewSdr(
+        window_id=batch.window_id,
+        sdr_no=sdr_no,
+        submitter_id=batch.submitter_id,
+        sdr_uid=f"D-{batch.submitter_id}-{sdr_no}",
+        csp_id=debt.debtor.participant_id,
+        cso_id=batch.submitter_id,
+        batch_id=batch.batch_id,
+        record_no=place,
+        status="ACCEPTED",
+        session_id=None,
+        subject_id=None,
+        evse_key="CHREPE00011",
+        started_at=STARTED_AT,
+        ended_at=NOW,
+        start_offset_minutes=0,
+        energy_wh=ENERGY_WH,
+        charge_seconds=60,
+        idle_seconds=0,
+        parking_seconds=0,
+        tariff_version_id=tariff_version_id,
+        engine_version=1,
+        currency=debt.currency,
+        net_minor=debt.amount_minor,
+        claimed_minor=debt.amount_minor,
+        rule_codes="",
+        content_digest=bytes(32),
+        detail=_DETAIL,
+        received_at=NOW,
+        change_id=sdr_no,
+    )
+
+
+def _total(row: NewSdr) -> NewTotal:
+    return NewTotal(
+        window_id=row.window_id,
+        batch_id=row.batch_id,
+        csp_id=row.csp_id,
+        submitter_id=row.submitter_id,
+        currency=row.currency,
+        sdr_count=1,
+        energy_wh=row.energy_wh,
+        net_minor=row.net_minor,
+    )
 
 
 def kill_writers(
@@ -158,9 +175,3 @@ def kill_writers(
             " FOR EACH STATEMENT EXECUTE FUNCTION clearing.die()"
         ).format(name)
     )
-
-
-def rows_of(world: World, query: str) -> list[tuple[object, ...]]:
-    """Return the rows of a query of a test."""
-    with world.env.database.begin_read_only() as tx:
-        return [tuple(row) for row in tx.execute(text(query))]

@@ -77,6 +77,26 @@ def test_entry_that_stands_in_an_earlier_part_is_refused(world: World) -> None:
     assert world.in_force() == {ONE, TWO, THREE}
 
 
+@pytest.mark.parametrize("place", [1, 2])
+def test_second_entry_does_not_bring_back_the_old_description(
+    world: World, place: int
+) -> None:
+    world.put(ONE, TWO, THREE)
+    whole = {"list_id": uuid4(), "expected_count": 4, "parts": 2}
+    parts = {
+        1: [make_entry(ONE, open_24_hours=True), make_entry(TWO)],
+        2: [make_entry(THREE)],
+    }
+    parts[place].append(make_entry(ONE))
+
+    world.put(*parts[1], **whole, part=1)
+    last = world.put(*parts[2], **whole, part=2)
+
+    described = {one.evse.received: one.evse for one in world.pull().items}
+    assert last.state is ListState.APPLIED
+    assert described[ONE].open_24_hours is True
+
+
 def test_two_outlets_that_meet_without_separators_are_told_apart(
     world: World,
 ) -> None:

@@ -70,11 +70,13 @@ def test_older_status_never_overwrites_a_newer_one(world: World) -> None:
     )
 
     outcome = world.report(
-        make_reported(ONE, occurred_at=seconds(29)), make_reported(TWO)
+        make_reported(ONE, occurred_at=seconds(29)),
+        make_reported("CH*REP*E99"),
+        make_reported(TWO),
     )
 
     assert outcome.code is codes.PARTLY
-    assert found(outcome.items) == [(106, 0, "occurredAt")]
+    assert found(outcome.items) == [(106, 0, "occurredAt"), (500, 1, "evseId")]
     assert seen(world)[ONE].occupancy is Occupancy.OCCUPIED
     assert seen(world)[TWO].occupancy is Occupancy.FREE
 

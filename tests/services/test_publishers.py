@@ -12,7 +12,7 @@ from clearinghouse.domain.agreements import Mode
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.domain.participants import ParticipantStatus
 from clearinghouse.storage import participants
-from tests.builders import NOW, make_agreement
+from tests.builders import NOW, make_agreement, make_tariff
 from tests.services.evse_world import (
     ONE,
     World,
@@ -96,3 +96,16 @@ def test_participant_sees_its_own_evses(world: World) -> None:
 
     assert len(world.pull(world.cso).items) == 1
     assert len(world.pull(world.cso, cso_party="CHREP").items) == 1
+
+
+def test_who_names_a_partner_does_not_get_its_own_as_well(world: World) -> None:
+    world.publish(make_tariff(tariff_id="THEIRS"))
+    world.publish(make_tariff(tariff_id="OWN"), sender=world.csp)
+
+    def seen(cso_party: str | None) -> list[str]:
+        page = world.pull_tariffs(cso_party=cso_party)
+        return [one.tariff.tariff_id for one in page.items]
+
+    assert seen(None) == ["THEIRS", "OWN"]
+    assert seen("CHREP") == ["THEIRS"]
+    assert seen("DEABC") == ["OWN"]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from datetime import timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,39 +11,32 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from clearinghouse import codes
-from clearinghouse.domain.agreements import Terms
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.domain.exchange import Role
 from clearinghouse.domain.settlement import WindowState
-from clearinghouse.services import settlement, statements
+from clearinghouse.services import settlement
 from clearinghouse.storage import ledger
 from clearinghouse.storage import settlement as store
 from clearinghouse.storage.sdr_intake import NewTotal, copy_totals
-from tests.builders import NOW, make_agreement, make_participant, make_sender
+from tests.builders import make_agreement, make_participant, make_sender
 from tests.services.sdr_world import (
     SINCE,
     World,
+    count_of,
     make_sdr,
     make_world,
-    spanning,
     window_of,
 )
-from tests.services.settling import Debt, book_debts, kill_writers
+from tests.services.settling import BOOKS, Debt, book_debts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import psycopg
-
     from clearinghouse.domain.participants import Participant
-    from clearinghouse.storage.database import Database
-    from clearinghouse.storage.vault import Vault
-    from tests.fixtures.database import Site
+    from clearinghouse.services.environment import Environment
 
 
 @pytest.fixture
-def world(database: Database, vault: Vault) -> World:
-    return make_world(database, vault)
+def world(env: Environment) -> World:
+    return make_world(env)
 
 
 @pytest.fixture
@@ -231,9 +221,6 @@ def _book_currency(world: World, currency: str, amount_minor: int) -> None:
     book_debts(world, [Debt(world.csp, world.cso, amount_minor, currency=currency)])
 
 
-# The proof
-
-
 def test_a_claim_without_its_sdr_fails_the_window(world: World) -> None:
     world.submit([world.session()])
     _tamper(world, amount_minor=1)
@@ -250,10 +237,8 @@ def test_a_claim_without_its_sdr_fails_the_window(world: World) -> None:
     assert failed.window_id == window.window_id
     assert failed.state is WindowState.FAILED
     assert failed.claim_digest != failed.proof_digest
-    with world.env.database.begin_read_only() as tx:
-        for table in ("settlement", "posting", "statement", "document_series"):
-            count = tx.execute(text(f"SELECT count(*) FROM clearing.{table}"))  # noqa: S608
-            assert count.scalar_one() == 0
+    for table in BOOKS:
+        assert count_of(world, table) == 0
 
 
 def test_a_failed_window_closes_once_its_cause_is_gone(world: World) -> None:
@@ -312,182 +297,9 @@ def test_the_database_refuses_positions_that_do_not_sum_to_zero(
         "participant_id": world.cso.participant_id,
     }
 
-    with pytest.raises(IntegrityError, match="not to zero"), _begin(world) as tx:
+    database = world.env.database
+    with pytest.raises(IntegrityError, match="not to zero"), database.begin() as tx:
         tx.execute(insert, values)
-
-
-def _begin(world: World):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    return world.env.database.begin()
-
-
-# Killed in the middle
-
-
-@pytest.fixture
-def killer(site: Site) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-    with site.superuser() as admin:
-        yield admin
-        kill_writers(admin, None)
-
-
-#: Each is a step of the closing transaction, by the table that it writes first.
-STEPS = [
-    "clearing.settlement",
-    "clearing.settlement_pair",
-    "clearing.settlement_position",
-    "clearing.posting",
-    "clearing.document_series",
-    "clearing.statement",
-    "clearing.settlement_window",
-    "audit.entry",
-]
-
-
-@pytest.mark.parametrize("table", STEPS)
-def test_a_close_killed_at_a_step_leaves_nothing_and_can_be_run_again(
-    world: World, killer: psycopg.Connection[tuple[object, ...]], table: str
-) -> None:
-    world.submit([world.session()])
-    settlement._cut_over(world.env, "2026-12")  # noqa: SLF001 -- the first of its steps
-    kill_writers(killer, table)
-
-    with pytest.raises(ClearingHouseError) as caught:
-        world.close("2026-12")
-
-    assert caught.value.code is codes.UNAVAILABLE
-    kill_writers(killer, None)
-    window = settlement.windows(world.env)[1]
-    assert window.state is WindowState.CUTOVER
-    with world.env.database.begin_read_only() as tx:
-        for name in STEPS[:6]:
-            count = tx.execute(text(f"SELECT count(*) FROM {name}"))  # noqa: S608
-            assert count.scalar_one() == 0, name
-
-    closing = world.close("2026-12")
-
-    assert closing.window.state is WindowState.CLOSED
-    assert closing.statements == 2
-    assert settlement.prove(world.env, window.window_id) == ()
-    again = world.close("2026-12")
-    assert again.settlements == closing.settlements
-
-
-def test_a_close_killed_in_the_cutover_leaves_the_window_open(
-    world: World, killer: psycopg.Connection[tuple[object, ...]]
-) -> None:
-    world.submit([world.session()])
-    kill_writers(killer, "clearing.settlement_window")
-    with pytest.raises(ClearingHouseError):
-        world.close("2026-12")
-    kill_writers(killer, None)
-
-    (window,) = settlement.windows(world.env)
-    assert window.state is WindowState.OPEN
-    assert world.close("2026-12").window.window_id == window.window_id
-
-
-def test_a_close_killed_before_the_documents_issues_them_later(
-    world: World,
-) -> None:
-    world.submit([world.session()])
-    settlement.close_window(world.env, next_label="2026-12")
-    sender = make_sender(world.cso)
-    page = statements.list_statements(world.env, sender, cursor=None, limit=10)
-    assert page.items == ()
-
-    assert statements.issue_pending(world.env) == 2
-
-    page = statements.list_statements(world.env, sender, cursor=None, limit=10)
-    assert len(page.items) == 1
-
-
-# Cutover against intake
-
-
-def test_no_sdr_is_lost_while_windows_are_cut_over_under_load(
-    database: Database, vault: Vault
-) -> None:
-    world = make_world(database, vault, terms=Terms(match_required=False))
-    submitters = _submitters(world, 3)
-    done = threading.Event()
-    accepted: list[int] = []
-    threads = [
-        threading.Thread(target=_submit_until, args=(world, one, done, accepted))
-        for one in submitters
-    ]
-    for thread in threads:
-        thread.start()
-    for number in range(8):
-        settlement.close_window(world.env, next_label=f"W-{number}")
-    done.set()
-    for thread in threads:
-        thread.join(timeout=60)
-    settlement.close_window(world.env, next_label="W-last")
-
-    closed = [w for w in settlement.windows(world.env) if w.state is WindowState.CLOSED]
-    assert len(closed) == 9
-    settled = sum(
-        one.sdr_count
-        for window in closed
-        for one in settlement.settlements(world.env, window.window_id)
-    )
-    assert settled == sum(accepted) > 0
-    for window in closed:
-        assert settlement.prove(world.env, window.window_id) == ()
-
-
-def _submitters(world: World, number: int) -> list[Participant]:
-    from clearinghouse.storage import tariffs  # noqa: PLC0415
-    from clearinghouse.storage.tariffs import Publication  # noqa: PLC0415
-    from tests.services.sdr_world import price  # noqa: PLC0415
-
-    people = []
-    with world.env.database.begin() as tx:
-        for place in range(number):
-            person = make_participant(tx, party_id=f"ITV{place:02d}")
-            terms = Terms(match_required=False, overlap_seconds_max=10**6)
-            make_agreement(tx, person, world.csp, valid_from=SINCE, terms=terms)
-            published = Publication(
-                publisher_id=person.participant_id, tariff=price(490_000)
-            )
-            tariffs.publish(tx, published, at=SINCE)
-            people.append(person)
-    return people
-
-
-def _submit_until(
-    world: World, person: Participant, done: threading.Event, accepted: list[int]
-) -> None:
-    place = 0
-    while not done.is_set():
-        place += 1
-        start = NOW - timedelta(hours=2, minutes=place % 30)
-        record = spanning(make_sdr(cso_id="CHREP"), start, minutes=5, energy_wh=1_000)
-        record.claimed_net = Decimal("0.49")
-        outcome = world.submit([record], sender=person)
-        accepted.append(outcome.counts.accepted)
-
-
-def test_two_closers_at_once_close_one_window(world: World) -> None:
-    world.submit([world.session()])
-    closings: list[settlement.Closing] = []
-    threads = [
-        threading.Thread(target=lambda: closings.append(world.close("2026-12")))
-        for _ in range(3)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-
-    assert {closing.window.window_id for closing in closings} == {1}
-    assert [w.label for w in settlement.windows(world.env)] == ["2026-12", "2026-11"]
-    with world.env.database.begin_read_only() as tx:
-        count = tx.execute(text("SELECT count(*) FROM clearing.statement"))
-        assert count.scalar_one() == 2
-
-
-# Positions
 
 
 def test_positions_of_the_open_window_follow_the_intake(world: World) -> None:
@@ -530,9 +342,6 @@ def test_positions_of_an_unknown_window_are_refused(world: World) -> None:
         settlement.positions(world.env, make_sender(world.cso), 404)
 
     assert caught.value.code is codes.WINDOW_UNKNOWN
-
-
-# Random batches
 
 
 @settings(

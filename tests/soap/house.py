@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from lxml import etree
 
@@ -117,7 +116,7 @@ class House:
     engine: Engine
     calls: list[Call] = field(default_factory=list)
 
-    def send(self, path: str, data: bytes = b"", **more: Any) -> Answer:
+    def send(self, path: str, data: bytes = b"", **more: object) -> Answer:
         """Send a request; keywords are entries of the environment, or ``method``."""
         method = more.pop("method", "POST")
         environ = {
@@ -143,7 +142,7 @@ class House:
             status=int(status[:3]), headers=dict(headers), body=body, seconds=seconds
         )
 
-    def post(self, service: str, data: bytes, **more: Any) -> Answer:
+    def post(self, service: str, data: bytes, **more: object) -> Answer:
         """Send a message to a service."""
         return self.send(f"/services/{service}", data, **more)
 

@@ -128,6 +128,25 @@ def test_copy_inserts_in_the_callers_transaction(database: Database) -> None:
     assert len(found.aliases) == 101
 
 
+def test_copy_whose_connection_breaks_is_unavailable(
+    database: Database, site: Site
+) -> None:
+    def slowly() -> Iterator[tuple[str, int]]:
+        yield ("FRX01", 1)
+        with site.superuser() as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE query LIKE 'COPY%'"
+            )
+        for number in range(100_000):
+            yield (f"FR{number:03d}", 1)
+
+    with pytest.raises(ClearingHouseError) as caught, database.begin() as tx:
+        database.copy(tx, party_alias, ["alias", "participant_id"], slowly())
+
+    assert caught.value.code is UNAVAILABLE
+
+
 def test_user_of_another_name_steps_into_the_role(site: Site) -> None:
     as_superuser = site.server.url("postgres", site.name)
     stepped = Database(as_superuser, pool_size=1)

@@ -93,6 +93,21 @@ def test_rolled_back_message_was_never_there(
         assert messages.claim(tx, exchange) is None
 
 
+def test_answer_is_found_without_a_claim(
+    database: Database, exchange: Exchange
+) -> None:
+    with database.begin() as tx:
+        assert messages.answered(tx, exchange) is None
+        messages.claim(tx, exchange)
+        assert messages.answered(tx, exchange, for_update=True) is None
+        messages.remember(tx, exchange, b"<answer/>", at=NOW)
+        assert messages.answered(tx, exchange, for_update=True) == b"<answer/>"
+
+    other = replace(exchange, digest=sha256(b"x").digest())
+    with pytest.raises(ClearingHouseError), database.begin() as tx:
+        messages.answered(tx, other)
+
+
 def test_answer_needs_a_claim(database: Database, exchange: Exchange) -> None:
     with database.begin() as tx, pytest.raises(LookupError):
         messages.remember(tx, exchange, b"<answer/>", at=NOW)

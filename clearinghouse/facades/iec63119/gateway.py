@@ -239,6 +239,10 @@ class Gateway:
                 place.failed(codes.PARTNER_UNREACHABLE)
             return reply
 
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._speech.client.close()
+
     def _ask(
         self,
         participant_id: int,

@@ -58,6 +58,8 @@ _CONFIGURATION = {
     "shared_buffers": "256MB",
     "max_wal_size": "2GB",
     "jit": "off",
+    # A list of a million entries needs statistics soon, not after a minute.
+    "autovacuum_naptime": "10s",
     "timezone": "UTC",
     "log_timezone": "UTC",
     # A week of logs, each day over the same day of last week.

@@ -12,6 +12,11 @@ depends_on = None
 
 def upgrade() -> None:
     """Create session tables."""
+    _sessions()
+    _events()
+
+
+def _sessions() -> None:
     op.execute("""
         CREATE TABLE clearing.session (
             session_id uuid PRIMARY KEY,
@@ -54,6 +59,9 @@ def upgrade() -> None:
                       changed_xid, change_id)
             ON clearing.session TO clearinghouse_app;
     """)
+
+
+def _events() -> None:
     op.execute("""
         CREATE TABLE clearing.session_partner_id (
             participant_id integer NOT NULL REFERENCES clearing.participant,

@@ -20,6 +20,8 @@ def upgrade() -> None:
     _zero_sum()
     _postings()
     _statements()
+    _renderings()
+    _numbers()
 
 
 def _settlements() -> None:
@@ -137,6 +139,9 @@ def _statements() -> None:
         GRANT SELECT, INSERT ON clearing.statement TO clearinghouse_app;
         SELECT clearing.make_append_only('clearing.statement');
     """)
+
+
+def _renderings() -> None:
     op.execute("""
         -- The documents as issued. A statement is listed from its rendering on, so
         -- the feed is here; parts are compressed (zlib) and never rendered again:
@@ -171,6 +176,9 @@ def _statements() -> None:
         GRANT SELECT, INSERT ON clearing.statement_part TO clearinghouse_app;
         SELECT clearing.make_append_only('clearing.statement_part');
     """)
+
+
+def _numbers() -> None:
     op.execute("""
         -- A counter row, not a sequence: numbers must have no gap (a rolled-back
         -- closing gives its numbers back).

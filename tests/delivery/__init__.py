@@ -1,0 +1,1 @@
+"""Deliveries to partners: the worker, its chores, and real endpoints that misbehave."""

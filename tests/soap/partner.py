@@ -1,0 +1,96 @@
+"""A partner's endpoint on a socket, in every mood a partner can have."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+Talk = Callable[[socket.socket, bytes], None]
+
+
+@dataclass(slots=True)
+class Partner:
+    """A server that reads one request after the other and lets ``talk`` answer."""
+
+    talk: Talk
+    url: str = ""
+    requests: list[bytes] = field(default_factory=list)
+    connections: int = 0
+
+
+def read_request(connection: socket.socket) -> bytes:
+    """Return one whole HTTP request; empty at the end of the connection."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        part = connection.recv(65_536)
+        if not part:
+            return b""
+        data += part
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = 0
+    for line in head.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            length = int(value)
+    while len(body) < length:
+        body += connection.recv(65_536)
+    return head + b"\r\n\r\n" + body
+
+
+def _serve(partner: Partner, connection: socket.socket) -> None:
+    with connection, contextlib.suppress(OSError):
+        while request := read_request(connection):
+            partner.requests.append(request)
+            partner.talk(connection, request)
+
+
+@contextlib.contextmanager
+def serving(talk: Talk, *, tls: ssl.SSLContext | None = None) -> Iterator[Partner]:
+    """Run a partner on a free port until the block ends."""
+    partner = Partner(talk)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        scheme = "https" if tls else "http"
+        partner.url = f"{scheme}://localhost:{port}/re"
+
+        def accept() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                partner.connections += 1
+                threading.Thread(target=meet, args=(connection,), daemon=True).start()
+
+        def meet(connection: socket.socket) -> None:
+            with contextlib.suppress(OSError):
+                if tls is not None:
+                    connection = tls.wrap_socket(connection, server_side=True)
+                _serve(partner, connection)
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield partner
+        server.close()
+
+
+def reply(
+    body: bytes,
+    *,
+    status: str = "200 OK",
+    content_type: str = "text/xml; charset=utf-8",
+    headers: str = "",
+) -> Talk:
+    """Return a partner's mood: always the same answer."""
+    head = (
+        f"HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\n{headers}"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    ).encode()
+
+    def talk(connection: socket.socket, _request: bytes) -> None:
+        connection.sendall(head + body)
+
+    return talk
