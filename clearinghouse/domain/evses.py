@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -28,6 +29,7 @@ TIME_TO_LIVE_MAX_SECONDS = 86_400
 POWER_W_MAX = 5_000_000
 
 _MICRODEGREES = 1_000_000
+_MICRODEGREE_DIGITS = 6
 
 
 class Availability(StrEnum):
@@ -167,9 +169,9 @@ def check_evse(evse: Evse, *, index: int) -> tuple[Item, ...]:
         )
 
     if evse.latitude_u is not None and abs(evse.latitude_u) > 90 * _MICRODEGREES:
-        note("latitude", "-90 to 90 degrees", evse.latitude_u)
+        note("latitude", "-90 to 90 degrees", _degrees(evse.latitude_u))
     if evse.longitude_u is not None and abs(evse.longitude_u) > 180 * _MICRODEGREES:
-        note("longitude", "-180 to 180 degrees", evse.longitude_u)
+        note("longitude", "-180 to 180 degrees", _degrees(evse.longitude_u))
     if (evse.latitude_u is None) != (evse.longitude_u is None):
         note("latitude", "latitude and longitude together", "one of them")
     if zone_or_none(evse.time_zone) is None:
@@ -179,6 +181,10 @@ def check_evse(evse: Evse, *, index: int) -> tuple[Item, ...]:
             path = f"connector[{place + 1}]/powerW"
             note(path, f"1 to {POWER_W_MAX} W", connector.power_w)
     return tuple(wrong)
+
+
+def _degrees(microdegrees: int) -> str:
+    return f"{Decimal(microdegrees).scaleb(-_MICRODEGREE_DIGITS):f}"
 
 
 def zone_or_none(name: str) -> ZoneInfo | None:

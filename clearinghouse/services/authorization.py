@@ -98,7 +98,8 @@ class _Case:
 
     session_id: UUID
     evse_id: EvseId
-    cso_id: int
+    operator_id: int
+    home_party: str | None
     facts: AuthorizationFacts
     subject_id: int | None
     partner_session_id: str | None
@@ -126,7 +127,7 @@ def authorize_start(
             answer = render(_begun(tx, exchange.sender, case, asked, now=now))
             messages.remember(tx, exchange, answer, at=now)
             return answer
-        cso_party = gather.party_id_of(tx, case.cso_id)
+        cso_party = gather.party_id_of(tx, case.operator_id)
     # No transaction is open while the home CSP thinks.
     question = _question(command.presented, case.session_id, case.evse_id, cso_party)
     deadline = _deadline(env, exchange)
@@ -196,13 +197,21 @@ def _case(
 ) -> _Case:
     """Gather the facts; refuse an EVSE that is not the sender's."""
     sender = exchange.sender
-    cso_id = gather.operator_of(tx, sender, command.evse_id, at=now)
     names.require_free(tx, sender, command.partner_session_id)
+    found = gather.case_of(
+        tx,
+        sender,
+        command.evse_id,
+        presented=command.presented,
+        known=known,
+        at=now,
+    )
     return _Case(
         session_id=names.session_id_of(exchange),
         evse_id=command.evse_id,
-        cso_id=cso_id,
-        facts=gather.facts_of(tx, sender, command.presented, known=known, at=now),
+        operator_id=found.operator_id,
+        home_party=found.home_party,
+        facts=found.facts,
         subject_id=None if known is None else known.subject_id,
         partner_session_id=command.partner_session_id,
     )
@@ -258,15 +267,9 @@ def _begun(
     return Authorization(
         decision=decision,
         session_id=case.session_id,
-        csp_party=_told_party(tx, decision),
+        # Whose credential it is, only partners with an agreement are told.
+        csp_party=None if decision.agreement_id is None else case.home_party,
     )
-
-
-def _told_party(tx: Connection, decision: Decision) -> str | None:
-    """Return the home CSP's party id: only partners with an agreement are told."""
-    if decision.home_id is None or decision.agreement_id is None:
-        return None
-    return gather.party_id_of(tx, decision.home_id)
 
 
 def _stoppable(tx: Connection, sender: Sender, session_id: UUID) -> Session:

@@ -70,23 +70,47 @@ def enrolled(env: Environment, home_id: int, presented: Presented) -> int | None
     return enrolment.subjects.get(presented.value)
 
 
-def facts_of(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One question with its facts; ``home_party`` is who owns the credential."""
+
+    operator_id: int
+    home_party: str | None
+    facts: AuthorizationFacts
+
+
+def case_of(
     tx: Connection,
     sender: Sender,
-    presented: Presented,
+    evse_id: EvseId,
     *,
+    presented: Presented,
     known: Found | None,
     at: datetime,
-) -> AuthorizationFacts:
-    """Return all that the decision about a start rests on."""
+) -> Case:
+    """Return all that the decision about a start rests on.
+
+    Raises :class:`ClearingHouseError` (``EVSE_UNKNOWN``) for an EVSE that is not there
+    or that the sender may not speak for.
+    """
     question = Question(
         kind=presented.kind,
         visited_id=sender.participant_id,
+        evse_key=evse_id.key,
         subject_id=None if known is None else known.subject_id,
         provider_id=_owner(tx, presented, known),
         at=at,
     )
-    return _without_secrets(authorization.facts_for(tx, question), presented)
+    station = authorization.station(tx, question)
+    if station.operator_id is None or not _may_speak_for(
+        tx, sender, station.operator_id, at=at
+    ):
+        raise ClearingHouseError(codes.EVSE_UNKNOWN, "not there, or another's")
+    return Case(
+        operator_id=station.operator_id,
+        home_party=station.home_party,
+        facts=_without_secrets(station.facts, presented),
+    )
 
 
 def stop_facts_of(
@@ -117,23 +141,19 @@ def stop_facts_of(
     )
 
 
-def operator_of(
-    tx: Connection, sender: Sender, evse_id: EvseId, *, at: datetime
-) -> int:
-    """Return who operates an EVSE that the sender may speak for.
+def _may_speak_for(
+    tx: Connection, sender: Sender, operator_id: int, *, at: datetime
+) -> bool:
+    """Say whether the sender is the operator, or a visited CSP that collects from it.
 
-    That is its operator, or a visited CSP that collects from the operator by an
-    agreement (clause 4.2-visited).
+    The latter by an agreement of the two (clause 4.2-visited).
     """
-    stored = evses.evse_by_key(tx, evse_id.key)
-    if stored is not None and not stored.removed:
-        if stored.cso_id == sender.participant_id:
-            return stored.cso_id
-        if Role.CSP in sender.roles and agreements.agreement_between(
-            tx, stored.cso_id, sender.participant_id, at=at
-        ):
-            return stored.cso_id
-    raise ClearingHouseError(codes.EVSE_UNKNOWN, "not there, or another's")
+    if operator_id == sender.participant_id:
+        return True
+    if Role.CSP not in sender.roles:
+        return False
+    own = sender.participant_id
+    return agreements.agreement_between(tx, operator_id, own, at=at) is not None
 
 
 def _owner(tx: Connection, presented: Presented, known: Found | None) -> int | None:

@@ -77,7 +77,7 @@ def agree(tx: Connection, new: NewAgreement, *, at: datetime) -> Agreement:
     }
     row = tx.execute(insert(agreement).values(values).returning(*agreement.c)).one()
     announce_turns(tx, now=at)
-    return _agreement(row)
+    return agreement_of(row)
 
 
 def announce_turns(tx: Connection, *, now: datetime) -> int:
@@ -150,7 +150,7 @@ def agreement_between(
     if currency is not None:
         query = query.where(agreement.c.currency == currency)
     row = tx.execute(query).one_or_none()
-    return None if row is None else _agreement(row)
+    return None if row is None else agreement_of(row)
 
 
 def agreements_of(
@@ -170,13 +170,13 @@ def agreements_of(
     )
     if at is not None:
         query = query.where(in_force(at))
-    return tuple(_agreement(row) for row in tx.execute(query))
+    return tuple(agreement_of(row) for row in tx.execute(query))
 
 
 def all_agreements(tx: Connection) -> tuple[Agreement, ...]:
     """Return all agreements with their old versions, in the order of conclusion."""
     query = select(agreement).order_by(agreement.c.agreement_id).limit(AGREEMENTS_MAX)
-    return tuple(_agreement(row) for row in tx.execute(query))
+    return tuple(agreement_of(row) for row in tx.execute(query))
 
 
 def agreements_with_homes(
@@ -194,7 +194,7 @@ def agreements_with_homes(
         .order_by(agreement.c.agreement_id)
         .limit(AGREEMENTS_MAX)
     )
-    return tuple(_agreement(row) for row in tx.execute(query))
+    return tuple(agreement_of(row) for row in tx.execute(query))
 
 
 def partners_of(tx: Connection, participant_id: int, *, at: datetime) -> frozenset[int]:
@@ -227,7 +227,8 @@ def in_force(at: datetime) -> ColumnElement[bool]:
     )
 
 
-def _agreement(row: Row[*tuple[Any, ...]]) -> Agreement:
+def agreement_of(row: Row[*tuple[Any, ...]]) -> Agreement:
+    """Return the agreement in a row that has the columns of the table."""
     return Agreement(
         agreement_id=row.agreement_id,
         version=row.version,

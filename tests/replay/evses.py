@@ -6,7 +6,6 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -33,17 +32,12 @@ class Upload:
     unexplained: list[str] = field(default_factory=list)
 
 
-def _degrees(text: str) -> str:
-    """Return degrees to a decimetre: the file has more digits."""
-    return str(Decimal(text).quantize(Decimal("0.000001"))) if text else ""
-
-
 def _evse(row: Mapping[str, str]) -> str:
     optional = "".join(
         f"<{name}>{escape(value)}</{name}>"
         for name, value in (
-            ("latitude", _degrees(row["latitude"])),
-            ("longitude", _degrees(row["longitude"])),
+            ("latitude", row["latitude"]),
+            ("longitude", row["longitude"]),
             ("street", row["street"]),
             ("houseNumber", row["house_number"]),
             ("city", row["city"]),

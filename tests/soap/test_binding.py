@@ -87,7 +87,12 @@ def test_reads_types_of_the_schema(bindings: Bindings) -> None:
 
 
 def result(bindings: Bindings, **fields: object) -> Record:
-    values: dict[str, object] = {"code": 0, "text": "Done.", "retryable": False, "correlation_id": ID}
+    values: dict[str, object] = {
+        "code": 0,
+        "text": "Done.",
+        "retryable": False,
+        "correlation_id": ID,
+    }
     return bindings.new("common:Result", **values | fields)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -86,6 +87,24 @@ class Caller:
 @pytest.fixture
 def call(client: Client, request_record: Record, header: Record) -> Caller:
     return Caller(client, request_record, header)
+
+
+Calling = Callable[[ClientSettings], Caller]
+
+
+@pytest.fixture
+def calling(
+    contract: Contract, bindings: Bindings, request_record: Record, header: Record
+) -> Iterator[Calling]:
+    """Return a maker of callers whose client has settings of its own."""
+    with contextlib.ExitStack() as stack:
+
+        def made(settings: ClientSettings) -> Caller:
+            client = Client(contract, bindings, settings)
+            stack.callback(client.close)
+            return Caller(client, request_record, header)
+
+        yield made
 
 
 def test_returns_answer_as_record(call: Caller, answer: bytes) -> None:
@@ -298,9 +317,8 @@ def test_hostile_answer_is_an_outcome(call: Caller, answer: bytes) -> None:
 
 
 def endless(connection: socket.socket, _request: bytes) -> None:
-    connection.sendall(
-        b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nTransfer-Encoding: chunked\r\n\r\n"
-    )
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n"
+    connection.sendall(head + b"Transfer-Encoding: chunked\r\n\r\n")
     while True:
         connection.sendall(b"10000\r\n" + b" " * 65_536 + b"\r\n")
 
@@ -324,6 +342,8 @@ def dribble(data: bytes) -> Talk:
 HEADER_ONLY = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 5000\r\n\r\n"
 )
+
+
 def slow_body(connection: socket.socket, request: bytes) -> None:
     connection.sendall(HEADER_ONLY)
     dribble(b" " * 5_000)(connection, request)
@@ -417,20 +437,11 @@ ADDRESSES = [
 
 
 @pytest.mark.parametrize("url", ADDRESSES)
-def test_calls_no_private_address(
-    contract: Contract,
-    bindings: Bindings,
-    request_record: Record,
-    header: Record,
-    url: str,
-) -> None:
+def test_calls_no_private_address(calling: Calling, url: str) -> None:
     """H16: whatever the name leads to is judged, and then connected to."""
-    client = Client(contract, bindings, ClientSettings(allow_http=True))
-
-    outcome = Caller(client, request_record, header)(url)
+    outcome = calling(ClientSettings(allow_http=True))(url)
 
     assert outcome == Unreachable(Reason.ADDRESS, sent=False)
-    client.close()
 
 
 URLS = [
@@ -450,16 +461,12 @@ def test_calls_no_odd_url(call: Caller, url: str) -> None:
     assert call(url) == Unreachable(Reason.ADDRESS, sent=False)
 
 
-def test_calls_nobody_without_tls(
-    contract: Contract, bindings: Bindings, request_record: Record, header: Record
-) -> None:
-    client = Client(contract, bindings, ClientSettings(allow_private=True))
+def test_calls_nobody_without_tls(calling: Calling) -> None:
     with serving(reply(b"")) as partner:
-        outcome = Caller(client, request_record, header)(partner.url)
+        outcome = calling(ClientSettings(allow_private=True))(partner.url)
 
         assert outcome == Unreachable(Reason.ADDRESS, sent=False)
         assert partner.connections == 0
-    client.close()
 
 
 PUBLIC = {
@@ -502,84 +509,56 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
 
 
 def test_speaks_tls_with_trusted_partner(
-    contract: Contract,
-    bindings: Bindings,
-    request_record: Record,
-    header: Record,
-    authority: trustme.CA,
-    answer: bytes,
+    calling: Calling, authority: trustme.CA, answer: bytes
 ) -> None:
-    settings = ClientSettings(allow_private=True, tls=trusting(authority))
-    client = Client(contract, bindings, settings)
+    call = calling(ClientSettings(allow_private=True, tls=trusting(authority)))
     tls = served_with(authority.issue_cert("localhost"))
     with serving(reply(answer), tls=tls) as partner:
-        caller = Caller(client, request_record, header)
-        outcomes = [caller(partner.url) for _ in range(3)]
+        outcomes = [call(partner.url) for _ in range(3)]
 
         assert all(isinstance(outcome, Answered) for outcome in outcomes)
         assert partner.connections == 1
-    client.close()
 
 
 @pytest.mark.parametrize("case", ["other authority", "other name"])
 def test_refuses_untrusted_partner(
-    contract: Contract,
-    bindings: Bindings,
-    request_record: Record,
-    header: Record,
-    authority: trustme.CA,
-    case: str,
+    calling: Calling, authority: trustme.CA, case: str
 ) -> None:
     """F09: no call without a verified certificate."""
     other = case == "other authority"
     issuer = trustme.CA() if other else authority
-    settings = ClientSettings(allow_private=True, tls=trusting(authority))
-    client = Client(contract, bindings, settings)
+    call = calling(ClientSettings(allow_private=True, tls=trusting(authority)))
     tls = served_with(issuer.issue_cert("localhost" if other else "else.example"))
     with serving(reply(b""), tls=tls) as partner:
-        outcome = Caller(client, request_record, header)(partner.url)
+        outcome = call(partner.url)
 
         assert outcome == Unreachable(Reason.TLS, sent=False)
         assert partner.requests == []
-    client.close()
 
 
-def test_slow_handshake_does_not_extend_the_deadline(
-    contract: Contract, bindings: Bindings, request_record: Record, header: Record
-) -> None:
-    client = Client(contract, bindings, ClientSettings(allow_private=True))
+def test_slow_handshake_does_not_extend_the_deadline(calling: Calling) -> None:
+    call = calling(ClientSettings(allow_private=True))
     with socket.create_server(("127.0.0.1", 0)) as server:
-        caller = Caller(client, request_record, header)
-
-        outcome = caller(f"https://localhost:{server.getsockname()[1]}/", 0.4)
+        outcome = call(f"https://localhost:{server.getsockname()[1]}/", 0.4)
 
     assert outcome == TimedOut(sent=False)
-    assert caller.seconds < 1.0
-    client.close()
+    assert call.seconds < 1.0
 
 
-def test_full_pool_is_an_outcome(
-    contract: Contract, bindings: Bindings, request_record: Record, header: Record
-) -> None:
+def test_full_pool_is_an_outcome(calling: Calling) -> None:
     """A bound of connections does not become a queue without end."""
-    settings = ClientSettings(allow_private=True, allow_http=True, connections_max=1)
-    client = Client(contract, bindings, settings)
+    call = calling(
+        ClientSettings(allow_private=True, allow_http=True, connections_max=1)
+    )
     with serving(lambda _connection, _request: time.sleep(1)) as partner:
-        first = threading.Thread(
-            target=Caller(client, request_record, header), args=(partner.url, 0.8)
-        )
+        first = threading.Thread(target=call, args=(partner.url, 0.8))
         first.start()
         time.sleep(0.2)
 
-        outcome = Caller(client, request_record, header)(partner.url, 0.2)
-
-        assert outcome == TimedOut(sent=False)
+        assert call(partner.url, 0.2) == TimedOut(sent=False)
         first.join()
-    client.close()
 
 
-def test_refuses_record_that_is_no_request(
-    client: Client, bindings: Bindings, header: Record
-) -> None:
+def test_refuses_record_that_is_no_request(client: Client, header: Record) -> None:
     with pytest.raises(KeyError):
         client.call(header, header, url="https://partner.example/", seconds=1)

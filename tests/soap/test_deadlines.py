@@ -25,12 +25,9 @@ def test_deadline_ends() -> None:
 
 def test_caller_returns_what_the_call_returns() -> None:
     caller = Caller()
+    jobs = [partial(pow, number, 2) for number in range(3)]
 
-    assert [caller.call(Deadline.after(5), lambda: n * n) for n in range(3)] == [
-        0,
-        1,
-        4,
-    ]
+    assert [caller.call(Deadline.after(5), job) for job in jobs] == [0, 1, 4]
 
 
 @pytest.mark.parametrize("error", [OSError("x"), ValueError("x"), RuntimeError("x")])

@@ -307,7 +307,10 @@ def test_serves_files_as_authored(house: House, contract: Contract) -> None:
 
 
 def test_compresses_long_answers_when_asked(house: House) -> None:
-    more = {"method": "GET", "HTTP_ACCEPT_ENCODING": "deflate, gzip;q=0.5"}
+    more: dict[str, Any] = {
+        "method": "GET",
+        "HTTP_ACCEPT_ENCODING": "deflate, gzip;q=0.5",
+    }
 
     answer = house.send("/xsd/common.xsd", **more)
 

@@ -226,8 +226,9 @@ TYPED = {
     ),
     "H42 builtin type": (
         b"<a:evseId>",
-        b'<a:evseId xmlns:x="http://www.w3.org/2001/XMLSchema" '
-        b'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="x:string">',
+        b"<a:evseId"
+        + XSI
+        + b'xmlns:x="http://www.w3.org/2001/XMLSchema" xsi:type="x:string">',
     ),
     "H42 nil": (
         b"<a:evseId>FR*A23*E45B*78C<",

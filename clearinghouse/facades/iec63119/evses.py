@@ -148,7 +148,7 @@ def _evse(desk: Desk, evse: Evse) -> Record:
 
 
 def _microdegrees(degrees: Decimal | None) -> int | None:
-    """Return degrees in millionths; a seventh digit, a centimetre, is rounded."""
+    """Return degrees in millionths; what is finer is rounded."""
     if degrees is None:
         return None
     return int(degrees.scaleb(_MICRODEGREE_DIGITS).to_integral_value())
