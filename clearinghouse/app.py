@@ -1,8 +1,9 @@
 """The composition root: puts settings, storage, façades and engine together.
 
 Nothing else knows how the parts are joined. ``wsgi`` is what the application server
-loads in each of its processes; ``environment`` is what the worker and the command line
-use. Floors and their order: see ``clearinghouse/__init__.py``.
+loads in each of its processes, ``environment`` is what the worker uses, ``office`` what
+the operator's verbs use: it calls no partner, and so loads neither contract nor
+façades. Floors and their order: see ``clearinghouse/__init__.py``.
 """
 
 from __future__ import annotations
@@ -15,19 +16,17 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from clearinghouse.contract.catalogue import Contract
+from clearinghouse.codes import UNAVAILABLE
 from clearinghouse.domain.clock import Clock, ShiftedClock, SystemClock
 from clearinghouse.domain.errors import ClearingHouseError
-from clearinghouse.facades import iec63119
 from clearinghouse.services.environment import Environment, Limits
+from clearinghouse.services.ports import NoEndpoint, PartnerGateway
 from clearinghouse.settings import Settings
-from clearinghouse.soap.operations import EngineSettings
-from clearinghouse.soap.server import Engine
 from clearinghouse.storage import schema
 from clearinghouse.storage.connect import Addresses, addresses
 from clearinghouse.storage.database import Database
@@ -67,38 +66,70 @@ def reached(settings: Settings, at: Addresses) -> Settings:
 
 
 @contextmanager
-def environment(settings: Settings) -> Iterator[Environment]:
-    """Give what use cases need, with a database that runs meanwhile.
+def environment(settings: Settings, at: Addresses) -> Iterator[Environment]:
+    """Give what use cases need on these addresses, partners included.
 
-    Raises :class:`ClearingHouseError` when the database cannot be reached or its schema
-    is not of this version.
+    Raises :class:`ClearingHouseError` when the database cannot be reached or lacks
+    steps of this version.
     """
-    with addresses(settings) as at:
-        built = build(settings, at)
-        try:
-            yield built
-        finally:
-            built.database.close()
-            built.vault.close()
+    # Loaded here: the office calls no partner.
+    from clearinghouse.facades import iec63119  # noqa: PLC0415
+
+    with _opened(settings, at) as env:
+        partners = iec63119.gateway(env.database, env.vault, env.clock, settings)
+        yield replace(env, partners=partners)
+
+
+@contextmanager
+def office(settings: Settings) -> Iterator[Environment]:
+    """Give what the operator's acts need, with a database that runs meanwhile.
+
+    No partner is called from here. Raises as :func:`environment` does.
+    """
+    with addresses(settings) as at, _opened(settings, at) as env:
+        yield env
+
+
+@contextmanager
+def _opened(settings: Settings, at: Addresses) -> Iterator[Environment]:
+    env = build(settings, at)
+    try:
+        _check_schema(env.database)
+        yield env
+    finally:
+        env.database.close()
+        env.vault.close()
 
 
 def build(settings: Settings, at: Addresses) -> Environment:
-    """Return an environment on these addresses."""
-    database = Database(at.business, pool_size=settings.database_pool_size)
-    vault = Vault(at.privacy, key_path=settings.key_path)
-    clock_used = clock(settings)
+    """Return an environment on these addresses, without partners."""
     return Environment(
-        database=database,
-        vault=vault,
-        clock=clock_used,
-        partners=iec63119.gateway(database, vault, clock_used, settings),
+        database=Database(at.business, pool_size=settings.database_pool_size),
+        vault=Vault(at.privacy, key_path=settings.key_path),
+        clock=clock(settings),
+        partners=NoPartners(),
         limits=Limits.of(settings),
     )
 
 
-def engine(env: Environment, settings: Settings) -> Engine:
-    """Return the SOAP engine with all façades mounted."""
-    return iec63119.engine(env, Contract.load(), EngineSettings.of(settings))
+def _check_schema(database: Database) -> None:
+    with database.begin_read_only() as tx:
+        found = schema.current(tx)
+    if found is None or found < schema.head():
+        has = "has no tables yet" if found is None else f"is at step {found}"
+        detail = f"the database {has}; run: clearinghouse database upgrade"
+        raise ClearingHouseError(UNAVAILABLE, detail)
+
+
+def _absent(_self: object, *_what: object, **_how: object) -> NoReturn:
+    raise LookupError("this process calls no partner")
+
+
+class NoPartners:
+    """The gateway of a process that calls no partner; to call one is our mistake."""
+
+    authorize = start_session = stop_session = _absent
+    notify_session = deliver_sdrs = notify_sdrs = _absent
 
 
 class Front:

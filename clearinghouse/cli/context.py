@@ -6,15 +6,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
-from pydantic import ValidationError
 
 from clearinghouse.cli.output import Output
-from clearinghouse.domain.errors import ClearingHouseError
-from clearinghouse.services.environment import Environment
-from clearinghouse.settings import Settings
+from clearinghouse.domain.errors import ClearingHouseError, Item
+
+if TYPE_CHECKING:  # what these load takes longer than most verbs need
+    from clearinghouse.services.environment import Environment
+    from clearinghouse.settings import Settings
 
 EXIT_REFUSED = 1
 """The command was understood and refused; the text says what to do."""
@@ -37,14 +38,23 @@ def output_of(context: typer.Context) -> Output:
 
 def settings() -> Settings:
     """Read the settings, or end the command with what is wrong in them."""
+    from pydantic import ValidationError
+
+    from clearinghouse.settings import Settings
+
     try:
         return Settings()
     except ValidationError as error:
-        for problem in error.errors():
-            place = ".".join(str(part) for part in problem["loc"])
-            sys.stderr.write(f"settings: {place}: {problem['msg']}\n")
-        sys.stderr.write("'clearinghouse config show' lists all settings.\n")
-        raise typer.Exit(EXIT_SETTINGS) from error
+        wrong = [
+            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            for problem in error.errors(include_input=False, include_context=False)
+        ]
+    except (OSError, ValueError) as error:  # a file that is not there, or no TOML
+        wrong = [str(error)]
+    for line in wrong:
+        sys.stderr.write(f"settings: {line}\n")
+    sys.stderr.write("All settings: clearinghouse config show, docs/settings\n")
+    raise typer.Exit(EXIT_SETTINGS)
 
 
 def refuse(output: Output, text: str, *, code: int | None = None) -> NoReturn:
@@ -57,20 +67,30 @@ def refuse(output: Output, text: str, *, code: int | None = None) -> NoReturn:
 
 
 @contextmanager
-def house(context: typer.Context) -> Iterator[Environment]:
-    """Give the environment; a refusal of the house ends the command with its text."""
-    from clearinghouse import app  # loads the whole house: only for verbs that need it
-
-    output = output_of(context)
+def refusals(output: Output) -> Iterator[None]:
+    """End the command with the house's own words when the house refuses."""
     try:
-        with app.environment(settings()) as env:
-            yield env
+        yield
     except ClearingHouseError as error:
         lines = [f"{error.code.text} [{error.code.number} {error.code.name}]"]
         if error.detail:  # the operator sits inside the house and may read it
             lines.append(error.detail)
-        lines += [
-            f"  {item.path}: expected {item.expected}, found {item.found}"
-            for item in error.items
-        ]
+        lines += [_line(item) for item in error.items]
         refuse(output, "\n".join(lines), code=error.code.number)
+
+
+def _line(item: Item) -> str:
+    found = f", found {item.found}" if item.found else ""
+    return f"  {item.path}: expected {item.expected}{found}"
+
+
+@contextmanager
+def house(context: typer.Context) -> Iterator[Environment]:
+    """Give what use cases need; a refusal of the house ends the command."""
+    from clearinghouse import app
+    from clearinghouse.telemetry import logging
+
+    # Events go to standard error: standard output holds the verb's own answer only.
+    logging.configure("WARNING")
+    with refusals(output_of(context)), app.office(settings()) as env:
+        yield env

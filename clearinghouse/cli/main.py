@@ -1,31 +1,130 @@
-"""The command line: one group of verbs per file, ``--json`` before any verb."""
+"""The command line: which verbs there are, and the options before any verb.
+
+The file of a verb is loaded when the verb is called: the whole house takes a second to
+load, and ``--help`` need not wait for it.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from clearinghouse import __version__
-from clearinghouse.cli import (
-    accounts,
-    agreements,
-    database,
-    deliveries,
-    doctor,
-    lists,
-    participants,
-    reports,
-    serving,
-    settings,
-    settlement,
-)
 from clearinghouse.cli.context import Context
-from clearinghouse.cli.demo import command as demo
 from clearinghouse.cli.output import Output
+
+
+MARKUP = "markdown"
+"""How help is set: the paragraphs of a docstring are filled, not cut at its lines."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A verb, or a group of verbs, in the list of ``--help``.
+
+    ``place`` is ``file:name`` in this folder; what is there is a function or a group.
+    """
+
+    name: str
+    place: str
+    summary: str
+
+
+VERBS = (
+    Entry(
+        name="serve",
+        place="serving:serve",
+        summary="Run the server: SOAP services, WSDLs and health pages.",
+    ),
+    Entry(
+        name="worker",
+        place="serving:worker",
+        summary="Run the delivery worker: outbox, timers, stale statuses.",
+    ),
+    Entry(
+        name="demo",
+        place="demo.command:demo",
+        summary="Start a whole roaming world here and watch it do its main job.",
+    ),
+    Entry(
+        name="doctor",
+        place="doctor:doctor",
+        summary="Look at everything the clearing house needs.",
+    ),
+    Entry(
+        name="participant",
+        place="participants:group",
+        summary="Partners: CSPs and CSOs.",
+    ),
+    Entry(
+        name="account",
+        place="accounts:group",
+        summary="Machine accounts of partners.",
+    ),
+    Entry(
+        name="agreement",
+        place="agreements:group",
+        summary="Agreements: who roams with whom.",
+    ),
+    Entry(
+        name="list",
+        place="lists:group",
+        summary="Full lists that are held.",
+    ),
+    Entry(
+        name="settlement",
+        place="settlement:group",
+        summary="Windows and their settlement.",
+    ),
+    Entry(name="report", place="reports:group", summary="Reports."),
+    Entry(name="delivery", place="deliveries:group", summary="Messages to partners."),
+    Entry(name="database", place="database:group", summary="The database."),
+    Entry(name="config", place="settings:group", summary="Settings."),
+)
+
+
+class Later(TyperCommand):
+    """A verb whose file is loaded when it is called; until then a line of the list."""
+
+    def __init__(self, entry: Entry) -> None:
+        super().__init__(name=entry.name, help=entry.summary)
+        self._place = entry.place
+
+    def loaded(self) -> Any:  # noqa: ANN401 - what typer makes of a file of ours
+        """Load the file and return the verb, or the group of verbs, in it."""
+        file, _, name = self._place.partition(":")
+        found = getattr(import_module(f"clearinghouse.cli.{file}"), name)
+        if isinstance(found, typer.Typer):
+            found.rich_markup_mode = MARKUP
+            return typer.main.get_group(found)
+        alone = typer.Typer(add_completion=False, rich_markup_mode=MARKUP)
+        alone.command()(found)
+        return typer.main.get_command(alone)
+
+    def make_context(self, *words: Any, **extra: Any) -> Any:  # noqa: ANN401 - passed on
+        """Read the words after the verb, as the loaded verb understands them."""
+        return self.loaded().make_context(*words, **extra)
+
+
+class Verbs(TyperGroup):
+    """All verbs; none is loaded before it is called."""
+
+    def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - passed on
+        super().__init__(**attributes)
+        for entry in VERBS:
+            self.add_command(Later(entry))
+
 
 application = typer.Typer(
     name="clearinghouse",
+    cls=Verbs,
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=MARKUP,
     pretty_exceptions_show_locals=False,  # locals may hold secrets
     help="Clearing house for EV-charging roaming. Begin with: clearinghouse demo",
 )
@@ -46,21 +145,6 @@ def _before(
     ),
 ) -> None:
     context.obj = Context(Output(as_json=as_json))
-
-
-application.command()(serving.serve)
-application.command()(serving.worker)
-application.command()(demo.demo)
-application.command()(doctor.doctor)
-application.add_typer(participants.group, name="participant")
-application.add_typer(accounts.group, name="account")
-application.add_typer(agreements.group, name="agreement")
-application.add_typer(lists.group, name="list")
-application.add_typer(settlement.group, name="settlement")
-application.add_typer(reports.group, name="report")
-application.add_typer(deliveries.group, name="delivery")
-application.add_typer(database.group, name="database")
-application.add_typer(settings.group, name="config")
 
 
 def main() -> None:

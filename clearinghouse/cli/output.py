@@ -10,17 +10,10 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
-from rich.table import Table
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 Row = Mapping[str, object]
 
@@ -31,34 +24,31 @@ class Output:
     def __init__(self, *, as_json: bool) -> None:
         """Print JSON when ``as_json``, else text and tables."""
         self.as_json = as_json
-        self.console = Console(highlight=False, soft_wrap=True)
-        self.remarks = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._bar: Progress | None = None
 
     def value(self, value: Row, text: str) -> None:
         """Print one fact: ``value`` for machines or ``text`` for people."""
         if self.as_json:
             self._json(value)
         else:
-            self.console.print(text, markup=False)
+            _write(text)
 
     def rows(self, title: str, rows: Sequence[Row], *, empty: str) -> None:
         """Print a table; ``empty`` says what to do when there is nothing."""
         if self.as_json:
             self._json(list(rows))
-            return
-        if not rows:
-            self.console.print(empty, markup=False)
-            return
-        table = Table(title=title, title_justify="left")
-        for name in rows[0]:
-            table.add_column(name)
-        for row in rows:
-            table.add_row(*("" if cell is None else str(cell) for cell in row.values()))
-        self.console.print(table)
+        elif not rows:
+            _write(empty)
+        else:
+            _table(title, rows)
 
     def remark(self, text: str) -> None:
         """Tell a person how the work goes; never part of the JSON."""
-        self.remarks.print(text, markup=False)
+        if self._bar is not None:
+            self._bar.console.print(text, markup=False)
+        else:
+            sys.stderr.write(f"{text}\n")
+            sys.stderr.flush()
 
     @contextmanager
     def progress(self, what: str, total: int | None) -> Iterator[Callable[[int], None]]:
@@ -67,17 +57,54 @@ class Output:
             self.remark(f"{what} ...")
             yield lambda _by: None
             return
-        with Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=self.remarks,
-        ) as bar:
+        with _progress() as bar:
+            self._bar = bar
             task = bar.add_task(what, total=total)
-            yield lambda by: bar.advance(task, by)
+            try:
+                yield lambda by: bar.advance(task, by)
+            finally:
+                self._bar = None
 
     def _json(self, value: object) -> None:
-        sys.stdout.write(json.dumps(value, default=str, ensure_ascii=False) + "\n")
-        sys.stdout.flush()
+        _write(json.dumps(value, default=str, ensure_ascii=False))
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+# The library that draws takes long to load, and most answers are a line of text.
+
+
+def _table(title: str, rows: Sequence[Row]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for name in rows[0]:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row.values()))
+    Console(highlight=False, markup=False).print(table)
+
+
+def _progress() -> Progress:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True, highlight=False, soft_wrap=True),
+    )

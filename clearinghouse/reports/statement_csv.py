@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from clearinghouse.domain.money import currency_of
-from clearinghouse.domain.statements import Direction, Statement, StatementLine
-from clearinghouse.reports.text import AmountText, instant
+from clearinghouse.domain.statements import Statement, StatementLine
+from clearinghouse.reports.lines import LineNumbers, LineText
 
 #: The columns in order; figures that rating starts from are there to be recomputed.
 COLUMNS = (
@@ -64,35 +63,26 @@ class CsvWriter:
     def __init__(self, statement: Statement) -> None:
         self._prefix = f"{statement.statement_id},{statement.window_id},"
         self._currency = statement.currency
-        self._amount = AmountText(currency_of(statement.currency))
-        self._count = 0
 
     def head(self) -> bytes:
         """Return the heading."""
         return f"{','.join(COLUMNS)}\r\n".encode()
 
-    def lines(self, batch: Iterable[StatementLine]) -> bytes:
-        """Return the next lines, numbered on."""
-        prefix, currency, amount = self._prefix, self._currency, self._amount
-        number = self._count
+    def lines(self, batch: Iterable[LineText]) -> bytes:
+        """Return the next lines."""
+        prefix, currency = self._prefix, self._currency
         texts: list[str] = []
-        for line in batch:
-            number += 1
-            other = (
-                line.home_csp_id
-                if line.direction is Direction.RECEIVABLE
-                else line.submitter_id
-            )
+        for text in batch:
+            line = text.line
             texts.append(
-                f"{prefix}{number},{line.direction.value},{other},{line.submitter_id},"
-                f"{cell(line.sdr_id)},{line.session_id or ''},{cell(line.evse_id)},"
-                f"{instant(line.started_at)},{instant(line.ended_at)},"
+                f"{prefix}{text.number},{text.role},{text.counterparty},"
+                f"{line.submitter_id},{cell(line.sdr_id)},{text.session_id},"
+                f"{cell(line.evse_id)},{text.started_at},{text.ended_at},"
                 f"{line.energy_wh},{line.charge_seconds},{line.idle_seconds},"
                 f"{line.parking_seconds},{cell(line.tariff_id)},{line.tariff_version},"
-                f"{line.engine_version},{currency},{amount(line.claimed_minor)},"
-                f"{amount(line.net_minor)},{' '.join(line.rules)}\r\n"
+                f"{line.engine_version},{currency},{text.claimed},{text.net},"
+                f"{' '.join(line.rules)}\r\n"
             )
-        self._count = number
         return "".join(texts).encode()
 
     def foot(self) -> bytes:
@@ -103,4 +93,5 @@ class CsvWriter:
 def render(statement: Statement, lines: Iterable[StatementLine]) -> bytes:
     """Return a whole statement; for one that is small enough to hold in memory."""
     writer = CsvWriter(statement)
-    return writer.head() + writer.lines(lines) + writer.foot()
+    texts = LineNumbers(statement).texts(lines)
+    return writer.head() + writer.lines(texts) + writer.foot()

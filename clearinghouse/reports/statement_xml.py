@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from hashlib import sha256
 
 from clearinghouse.domain.money import currency_of
-from clearinghouse.domain.statements import Direction, Statement, StatementLine
+from clearinghouse.domain.statements import Statement, StatementLine
+from clearinghouse.reports.lines import LineNumbers, LineText
 from clearinghouse.reports.text import AmountText, escape, instant
 
 _NAMESPACE = "urn:clearinghouse:iec63119:statement:1"
@@ -36,43 +37,33 @@ class XmlWriter:
         ]
         return "".join(parts).encode()
 
-    def lines(self, batch: Iterable[StatementLine]) -> bytes:
-        """Return the next lines; they are numbered and enter the digest in order."""
-        amount = self._amount
-        number = self._count
+    def lines(self, batch: Iterable[LineText]) -> bytes:
+        """Return the next lines; they enter the digest in order."""
         texts: list[str] = []
         proofs: list[str] = []
-        for line in batch:
-            number += 1
-            net = amount(line.net_minor)
-            other = (
-                line.home_csp_id
-                if line.direction is Direction.RECEIVABLE
-                else line.submitter_id
-            )
+        for text in batch:
+            line = text.line
             proofs.append(
-                f"{number};{line.direction.value};{other};{line.submitter_id};"
-                f"{line.sdr_id};{line.energy_wh};{net}\n"
+                f"{text.number};{text.role};{text.counterparty};{line.submitter_id};"
+                f"{line.sdr_id};{line.energy_wh};{text.net}\n"
             )
-            session = (
-                f"<sessionId>{line.session_id}</sessionId>" if line.session_id else ""
-            )
-            rules = "".join(f"<rule>{rule}</rule>" for rule in line.rules)
+            session = text.session_id and f"<sessionId>{text.session_id}</sessionId>"
+            rules = "".join([f"<rule>{rule}</rule>" for rule in line.rules])
             texts.append(
-                f"<line><lineNo>{number}</lineNo><role>{line.direction.value}</role>"
-                f"<counterpartyId>{other}</counterpartyId>"
+                f"<line><lineNo>{text.number}</lineNo><role>{text.role}</role>"
+                f"<counterpartyId>{text.counterparty}</counterpartyId>"
                 f"<submitterId>{line.submitter_id}</submitterId>"
                 f"<sdrId>{line.sdr_id}</sdrId>{session}"
                 f"<evseId>{escape(line.evse_id)}</evseId>"
-                f"<startedAt>{instant(line.started_at)}</startedAt>"
-                f"<endedAt>{instant(line.ended_at)}</endedAt>"
+                f"<startedAt>{text.started_at}</startedAt>"
+                f"<endedAt>{text.ended_at}</endedAt>"
                 f"<energyWh>{line.energy_wh}</energyWh>"
                 f"<tariffId>{line.tariff_id}</tariffId>"
                 f"<tariffVersion>{line.tariff_version}</tariffVersion>"
-                f"<claimedNet>{amount(line.claimed_minor)}</claimedNet>"
-                f"<net>{net}</net>{rules}</line>\n"
+                f"<claimedNet>{text.claimed}</claimedNet>"
+                f"<net>{text.net}</net>{rules}</line>\n"
             )
-        self._count = number
+        self._count += len(texts)
         self._digest.update("".join(proofs).encode())
         return "".join(texts).encode()
 
@@ -132,4 +123,5 @@ class XmlWriter:
 def render(statement: Statement, lines: Iterable[StatementLine]) -> bytes:
     """Return a whole statement; for one that is small enough to hold in memory."""
     writer = XmlWriter(statement)
-    return writer.head() + writer.lines(lines) + writer.foot()
+    texts = LineNumbers(statement).texts(lines)
+    return writer.head() + writer.lines(texts) + writer.foot()

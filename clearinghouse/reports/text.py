@@ -27,7 +27,7 @@ def instant(at: datetime) -> str:
     """
     if at.tzinfo is not UTC:
         at = at.astimezone(UTC)
-    return f"{at.isoformat()[:-6]}Z"
+    return at.isoformat()[:-6] + "Z"
 
 
 class AmountText:

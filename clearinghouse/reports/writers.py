@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol, assert_never
 
-from clearinghouse.domain.statements import Statement, StatementFormat, StatementLine
+from clearinghouse.domain.statements import Statement, StatementFormat
+from clearinghouse.reports.lines import LineText
 from clearinghouse.reports.statement_csv import CsvWriter
 from clearinghouse.reports.statement_xml import XmlWriter
 
@@ -17,7 +18,7 @@ class StatementWriter(Protocol):
         """Return all that stands before the lines."""
         ...
 
-    def lines(self, batch: Iterable[StatementLine]) -> bytes:
+    def lines(self, batch: Iterable[LineText]) -> bytes:
         """Return the next lines; batches come in the statement's order."""
         ...
 

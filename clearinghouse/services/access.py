@@ -20,8 +20,9 @@ from clearinghouse.domain.exchange import Role, Sender
 from clearinghouse.domain.participants import is_skewed, skew_milliseconds
 from clearinghouse.services import passwords
 from clearinghouse.services.environment import Environment
-from clearinghouse.storage import access, participants
+from clearinghouse.storage import access, audit, participants
 from clearinghouse.storage.access import Account, Token, TokenHolder
+from clearinghouse.storage.audit import AuditEntry
 from clearinghouse.telemetry import logging
 
 #: A token can be replaced in this last part of its life (clause 7.2-expiry).
@@ -126,6 +127,19 @@ def authenticate(
         raise ClearingHouseError(codes.TOKEN)
     env.gate.tokens.remember(token_hash, holder, now)
     return holder.sender
+
+
+def note_refusal(env: Environment, sender: Sender, operation: str, why: str) -> None:
+    """Keep in the audit trail that somebody known tried what it may not do (7.1)."""
+    entry = AuditEntry(
+        at=env.clock.now(),
+        actor=sender.party_id,
+        action=operation,
+        object=why,
+        outcome="refused",
+    )
+    with env.database.begin() as tx:
+        audit.record(tx, entry)
 
 
 def renew_token(env: Environment, token: str) -> IssuedToken:

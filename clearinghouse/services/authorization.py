@@ -39,7 +39,7 @@ from clearinghouse.domain.sessions import (
 from clearinghouse.identifiers.evse_id import EvseId
 from clearinghouse.services import authorization_facts as gather
 from clearinghouse.services import session_names as names
-from clearinghouse.services.authorization_facts import Presented
+from clearinghouse.services.authorization_facts import Holder, Presented
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.outcomes import Refusal
 from clearinghouse.services.ports import (
@@ -51,7 +51,6 @@ from clearinghouse.storage import (
     messages,
     sessions,
 )
-from clearinghouse.storage.vault import Found
 
 #: How long a decision may take before a repeat of its message takes it over: above the
 #: largest budget that the settings allow, in milliseconds.
@@ -115,13 +114,13 @@ def authorize_start(
     the sender's, ``SESSION_FOREIGN_ID`` when the sender's own id names another session,
     ``CH.IN_PROGRESS`` while a twin of the message is being decided.
     """
-    known = gather.subject_of(env, command.presented)
+    holder = gather.recognise(env, command.presented)
     with env.database.begin("realtime") as tx:
         now = env.clock.now()
         stored = claimed(tx, exchange, now=now, milliseconds_max=DECIDING_MAX)
         if stored is not None:
             return stored
-        case = _case(tx, exchange, command, known=known, now=now)
+        case = _case(tx, exchange, command, holder, now=now)
         asked = decide(case.facts, now=now)
         if isinstance(asked, Decision):
             answer = render(_begun(tx, exchange.sender, case, asked, now=now))
@@ -156,16 +155,14 @@ def authorize_stop(
     that is not there or not the sender's, a code that names the state when there is
     nothing to stop, ``CH.IN_PROGRESS`` as :func:`authorize_start`.
     """
-    known = gather.subject_of(env, command.presented)
+    holder = gather.recognise(env, command.presented)
     with env.database.begin("realtime") as tx:
         now = env.clock.now()
         stored = claimed(tx, exchange, now=now, milliseconds_max=DECIDING_MAX)
         if stored is not None:
             return stored
         session = _stoppable(tx, exchange.sender, command.session_id)
-        facts = gather.stop_facts_of(
-            tx, session, command.presented, known=known, at=now
-        )
+        facts = gather.stop_facts_of(tx, session, holder, at=now)
         asked = decide_stop(facts)
         if isinstance(asked, Decision):
             answer = render(_stopped(tx, session, asked))
@@ -191,28 +188,21 @@ def _case(
     tx: Connection,
     exchange: Exchange,
     command: AuthorizeStart,
+    holder: Holder,
     *,
-    known: Found | None,
     now: datetime,
 ) -> _Case:
     """Gather the facts; refuse an EVSE that is not the sender's."""
     sender = exchange.sender
     names.require_free(tx, sender, command.partner_session_id)
-    found = gather.case_of(
-        tx,
-        sender,
-        command.evse_id,
-        presented=command.presented,
-        known=known,
-        at=now,
-    )
+    found = gather.case_of(tx, sender, command.evse_id, holder, at=now)
     return _Case(
         session_id=names.session_id_of(exchange),
         evse_id=command.evse_id,
         operator_id=found.operator_id,
         home_party=found.home_party,
         facts=found.facts,
-        subject_id=None if known is None else known.subject_id,
+        subject_id=holder.subject_id,
         partner_session_id=command.partner_session_id,
     )
 

@@ -50,10 +50,24 @@ class Presented:
     secret: str | None = field(default=None, repr=False)
 
 
-def subject_of(env: Environment, presented: Presented) -> Found | None:
-    """Return the pseudonym of a credential, ``None`` when nobody enrolled it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who presents a credential, as far as the vault knows: by pseudonym."""
+
+    presented: Presented
+    known: Found | None
+
+    @property
+    def subject_id(self) -> int | None:
+        """The pseudonym, ``None`` when nobody enrolled the credential."""
+        return None if self.known is None else self.known.subject_id
+
+
+def recognise(env: Environment, presented: Presented) -> Holder:
+    """Look a presented credential up in the vault."""
     kind = SubjectKind(presented.kind)
-    return env.vault.find_subjects(kind, [presented.value]).get(presented.value)
+    found = env.vault.find_subjects(kind, [presented.value])
+    return Holder(presented=presented, known=found.get(presented.value))
 
 
 def enrolled(env: Environment, home_id: int, presented: Presented) -> int | None:
@@ -83,9 +97,8 @@ def case_of(
     tx: Connection,
     sender: Sender,
     evse_id: EvseId,
+    holder: Holder,
     *,
-    presented: Presented,
-    known: Found | None,
     at: datetime,
 ) -> Case:
     """Return all that the decision about a start rests on.
@@ -94,11 +107,11 @@ def case_of(
     or that the sender may not speak for.
     """
     question = Question(
-        kind=presented.kind,
+        kind=holder.presented.kind,
         visited_id=sender.participant_id,
         evse_key=evse_id.key,
-        subject_id=None if known is None else known.subject_id,
-        provider_id=_owner(tx, presented, known),
+        subject_id=holder.subject_id,
+        provider_id=_owner(tx, holder),
         at=at,
     )
     station = authorization.station(tx, question)
@@ -109,17 +122,12 @@ def case_of(
     return Case(
         operator_id=station.operator_id,
         home_party=station.home_party,
-        facts=_without_secrets(station.facts, presented),
+        facts=_without_secrets(station.facts, holder.presented),
     )
 
 
 def stop_facts_of(
-    tx: Connection,
-    session: Session,
-    presented: Presented,
-    *,
-    known: Found | None,
-    at: datetime,
+    tx: Connection, session: Session, holder: Holder, *, at: datetime
 ) -> StopFacts:
     """Return all that the decision about a stop rests on.
 
@@ -132,11 +140,11 @@ def stop_facts_of(
         home_id=session.home_id,
         started_by=session.decision_source,
         same_medium=(
-            known is not None
-            and known.subject_id == session.subject_id
-            and presented.kind is not CredentialKind.USERNAME
+            holder.subject_id is not None
+            and holder.subject_id == session.subject_id
+            and holder.presented.kind is not CredentialKind.USERNAME
         ),
-        owner_id=_owner(tx, presented, known),
+        owner_id=_owner(tx, holder),
         can_be_asked=home is not None and home.is_active and home.can_be_asked,
     )
 
@@ -156,10 +164,11 @@ def _may_speak_for(
     return agreements.agreement_between(tx, operator_id, own, at=at) is not None
 
 
-def _owner(tx: Connection, presented: Presented, known: Found | None) -> int | None:
+def _owner(tx: Connection, holder: Holder) -> int | None:
     """Return which CSP owns a credential, by assignment or by the contract id in it."""
-    if known is not None:
-        return known.owner_id
+    if holder.known is not None:
+        return holder.known.owner_id
+    presented = holder.presented
     provider = credential.provider_of(presented.kind, presented.value)
     if provider is None:
         return None

@@ -8,6 +8,7 @@ anywhere, it is run again and goes on from the state that it finds.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +21,6 @@ from clearinghouse.domain import numbering
 from clearinghouse.domain import settlement as rules
 from clearinghouse.domain.errors import ClearingHouseError, Item
 from clearinghouse.domain.exchange import Sender
-from clearinghouse.domain.participants import Participant
 from clearinghouse.domain.settlement import PairTotal, Settlement, WindowState
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.statements import issue_window
@@ -84,8 +84,8 @@ def ensure_window(env: Environment, label: str) -> Window:
 def close(env: Environment, *, next_label: str) -> Closing:
     """Close the open window, open the next, and issue the statements.
 
-    Idempotent: a window whose close broke off is closed first, and a next label whose
-    window is open already means that this close was done. Raises
+    Idempotent: a close that broke off is finished, and nothing else is done; a next
+    label whose window is open already means that this close was done. Raises
     :class:`ClearingHouseError`: ``WINDOW_STATE`` when no window is open or the label
     was used before, ``PROOF_FAILED`` when claim and proof differ; then the window stays
     FAILED until its cause is found and it is closed again.
@@ -106,9 +106,10 @@ def close_window(env: Environment, *, next_label: str) -> Window:
 
     Raises as :func:`close` does.
     """
-    _close_pending(env)
-    _cut_over(env, next_label)
     closed = _close_pending(env)
+    if closed is None:
+        _cut_over(env, next_label)
+        closed = _close_pending(env)
     if closed is not None:
         return closed
     with env.database.begin_read_only() as tx:
@@ -257,6 +258,7 @@ def _number_statements(
             one.positions, key=lambda p: people[p.participant_id].party_id
         )
     ]
+    lines = {one.currency: _lines_of(one) for one in settled}
     numbers = statements.draw_numbers(
         tx, series=numbering.STATEMENT_SERIES, year=at.year, count=len(wanted)
     )
@@ -273,7 +275,7 @@ def _number_statements(
                 issuer_name=env.limits.name,
                 currency=one.currency,
                 net_minor=position.net_minor,
-                line_count=_lines_of(one, person),
+                line_count=lines[one.currency][person.participant_id],
             )
             for number, (one, position, person) in zip(numbers, wanted, strict=True)
         ],
@@ -281,12 +283,13 @@ def _number_statements(
     )
 
 
-def _lines_of(settled: Settlement, person: Participant) -> int:
-    return sum(
-        pair.sdr_count
-        for pair in settled.pairs
-        if person.participant_id in (pair.debtor_id, pair.creditor_id)
-    )
+def _lines_of(settled: Settlement) -> Counter[int]:
+    """Count the SDRs of each participant, on either side."""
+    lines: Counter[int] = Counter()
+    for pair in settled.pairs:
+        lines[pair.debtor_id] += pair.sdr_count
+        lines[pair.creditor_id] += pair.sdr_count
+    return lines
 
 
 def _positions(

@@ -19,6 +19,7 @@ from clearinghouse import codes
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.domain.exchange import Sender
 from clearinghouse.domain.statements import Audit, StatementFormat
+from clearinghouse.reports.lines import LineNumbers
 from clearinghouse.reports.writers import writer_of
 from clearinghouse.services.environment import Environment
 from clearinghouse.storage import settlement, statements
@@ -194,13 +195,14 @@ def render(
     if facts is None:
         raise ClearingHouseError(codes.STATEMENT_UNKNOWN, statement_id)
     writers = {fmt: writer_of(fmt, facts) for fmt in StatementFormat}
-    audit = Audit(facts)
+    audit, numbers = Audit(facts), LineNumbers(facts)
     for fmt, writer in writers.items():
         yield fmt, writer.head()
     for lines in statements.lines_of(tx, facts):
         audit.add(lines)
+        texts = numbers.texts(lines)
         for fmt, writer in writers.items():
-            yield fmt, writer.lines(lines)
+            yield fmt, writer.lines(texts)
     broken = audit.violations()
     if broken:
         raise ClearingHouseError(codes.PROOF_FAILED, "; ".join(broken))

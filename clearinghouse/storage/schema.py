@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.pool import NullPool
@@ -23,6 +22,7 @@ MIGRATION_LOCK = 7_311_901_001
 STEP_MS = 14_400_000
 
 _HERE = Path(__file__).parent / "migrations"
+_STEP = re.compile(r"(\d{4}_\d\d_\d\d_\d\d_(?:pre|post))_\w+\.py")
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 _PATIENCE = text(
     "SELECT set_config('statement_timeout', :ms, true),"
@@ -45,20 +45,35 @@ def upgrade(owner_url: str) -> list[str]:
             connection.execute(_PATIENCE, {"ms": str(STEP_MS)})
             connection.execute(_LOCK, {"key": MIGRATION_LOCK})
             made = make_missing_roles(connection)
-            config = _config()
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            _migrate(connection)
     finally:
         engine.dispose()
     return made
 
 
+def _migrate(connection: Connection) -> None:
+    # Loaded here: most processes only ask whether the schema is there.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(_HERE))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+@cache
 def head() -> str:
-    """Return the newest revision that this version of the program knows."""
-    found = ScriptDirectory.from_config(_config()).get_current_head()
-    if found is None:
+    """Return the newest revision that this version of the program knows.
+
+    The steps' files are dated and their names begin with their revision.
+    """
+    names = (_STEP.fullmatch(path.name) for path in (_HERE / "versions").iterdir())
+    found = [name[1] for name in names if name is not None]
+    if not found:
         raise LookupError("there are no migrations")
-    return found
+    return max(found)
 
 
 def current(tx: Connection) -> str | None:
@@ -69,9 +84,3 @@ def current(tx: Connection) -> str | None:
     except ProgrammingError:
         return None
 
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_HERE))
-    config.set_main_option("path_separator", "os")
-    return config

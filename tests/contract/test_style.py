@@ -75,7 +75,7 @@ BROKEN_SCHEMAS = (
     ),
     (style.bounded_strings, "access", "access:UsernameType", "xs:string"),
     (style.bounded_values, "sdr", '<xs:maxInclusive value="500"/>', ""),
-    (style.bounded_values, "evse", '<xs:fractionDigits value="15"/>', ""),
+    (style.bounded_values, "evse", '<xs:fractionDigits value="18"/>', ""),
     (style.bounded_values, "sdr", "common:CountType", "xs:int"),
     (style.bounded_values, "settlement", '<xs:maxLength value="1048576"/>', ""),
     (style.bounded_patterns, "common", "[A-Z]{2}[A-Z0-9]{3}", "[A-Z]+[A-Z0-9]{3}"),

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from clearinghouse import codes
 from clearinghouse.domain.participants import ParticipantStatus
 from clearinghouse.services import passwords
-from clearinghouse.storage import access, participants
+from clearinghouse.storage import access, audit, participants
 from clearinghouse.storage.access import AccountStatus
 from tests.fixtures.engine import PASSWORD, username
 
@@ -36,6 +36,12 @@ def login(
 
 def works(speaker: Speaker) -> bool:
     return not speaker.call("directory", "GetParticipants").is_fault
+
+
+def trail(roaming: Roaming) -> list[tuple[str, str, str, str]]:
+    with roaming.env.database.begin_read_only() as tx:
+        entries = audit.entries_before(tx)
+    return [(one.actor, one.action, one.object, one.outcome) for one in entries]
 
 
 def set_status(roaming: Roaming, status: ParticipantStatus) -> None:
@@ -167,18 +173,19 @@ def test_renewal_ends_eight_hours_after_the_login(
     roaming: Roaming, clock: StillClock
 ) -> None:
     speaker = roaming.cso_speaks.logged_in()
-    answer = None
-    for _ in range(40):
+    since = clock.at
+    for _ in range(28):
         clock.forward(seconds=1000)
         answer = speaker.call("access", "RenewToken")
-        if answer.is_fault:
-            break
         speaker = replace(speaker, token=answer.required("sessionToken"))
 
-    assert answer is not None
-    assert answer.code in (codes.LOGIN_NEEDED.number, codes.TOKEN.number)
-    since = clock.at - datetime(2026, 11, 22, 12, tzinfo=clock.at.tzinfo)
-    assert timedelta(hours=7, minutes=40) <= since <= timedelta(hours=8, minutes=20)
+    clock.forward(seconds=600)
+    refused = speaker.call("access", "RenewToken")
+
+    assert refused.code == codes.LOGIN_NEEDED.number
+    assert works(speaker)
+    clock.at = since + timedelta(hours=8)
+    assert not works(speaker)
 
 
 def test_logout_ends_the_token_at_once(roaming: Roaming) -> None:
@@ -237,6 +244,17 @@ def test_refuses_a_header_that_names_another_sender(roaming: Roaming) -> None:
 
     assert answer.is_fault
     assert answer.code == codes.NOT_AUTHORISED.number
+    assert trail(roaming) == [("CHREP", "GetParticipants", "as DEABC", "refused")]
+
+
+@pytest.mark.clause("7.2-token")
+def test_call_beyond_the_role_is_refused_and_kept_in_the_trail(
+    roaming: Roaming,
+) -> None:
+    answer = roaming.cso_speaks.call("evse", "GetEvses", "<cursor></cursor>")
+
+    assert answer.code == codes.NOT_AUTHORISED.number
+    assert trail(roaming) == [("CHREP", "GetEvses", "not for its role", "refused")]
 
 
 def test_refuses_a_message_for_another_receiver(roaming: Roaming) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -10,7 +11,7 @@ import pytest
 
 from clearinghouse import codes
 from clearinghouse.services.ports import AuthorizeQuestion
-from clearinghouse.storage import evses, participants
+from clearinghouse.storage import evses, participants, sessions
 from tests.builders import make_evse
 from tests.fixtures.roaming import CARD, entry
 from tests.flows.asking import NO, YES, decision, start
@@ -152,3 +153,21 @@ def test_csp_has_its_share_of_the_time_counted_from_arrival(
 
     (deadline,) = partners.deadlines
     assert 0 <= deadline.remaining_milliseconds() <= 1400
+
+
+def test_twins_at_the_same_moment_begin_one_session(roaming: Roaming) -> None:
+    roaming.list_cards(entry(CARD))
+    message_id = uuid4()
+
+    def ask(_: int) -> Answer:
+        return start(roaming.cso_speaks, message_id=message_id)
+
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(ask, range(4)))
+
+    decided = {answer.raw for answer in answers if not answer.is_fault}
+    waiting = {answer.code for answer in answers if answer.is_fault}
+    assert len(decided) == 1
+    assert waiting <= {codes.IN_PROGRESS.number}
+    with roaming.env.database.begin_read_only() as tx:
+        assert len(sessions.newest_sessions(tx)) == 1

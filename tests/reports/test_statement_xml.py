@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearinghouse.domain.statements import Direction
+from clearinghouse.reports.lines import LineNumbers
 from clearinghouse.reports.statement_xml import XmlWriter, render
 from clearinghouse.soap.parser import parse_own
 from tests.reports.statement_values import make_line, make_statement
@@ -83,12 +84,13 @@ def test_batches_of_any_size_give_the_same_bytes(amounts: list[int], size: int) 
     lines = [make_line(n, net_minor=net) for n, net in enumerate(amounts, start=1)]
     statement = make_statement(*lines)
 
-    writer = XmlWriter(statement)
-    pieces = [writer.head()]
-    pieces += [writer.lines(lines[n : n + size]) for n in range(0, len(lines), size)]
-    pieces.append(writer.foot())
+    writer, numbers = XmlWriter(statement), LineNumbers(statement)
+    whole = writer.head()
+    for n in range(0, len(lines), size):
+        whole += writer.lines(numbers.texts(lines[n : n + size]))
+    whole += writer.foot()
 
-    assert b"".join(pieces) == render(statement, lines)
+    assert whole == render(statement, lines)
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,15 @@ import contextlib
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from clearinghouse.soap.binding import Record
+from clearinghouse.soap.client import Client, ClientSettings, Outcome
+
+# Longest that a test waits for a partner who does answer.
+SECONDS = 5.0
 Talk = Callable[[socket.socket, bytes], None]
 
 
@@ -94,3 +100,24 @@ def reply(
         connection.sendall(head + body)
 
     return talk
+
+
+class Caller:
+    """Makes the same call again and again."""
+
+    def __init__(self, client: Client, request: Record, header: Record) -> None:
+        self._client = client
+        self._request = request
+        self._header = header
+        self.seconds = 0.0
+
+    def __call__(self, url: str, seconds: float = SECONDS) -> Outcome:
+        before = time.monotonic()
+        outcome = self._client.call(
+            self._request, self._header, url=url, seconds=seconds
+        )
+        self.seconds = time.monotonic() - before
+        return outcome
+
+
+Calling = Callable[[ClientSettings], Caller]

@@ -39,6 +39,8 @@ def _texts(kind: SimpleType) -> st.SearchStrategy[str]:
             min_size=facets.min_length or 0,
             max_size=facets.max_length or 20,
         )
+    # White space of the schema language is four characters; that of Python is more.
+    pattern = pattern.replace("\\s", " \\t\\n\\r")
     low, high = facets.min_length or 0, facets.max_length or 1_000
     return st.from_regex(pattern, fullmatch=True).filter(
         lambda text: low <= len(text) <= high

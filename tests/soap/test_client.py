@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
-import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 
 import pytest
-import trustme
 
 from clearinghouse.contract.catalogue import Contract
 from clearinghouse.soap.binding import Bindings, Record
@@ -26,85 +21,11 @@ from clearinghouse.soap.client import (
     Unreachable,
 )
 from clearinghouse.soap.envelope import close_envelope
-from clearinghouse.soap.transport import is_public
 from clearinghouse.soap.versions import SOAP_12
 from tests.soap.house import COMMON, XML_12, example
-from tests.soap.partner import Talk, reply, serving
+from tests.soap.partner import Caller, Calling, Talk, reply, serving
 
 ID = "9247378e-5376-4af2-adee-b019389acf41"
-SECONDS = 5.0
-
-
-@pytest.fixture
-def client(contract: Contract, bindings: Bindings) -> Iterator[Client]:
-    made = Client(
-        contract, bindings, ClientSettings(allow_private=True, allow_http=True)
-    )
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def request_record(bindings: Bindings) -> Record:
-    return bindings.read(example("csp-endpoint", "Authorize").parts()[-1])
-
-
-@pytest.fixture
-def header(bindings: Bindings) -> Record:
-    return bindings.new(
-        "common:ExchangeHeader",
-        message_id=ID,
-        sender_id="CHCLR",
-        created_at=datetime(2026, 3, 14, tzinfo=UTC),
-        session_token="secret-of-the-partner",
-    )
-
-
-@pytest.fixture
-def answer(bindings: Bindings) -> bytes:
-    (body,) = example("csp-endpoint", "Authorize", "response").parts()
-    return close_envelope(bindings.write(bindings.read(body)))
-
-
-class Caller:
-    """Makes the same call again and again."""
-
-    def __init__(self, client: Client, request: Record, header: Record) -> None:
-        self._client = client
-        self._request = request
-        self._header = header
-        self.seconds = 0.0
-
-    def __call__(self, url: str, seconds: float = SECONDS) -> Outcome:
-        before = time.monotonic()
-        outcome = self._client.call(
-            self._request, self._header, url=url, seconds=seconds
-        )
-        self.seconds = time.monotonic() - before
-        return outcome
-
-
-@pytest.fixture
-def call(client: Client, request_record: Record, header: Record) -> Caller:
-    return Caller(client, request_record, header)
-
-
-Calling = Callable[[ClientSettings], Caller]
-
-
-@pytest.fixture
-def calling(
-    contract: Contract, bindings: Bindings, request_record: Record, header: Record
-) -> Iterator[Calling]:
-    """Return a maker of callers whose client has settings of its own."""
-    with contextlib.ExitStack() as stack:
-
-        def made(settings: ClientSettings) -> Caller:
-            client = Client(contract, bindings, settings)
-            stack.callback(client.close)
-            return Caller(client, request_record, header)
-
-        yield made
 
 
 def test_returns_answer_as_record(call: Caller, answer: bytes) -> None:
@@ -128,7 +49,7 @@ def test_sends_what_the_contract_says(call: Caller, answer: bytes) -> None:
     assert b"Accept-Encoding" not in head
 
 
-def test_keeps_connection(call: Caller, answer: bytes) -> None:
+def test_keeps_connection_for_the_next_call(call: Caller, answer: bytes) -> None:
     with serving(reply(answer)) as partner:
         outcomes = [call(partner.url) for _ in range(5)]
 
@@ -421,128 +342,6 @@ def test_name_that_cannot_be_resolved_is_an_outcome(call: Caller) -> None:
     outcome = call("http://localhost..invalid../")
 
     assert outcome == Unreachable(Reason.CONNECT, sent=False)
-
-
-ADDRESSES = [
-    "http://127.0.0.1/",
-    "http://localhost/",
-    "http://[::1]/",
-    "http://169.254.169.254/latest/meta-data",
-    "http://10.0.0.1/",
-    "http://192.168.1.1/",
-    "http://[::ffff:127.0.0.1]/",
-    "http://[fd00::1]/",
-    "http://0.0.0.0/",
-]
-
-
-@pytest.mark.parametrize("url", ADDRESSES)
-def test_calls_no_private_address(calling: Calling, url: str) -> None:
-    """H16: whatever the name leads to is judged, and then connected to."""
-    outcome = calling(ClientSettings(allow_http=True))(url)
-
-    assert outcome == Unreachable(Reason.ADDRESS, sent=False)
-
-
-URLS = [
-    "ftp://partner.example/",
-    "file:///etc/passwd",
-    "https:///re",
-    "https://user:password@partner.example/",
-    "https://partner.example:99999/",
-    "https://[::1/",
-    "partner.example",
-    "",
-]
-
-
-@pytest.mark.parametrize("url", URLS)
-def test_calls_no_odd_url(call: Caller, url: str) -> None:
-    assert call(url) == Unreachable(Reason.ADDRESS, sent=False)
-
-
-def test_calls_nobody_without_tls(calling: Calling) -> None:
-    with serving(reply(b"")) as partner:
-        outcome = calling(ClientSettings(allow_private=True))(partner.url)
-
-        assert outcome == Unreachable(Reason.ADDRESS, sent=False)
-        assert partner.connections == 0
-
-
-PUBLIC = {
-    "8.8.8.8": True,
-    "2606:4700::1111": True,
-    "127.0.0.1": False,
-    "100.64.0.1": False,
-    "224.0.0.1": False,
-    "255.255.255.255": False,
-    "::": False,
-    "fe80::1%eth0": False,
-    "ff02::1": False,
-    "::ffff:10.0.0.1": False,
-    "::ffff:8.8.8.8": True,
-    "64:ff9b::a00:1": False,
-    "2002:a00:1::1": False,
-}
-
-
-@pytest.mark.parametrize(("address", "public"), PUBLIC.items())
-def test_knows_public_addresses(address: str, *, public: bool) -> None:
-    assert is_public(address) is public
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-def served_with(certificate: trustme.LeafCert) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate.configure_cert(context)
-    return context
-
-
-def trusting(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    return context
-
-
-def test_speaks_tls_with_trusted_partner(
-    calling: Calling, authority: trustme.CA, answer: bytes
-) -> None:
-    call = calling(ClientSettings(allow_private=True, tls=trusting(authority)))
-    tls = served_with(authority.issue_cert("localhost"))
-    with serving(reply(answer), tls=tls) as partner:
-        outcomes = [call(partner.url) for _ in range(3)]
-
-        assert all(isinstance(outcome, Answered) for outcome in outcomes)
-        assert partner.connections == 1
-
-
-@pytest.mark.parametrize("case", ["other authority", "other name"])
-def test_refuses_untrusted_partner(
-    calling: Calling, authority: trustme.CA, case: str
-) -> None:
-    """F09: no call without a verified certificate."""
-    other = case == "other authority"
-    issuer = trustme.CA() if other else authority
-    call = calling(ClientSettings(allow_private=True, tls=trusting(authority)))
-    tls = served_with(issuer.issue_cert("localhost" if other else "else.example"))
-    with serving(reply(b""), tls=tls) as partner:
-        outcome = call(partner.url)
-
-        assert outcome == Unreachable(Reason.TLS, sent=False)
-        assert partner.requests == []
-
-
-def test_slow_handshake_does_not_extend_the_deadline(calling: Calling) -> None:
-    call = calling(ClientSettings(allow_private=True))
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        outcome = call(f"https://localhost:{server.getsockname()[1]}/", 0.4)
-
-    assert outcome == TimedOut(sent=False)
-    assert call.seconds < 1.0
 
 
 def test_full_pool_is_an_outcome(calling: Calling) -> None:

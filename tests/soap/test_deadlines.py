@@ -14,7 +14,7 @@ from clearinghouse.soap.deadlines import Caller, Deadline
 from clearinghouse.soap.http import BodyLimits, Refusal, read_body, read_chunks
 
 
-def test_deadline_ends() -> None:
+def test_deadline_comes_to_its_end() -> None:
     deadline = Deadline.after(0.05)
 
     assert 0 < deadline.remaining() <= 0.05

@@ -159,7 +159,7 @@ def test_refuses_other_content_encoding(house: House, encoding: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "GZIP"])
-def test_takes_gzip(house: House, encoding: str) -> None:
+def test_takes_message_in_gzip(house: House, encoding: str) -> None:
     more = {**zipped(GZIPPED), "HTTP_CONTENT_ENCODING": encoding}
 
     assert house.post("authorization", GZIPPED, **more).status == 200

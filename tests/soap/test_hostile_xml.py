@@ -88,7 +88,7 @@ ENCODINGS = {
 
 
 @pytest.mark.parametrize("data", ENCODINGS.values(), ids=ENCODINGS)
-def test_refuses_encoding(house: House, data: bytes) -> None:
+def test_refuses_encoding_other_than_utf_8(house: House, data: bytes) -> None:
     answer = house.post("authorization", data)
 
     assert (answer.status, answer.code) == (500, ENCODING)
@@ -226,7 +226,9 @@ FLOODS = {
 
 
 @pytest.mark.parametrize("case", FLOODS.values(), ids=FLOODS)
-def test_refuses_flood(house: House, case: tuple[str, bytes, set[str]]) -> None:
+def test_refuses_flood_of_markup(
+    house: House, case: tuple[str, bytes, set[str]]
+) -> None:
     service, data, codes = case
 
     answer = house.post(service, data)

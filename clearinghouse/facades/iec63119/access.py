@@ -71,8 +71,14 @@ class Authenticator:
             from_database=operation in CHECKED_EACH_TIME,
         )
         if header.sender_id != sender.party_id:
-            raise ClearingHouseError(codes.NOT_AUTHORISED, "another sender")
-        permissions.require(operation, sender.roles)
+            why = f"as {header.sender_id}"
+            access.note_refusal(self._env, sender, operation, why)
+            raise ClearingHouseError(codes.NOT_AUTHORISED, why)
+        try:
+            permissions.require(operation, sender.roles)
+        except ClearingHouseError:
+            access.note_refusal(self._env, sender, operation, "not for its role")
+            raise
         return sender
 
 

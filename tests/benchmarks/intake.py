@@ -1,0 +1,288 @@
+"""SubmitSdrs over HTTP: parsed, checked, rated, stored, acknowledged after commit.
+
+Several CSOs send batches at once to two server processes; each SDR names a session
+that was authorized here, which it ends. The database syncs to disk. Memory is what a
+server process needs above what it had before the first batch.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json as json_text
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from clearinghouse import app
+from clearinghouse.domain.evses import Connector
+from clearinghouse.domain.exchange import Role
+from clearinghouse.domain.participants import Participant
+from clearinghouse.domain.sessions import Origin, SessionState
+from clearinghouse.services import passwords
+from clearinghouse.services.environment import Environment
+from clearinghouse.settings import Settings
+from clearinghouse.storage import access, evses, tariffs
+from clearinghouse.storage.database import Database
+from clearinghouse.storage.tables.sessions import session
+from clearinghouse.storage.tariffs import Publication
+from tests.benchmarks.authorize import _children, _cpu_seconds, _named
+from tests.builders import make_agreement, make_evse, make_participant, make_tariff
+from tests.fixtures.engine import PASSWORD, issue_token, username
+from tests.running import sdr as wire
+from tests.running.house import House
+from tests.running.soap import Speaker
+
+NAME = "intake"
+DESCRIPTION = "SubmitSdrs over HTTP: SDRs a second, memory (INTAKE_SDRS=n)"
+
+SDRS = 60_000
+BATCH = 5_000
+SUBMITTERS = 4
+CSPS = 5
+EVSES = 500
+_MIB = 1_048_576
+_KIB = 1_024
+_PAUSE_SECONDS = 0.05
+
+
+@dataclass(slots=True)
+class Sending:
+    """One CSO with the batches it sends."""
+
+    speaker: Speaker
+    batches: list[bytes]
+
+
+@dataclass(slots=True)
+class Measured:
+    """What one run took."""
+
+    sdrs: int
+    seconds: float
+    server_cpu_seconds: float
+    database_cpu_seconds: float
+    bytes_above_base: int
+
+    @property
+    def rate(self) -> float:
+        """SDRs a second."""
+        return self.sdrs / self.seconds
+
+
+def measure(number: int) -> Measured:
+    """Run the whole path once and return what it took."""
+    with tempfile.TemporaryDirectory(prefix="ch-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        with House(folder / "var") as house:
+            settings = Settings(state_dir=house.folder)
+            with app.environment(settings) as env:
+                sendings = list(_sendings(env, house.url, number))
+            return _run(house, sendings, number)
+
+
+def _run(house: House, sendings: list[Sending], number: int) -> Measured:
+    assert house.server is not None
+    assert house.server.process is not None
+    servers = _children(house.server.process.pid)
+    databases = _named("postgres")
+    for one in sendings:
+        _send(one.speaker, one.batches.pop(0))
+    base = {pid: _resident(pid) for pid in servers}
+    _forget_peaks(servers)
+    before = _cpu_seconds(servers), _cpu_seconds(databases)
+    began = time.perf_counter()
+    with ThreadPoolExecutor(len(sendings)) as pool:
+        list(pool.map(_send_all, sendings))
+    seconds = time.perf_counter() - began
+    return Measured(
+        sdrs=number,
+        seconds=seconds,
+        server_cpu_seconds=_cpu_seconds(servers) - before[0],
+        database_cpu_seconds=_cpu_seconds(databases) - before[1],
+        bytes_above_base=max(_peak(pid) - base[pid] for pid in servers),
+    )
+
+
+def _send_all(sending: Sending) -> None:
+    for message in sending.batches:
+        _send(sending.speaker, message)
+
+
+def _send(speaker: Speaker, message: bytes) -> None:
+    """Send one batch, again when the server sheds it, as a partner does."""
+    while True:
+        connection = http.client.HTTPConnection(urlsplit(speaker.url).netloc)
+        connection.request(
+            "POST", "/services/sdr", message, {"Content-Type": "text/xml"}
+        )
+        answer = connection.getresponse().read()
+        connection.close()
+        if b"CH.OVERLOAD" not in answer:
+            break
+        time.sleep(_PAUSE_SECONDS)
+    if b"<common:code>0<" not in answer:
+        raise RuntimeError(answer.decode()[:800])
+
+
+def _sendings(env: Environment, url: str, number: int) -> Iterator[Sending]:
+    """Put partners, EVSEs, tariffs and sessions in place; write the batches."""
+    now = env.clock.now()
+    since = now - timedelta(days=60)
+    with env.database.begin("closing") as tx:
+        csps = [make_participant(tx, party_id=f"NLC{n:02d}") for n in range(CSPS)]
+    for place in range(SUBMITTERS):
+        code = f"B{place:02d}"
+        with env.database.begin("closing") as tx:
+            roles = frozenset({Role.CSO})
+            cso = make_participant(tx, party_id=f"DE{code}", roles=roles)
+            for csp in csps:
+                make_agreement(tx, cso, csp, valid_from=since)
+            tariffs.publish(
+                tx,
+                Publication(
+                    publisher_id=cso.participant_id,
+                    tariff=make_tariff(valid_from=since),
+                ),
+                at=since,
+            )
+            connector = (Connector(kind="CCS2", power_w=150_000),)
+            upserts = [
+                make_evse(f"DE*{code}*E{n:06d}", connectors=connector)
+                for n in range(EVSES)
+            ]
+            evses.apply_delta(tx, cso.participant_id, upserts=upserts, removals=[])
+        own = number // SUBMITTERS + 1
+        records = list(_records(env, cso, csps, (own, now)))
+        speaker = _speaker(env, cso, url)
+        yield Sending(speaker, _batches(speaker, records))
+
+
+def _records(
+    env: Environment,
+    cso: Participant,
+    csps: list[Participant],
+    many: tuple[int, datetime],
+) -> Iterator[wire.Sdr]:
+    """Store sessions that have ended and give an SDR for each."""
+    number, now = many
+    code = cso.party_id[2:]
+    rows = []
+    for place in range(number):
+        csp, evse = csps[place % CSPS], place % EVSES
+        started_at = now - timedelta(minutes=50 * (1 + place // EVSES))
+        number_of_session = uuid4()
+        rows.append(
+            (
+                number_of_session,
+                SessionState.ENDED.value,
+                cso.participant_id,
+                csp.participant_id,
+                f"DE{code}E{evse:06d}",
+                Origin.LOCAL.value,
+                started_at,
+                started_at,
+            )
+        )
+        yield wire.Sdr(
+            sdr_id=f"{cso.party_id}-{place:09d}",
+            csp_id=csp.party_id,
+            evse_id=f"DE*{code}*E{evse:06d}",
+            started_at=started_at,
+            ended_at=started_at + timedelta(minutes=40),
+            energy_wh=23_456,
+            tariff_id="T-1",
+            currency="EUR",
+            claimed=Decimal("10.56"),
+            session_id=str(number_of_session),
+        )
+    names = (
+        "session_id",
+        "state",
+        "visited_id",
+        "home_id",
+        "evse_key",
+        "origin",
+        "created_at",
+        "authorized_at",
+    )
+    with env.database.begin("closing") as tx:
+        Database.copy(tx, session, names, rows)
+
+
+def _batches(speaker: Speaker, records: list[wire.Sdr]) -> list[bytes]:
+    """Return the messages: the first has one record and warms the server up."""
+    cuts = [records[:1]]
+    cuts += [records[n : n + BATCH] for n in range(1, len(records), BATCH)]
+    return [
+        speaker.envelope("sdr", "submitSdrs", wire.batch(sequence, cut))
+        for sequence, cut in enumerate(cuts, start=1)
+    ]
+
+
+def _speaker(env: Environment, cso: Participant, url: str) -> Speaker:
+    with env.database.begin() as tx:
+        access.add_account(
+            tx,
+            cso.participant_id,
+            username=username(cso.party_id),
+            password_hash=passwords.hashed(PASSWORD),
+            at=env.clock.now(),
+        )
+    return Speaker(url, cso.party_id, "", "", token=issue_token(env, cso.party_id))
+
+
+def _resident(pid: int) -> int:
+    return _status(pid, "VmRSS")
+
+
+def _peak(pid: int) -> int:
+    return _status(pid, "VmHWM")
+
+
+def _status(pid: int, name: str) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * _KIB
+    return 0
+
+
+def _forget_peaks(pids: list[int]) -> None:
+    for pid in pids:
+        with suppress(OSError):
+            Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def main(json: bool) -> None:  # noqa: FBT001  the shape all benchmarks share
+    """Measure and print; the last line is the figure."""
+    found = measure(int(os.environ.get("INTAKE_SDRS", SDRS)))
+    above = found.bytes_above_base / _MIB
+    server = found.server_cpu_seconds / found.sdrs * 1e6
+    database = found.database_cpu_seconds / found.sdrs * 1e6
+    if json:
+        print(
+            json_text.dumps(
+                {
+                    "sdrs_per_second": found.rate,
+                    "server_cpu_microseconds": server,
+                    "database_cpu_microseconds": database,
+                    "mebibytes_above_base": above,
+                }
+            )
+        )
+        return
+    print(
+        f"{found.sdrs} SDRs in batches of {BATCH} from {SUBMITTERS} CSOs in "
+        f"{found.seconds:.1f} s; CPU for each: server {server:.0f} us, "
+        f"database {database:.0f} us"
+    )
+    print(f"intake: {found.rate:.0f} SDR/s, {above:.0f} MiB above base")
