@@ -1,9 +1,9 @@
 """The composition root: puts settings, storage, façades and engine together.
 
 Nothing else knows how the parts are joined. ``wsgi`` is what the application server
-loads in each of its processes, ``environment`` is what the worker uses, ``office`` what
-the operator's verbs use: it calls no partner, and so loads neither contract nor
-façades. Floors and their order: see ``clearinghouse/__init__.py``.
+loads in each of its processes; ``environment`` is what the operator's verbs use, and
+``environment_with_partners`` what the worker uses. Floors and their order: see
+``clearinghouse/__init__.py``.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pydantic import SecretStr
 from sqlalchemy import text
@@ -25,13 +26,15 @@ from clearinghouse.codes import UNAVAILABLE
 from clearinghouse.domain.clock import Clock, ShiftedClock, SystemClock
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.services.environment import Environment, Limits
-from clearinghouse.services.ports import NoEndpoint, PartnerGateway
 from clearinghouse.settings import Settings
 from clearinghouse.storage import schema
 from clearinghouse.storage.connect import Addresses, addresses
 from clearinghouse.storage.database import Database
 from clearinghouse.storage.vault import Vault
 from clearinghouse.telemetry import logging
+
+if TYPE_CHECKING:
+    from clearinghouse.soap.server import Engine
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -66,28 +69,30 @@ def reached(settings: Settings, at: Addresses) -> Settings:
 
 
 @contextmanager
-def environment(settings: Settings, at: Addresses) -> Iterator[Environment]:
-    """Give what use cases need on these addresses, partners included.
-
-    Raises :class:`ClearingHouseError` when the database cannot be reached or lacks
-    steps of this version.
-    """
-    # Loaded here: the office calls no partner.
-    from clearinghouse.facades import iec63119  # noqa: PLC0415
-
-    with _opened(settings, at) as env:
-        partners = iec63119.gateway(env.database, env.vault, env.clock, settings)
-        yield replace(env, partners=partners)
-
-
-@contextmanager
-def office(settings: Settings) -> Iterator[Environment]:
+def environment(settings: Settings) -> Iterator[Environment]:
     """Give what the operator's acts need, with a database that runs meanwhile.
 
-    No partner is called from here. Raises as :func:`environment` does.
+    No partner is called from here. Raises :class:`ClearingHouseError` when the database
+    cannot be reached or lacks steps of this version.
     """
     with addresses(settings) as at, _opened(settings, at) as env:
         yield env
+
+
+@contextmanager
+def environment_with_partners(settings: Settings, at: Addresses) -> Iterator[Environment]:
+    """Give what a worker needs on these addresses; raises as :func:`environment`."""
+    with _opened(settings, at) as env:
+        yield _joined(env, settings)
+
+
+def _joined(env: Environment, settings: Settings) -> Environment:
+    """Return the environment with the partners at the other end of the line."""
+    # Loaded here: the operator's verbs know neither contract nor façades.
+    from clearinghouse.facades import iec63119  # noqa: PLC0415
+
+    partners = iec63119.gateway(env.database, env.vault, env.clock, settings)
+    return replace(env, partners=partners)
 
 
 @contextmanager
@@ -164,13 +169,17 @@ def _plain(start_response: StartResponse, status: str, body: bytes) -> list[byte
 
 
 def is_ready(database: Database) -> bool:
-    """Say whether the database takes writes and has this version's schema."""
+    """Say whether the database takes writes and has all steps of this version.
+
+    It may have later ones: while hosts are upgraded one by one, the old program works.
+    """
     try:
         with database.begin("realtime") as tx:
             tx.execute(_WRITE_PROBE)
-            return schema.current(tx) == schema.head()
+            found = schema.current(tx)
     except ClearingHouseError:
         return False
+    return found is not None and found >= schema.head()
 
 
 def wsgi() -> WsgiApp:
@@ -183,8 +192,17 @@ def wsgi() -> WsgiApp:
         privacy=_secret(settings.database_privacy_url),
         owner=_secret(settings.database_owner_url),
     )
-    env = build(settings, at)
+    env = _joined(build(settings, at), settings)
     return Front(engine(env, settings), lambda: is_ready(env.database))
+
+
+def engine(env: Environment, settings: Settings) -> Engine:
+    """Return the SOAP engine with all façades mounted."""
+    from clearinghouse.contract.catalogue import Contract  # noqa: PLC0415
+    from clearinghouse.facades import iec63119  # noqa: PLC0415
+    from clearinghouse.soap.operations import EngineSettings  # noqa: PLC0415
+
+    return iec63119.engine(env, Contract.load(), EngineSettings.of(settings))
 
 
 def _secret(value: SecretStr | None) -> str:

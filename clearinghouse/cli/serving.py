@@ -7,32 +7,21 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import typer
-from granian import Granian
-from granian.constants import Interfaces, SSLProtocols
-from granian.http import HTTP1Settings
 
-from clearinghouse.cli.context import output_of, refuse, settings
+from clearinghouse.cli.context import output_of, refusals, refuse, settings
 from clearinghouse.cli.output import Output
 from clearinghouse.cli.processes import ChildError, free_port
 from clearinghouse.domain.errors import ClearingHouseError
-from clearinghouse.services.settlement import ensure_window
-from clearinghouse.settings import Settings, environment_for
-from clearinghouse.storage import schema
-from clearinghouse.storage.connect import Addresses, addresses
-from clearinghouse.telemetry import logging
 
-HEADER_READ_MS = 10_000
-"""Longest wait for a request's headers: ends clients that send them drop by drop."""
-BACKLOG = 1024
-"""Connections waiting to be accepted."""
-RESPAWN_SECONDS = 1.0
-"""Pause before a server process that died is started again."""
-STOP_SECONDS = 15
-"""Longest wait for calls in flight at a stop."""
+if TYPE_CHECKING:  # loaded by what is called, not by --help
+    from clearinghouse.settings import Settings
+    from clearinghouse.storage.connect import Addresses
+
 DATABASE_LOOK_SECONDS = 1.0
-"""How often the owner of the embedded database looks whether it still runs."""
+"""How often a process with an embedded database looks whether it still runs."""
 
 
 def serve(
@@ -45,32 +34,45 @@ def serve(
     Without database_url it brings its own PostgreSQL, and migrations are applied. Stop
     it with Ctrl-C.
     """
-    from clearinghouse import app
-
     output = output_of(context)
-    chosen = {"port": port, "host": host}
-    own = settings().model_copy(
-        update={name: value for name, value in chosen.items() if value is not None}
-    )
+    given = {"port": port, "host": host}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    own = settings().model_copy(update=chosen)
     _check_port(output, own)
+    with _stopped_by_signals(output), refusals(output), _database(own) as at:
+        _prepare(own, at)
+        output.remark(f"clearing house at {own.url}/services/  (Ctrl-C stops)")
+        _serve(own, at)
+
+
+def worker(context: typer.Context) -> None:
+    """Run the delivery worker: outbox, timers, stale statuses. Stop with Ctrl-C."""
+    output = output_of(context)
+    own = settings()
+    with _stopped_by_signals(output), refusals(output), _database(own) as at:
+        from clearinghouse import app
+        from clearinghouse.delivery.worker import Worker
+
+        with app.environment_with_partners(own, at) as env:
+            working = Worker(env)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: working.stop())
+            output.remark("delivering  (Ctrl-C stops)")
+            working.run()
+
+
+@contextmanager
+def _stopped_by_signals(output: Output) -> Iterator[None]:
+    """End cleanly when asked to stop before the work itself listens to signals.
+
+    Otherwise a stop in the first seconds would leave the database behind.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     try:
-        with addresses(own) as at, _watched(at):
-            schema.upgrade(at.owner)
-            _open_first_window(own, at)
-            output.remark(f"clearing house at {own.url}/services/  (Ctrl-C stops)")
-            _serve(app.reached(own, at))
-    except ClearingHouseError as error:
-        refuse(output, f"{error.code.text} {error.detail}", code=error.code.number)
-
-
-def _open_first_window(own: Settings, at: Addresses) -> None:
-    """Open the window of this month when none is open: SDRs need one from the start."""
-    from clearinghouse import app
-
-    env = app.build(own, at)
-    ensure_window(env, f"{env.clock.now():%Y-%m}")
-    env.database.close()
-    env.vault.close()
+        yield
+    except KeyboardInterrupt:
+        output.remark("stopped")
 
 
 def _check_port(output: Output, own: Settings) -> None:
@@ -85,72 +87,63 @@ def _check_port(output: Output, own: Settings) -> None:
         )
 
 
-def _serve(own: Settings) -> None:
-    # The server processes are spawned, not forked: they read their settings anew.
-    os.environ.update(environment_for(own))
-    tls = own.tls_certificate is not None
-    Granian(
-        "clearinghouse.app:wsgi",
-        address=own.host,
-        port=own.port,
-        interface=Interfaces.WSGI,
-        factory=True,
-        workers=own.workers,
-        blocking_threads=own.threads,
-        backlog=BACKLOG,
-        websockets=False,
-        http1_settings=HTTP1Settings(header_read_timeout=HEADER_READ_MS),
-        ssl_cert=own.tls_certificate,
-        ssl_key=own.tls_key,
-        ssl_protocol_min=SSLProtocols.tls12 if tls else SSLProtocols.tls13,
-        respawn_failed_workers=True,
-        respawn_interval=RESPAWN_SECONDS,
-        workers_kill_timeout=STOP_SECONDS,
-        log_access=False,
-    ).serve()
-
-
 @contextmanager
-def _watched(at: Addresses) -> Iterator[None]:
-    """Start the embedded database again when it dies; a DSN is somebody else's."""
-    server = at.embedded
-    if server is None:
-        yield
-        return
-    stopping = threading.Event()
+def _database(own: Settings) -> Iterator[Addresses]:
+    """Give the database's addresses; an embedded one runs, and is kept running."""
+    from clearinghouse.storage.connect import addresses
+    from clearinghouse.telemetry import logging
 
-    def watch() -> None:
-        log = logging.logger(__name__)
-        while not stopping.wait(DATABASE_LOOK_SECONDS):
-            try:
-                if server.ensure_running():
-                    log.warning("database_restarted")
-            except ClearingHouseError as error:
-                log.error("database_down", detail=error.detail)  # noqa: TRY400  known
-
-    watcher = threading.Thread(target=watch, name="database-watch", daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        stopping.set()
-        watcher.join()
-
-
-def worker(context: typer.Context) -> None:
-    """Run the delivery worker: outbox, timers, stale statuses. Stop with Ctrl-C."""
-    from clearinghouse import app
-    from clearinghouse.delivery.worker import Worker
-
-    output = output_of(context)
-    own = settings()
     logging.configure(own.log_level)
+    with addresses(own) as at:
+        if at.embedded is None:  # somebody else's server
+            yield at
+            return
+        stopping = threading.Event()
+        watcher = threading.Thread(
+            target=_watch, args=(at, stopping), name="database-watch", daemon=True
+        )
+        watcher.start()
+        try:
+            yield at
+        finally:
+            stopping.set()
+            watcher.join()
+
+
+def _watch(at: Addresses, stopping: threading.Event) -> None:
+    """Start the embedded database again when it dies."""
+    from clearinghouse.telemetry import logging
+
+    log = logging.logger(__name__)
+    while at.embedded is not None and not stopping.wait(DATABASE_LOOK_SECONDS):
+        try:
+            if at.embedded.ensure_running():
+                log.warning("database_restarted")
+        except ClearingHouseError as error:
+            log.error("database_down", detail=error.detail)  # noqa: TRY400  known
+
+
+def _prepare(own: Settings, at: Addresses) -> None:
+    """Bring the schema to this version; open the first window when none is open."""
+    from clearinghouse import app
+    from clearinghouse.services.settlement import ensure_window
+    from clearinghouse.storage import schema
+
+    env = app.build(own, at)
     try:
-        with app.environment(own) as env:
-            working = Worker(env)
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: working.stop())
-            output.remark("delivering  (Ctrl-C stops)")
-            working.run()
-    except ClearingHouseError as error:
-        refuse(output, f"{error.code.text} {error.detail}", code=error.code.number)
+        if not app.is_ready(env.database):
+            schema.upgrade(at.owner)
+        ensure_window(env, f"{env.clock.now():%Y-%m}")
+    finally:
+        env.database.close()
+        env.vault.close()
+
+
+def _serve(own: Settings, at: Addresses) -> None:
+    from clearinghouse import app
+    from clearinghouse.cli.server import server
+    from clearinghouse.settings import environment_for
+
+    reached = app.reached(own, at)
+    os.environ.update(environment_for(reached))  # the server processes read it
+    server(reached).serve()

@@ -131,6 +131,8 @@ def read_body(environ: Environ, limits: BodyLimits) -> bytes:
         return b"".join(read_chunks(environ, limits))
     if length > limits.bytes_max:
         raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    if not length:
+        return b""
     # One piece, as nearly every message is.
     data = _read(environ["wsgi.input"], length, limits.seconds, monotonic())
     if len(data) < length:
@@ -224,7 +226,6 @@ def _read(
     try:
         return _CALLER.call(deadline, partial(stream.read, size))
     except TimeoutError as error:
-        closing = (("Connection", "close"),)
-        raise Refusal(HTTPStatus.REQUEST_TIMEOUT, closing) from error
+        raise Refusal(HTTPStatus.REQUEST_TIMEOUT) from error
     except (OSError, ValueError, RuntimeError) as error:
         raise Refusal(HTTPStatus.BAD_REQUEST) from error

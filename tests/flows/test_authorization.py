@@ -26,6 +26,7 @@ from clearinghouse.services.ports import (
 )
 from clearinghouse.storage import agreements, evses, participants
 from tests.builders import make_agreement, make_cso, make_csp, make_evse, seconds
+from tests.fixtures.engine import credential
 from tests.fixtures.roaming import CARD, EVSE, OTHER_CARD, entry
 from tests.flows.asking import NO, YES, decision, start, stored
 
@@ -375,6 +376,24 @@ def test_evse_that_is_not_there_and_one_of_another_look_alike(
     assert answer.code == codes.EVSE_UNKNOWN.number
     assert not answer.is_fault
     assert not answer.has("decision")
+
+
+def test_evse_that_its_operator_removed_is_no_evse(
+    roaming: Roaming, env: Environment
+) -> None:
+    roaming.list_cards(entry(CARD))
+    assert start(roaming.cso_speaks).code == 0
+    with env.database.begin() as tx:
+        evses.apply_delta(
+            tx, roaming.cso.participant_id, upserts=[], removals=["CHREPE00011"]
+        )
+
+    local = start(roaming.cso_speaks)
+    remote = roaming.csp_speaks.call(
+        "session", "StartSession", f"<evseId>{EVSE}</evseId>{credential(CARD)}"
+    )
+
+    assert local.code == remote.code == codes.EVSE_UNKNOWN.number
 
 
 @pytest.mark.clause("4.2-visited")

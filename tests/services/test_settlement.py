@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,32 +14,41 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from clearinghouse import codes
+from clearinghouse.domain.agreements import Terms
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.domain.exchange import Role
 from clearinghouse.domain.settlement import WindowState
-from clearinghouse.services import settlement
+from clearinghouse.services import settlement, statements
 from clearinghouse.storage import ledger
 from clearinghouse.storage import settlement as store
 from clearinghouse.storage.sdr_intake import NewTotal, copy_totals
 from tests.builders import make_agreement, make_participant, make_sender
 from tests.services.sdr_world import (
     SINCE,
+    STARTED_AT,
     World,
     count_of,
     make_sdr,
     make_world,
+    spanning,
     window_of,
 )
 from tests.services.settling import BOOKS, Debt, book_debts
 
 if TYPE_CHECKING:
     from clearinghouse.domain.participants import Participant
+    from clearinghouse.domain.sdrs import ServiceDetailRecord
     from clearinghouse.services.environment import Environment
 
 
 @pytest.fixture
 def world(env: Environment) -> World:
     return make_world(env)
+
+
+@pytest.fixture
+def lax_world(env: Environment) -> World:
+    return make_world(env, terms=Terms(match_required=False))
 
 
 @pytest.fixture
@@ -386,3 +398,57 @@ def test_claim_proof_and_postings_agree_for_any_batches(
     assert accepted == sum(one.gross_minor for one in settled)
     assert accepted == sum(debt[2] for debt in debts)
     assert settlement.prove(world.env, closed.window_id) == ()
+
+
+@settings(
+    max_examples=10,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    batches=st.lists(
+        st.lists(
+            st.tuples(
+                st.integers(0, 30),  # hours back: some overlap and are held
+                st.integers(0, 60_000),  # Wh
+                st.integers(-2, 20),  # cents between claim and rating
+                st.sampled_from(["DEABC", "FRXYZ", "DENON"]),
+                st.sampled_from(["T-1", "T-404"]),
+            ),
+            max_size=12,
+        ),
+        max_size=4,
+    )
+)
+def test_claim_proof_and_postings_agree_for_any_submissions(
+    lax_world: World, batches: list[list[tuple[int, int, int, str, str]]]
+) -> None:
+    world = lax_world
+    accepted = 0
+    for batch in batches:
+        records = [_submitted(*drawn) for drawn in batch]
+        accepted += world.submit(records + records[:2]).counts.accepted
+    label = f"W-{len(settlement.windows(world.env))}"
+
+    closed = settlement.close_window(world.env, next_label=label)
+
+    with world.env.database.begin_read_only() as tx:
+        claim = store.claim_of(tx, closed.window_id)
+        assert claim == store.proof_of(tx, closed.window_id)
+        postings = ledger.postings_of(tx, closed.window_id)
+    booked = sum(p.amount_minor for p in postings if p.code.value == "ACCEPT")
+    assert booked == sum(pair.net_minor for pair in claim)
+    assert accepted == sum(pair.sdr_count for pair in claim)
+    assert settlement.prove(world.env, closed.window_id) == ()
+    statements.issue_pending(world.env)
+
+
+def _submitted(
+    hours: int, energy_wh: int, cents: int, csp_id: str, tariff_id: str
+) -> ServiceDetailRecord:
+    rated_minor = (energy_wh * 49 + 500) // 1000
+    record = make_sdr(csp_id=csp_id, tariff_id=tariff_id)
+    start = STARTED_AT - timedelta(hours=hours)
+    spanned = spanning(record, start, minutes=90, energy_wh=energy_wh)
+    claimed = Decimal(rated_minor + cents).scaleb(-2)
+    return replace(spanned, claimed_net=claimed)

@@ -105,6 +105,19 @@ def test_a_close_killed_in_the_cutover_leaves_the_window_open(
     assert world.close("2026-12").window.window_id == window.window_id
 
 
+def test_finishing_a_broken_close_does_not_end_the_next_window(
+    world: World,
+) -> None:
+    world.submit([world.session()])
+    settlement._cut_over(world.env, "2026-12")  # noqa: SLF001 -- and then it is killed
+
+    closing = world.close("2027-01")
+
+    assert closing.window.label == "2026-11"
+    assert closing.next_window is not None
+    assert closing.next_window.label == "2026-12"
+
+
 def test_a_close_killed_before_the_documents_issues_them_later(
     world: World,
 ) -> None:

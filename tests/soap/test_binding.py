@@ -231,6 +231,7 @@ def test_quotes_whatever_attribute(text: str) -> None:
     assert root.get("b") == text
 
 
+@pytest.mark.clause("8-min")
 def test_record_shows_fields_and_no_value(bindings: Bindings) -> None:
     """A value may be personal data, and a record may end in a log."""
     record = bindings.new("common:Credential", kind="RFID", value="04A2B3C4D5E680")

@@ -103,6 +103,7 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
     return context
 
 
+@pytest.mark.clause("6-L5", "7.3")
 def test_speaks_tls_with_trusted_partner(
     calling: Calling, authority: trustme.CA, answer: bytes
 ) -> None:
@@ -115,6 +116,7 @@ def test_speaks_tls_with_trusted_partner(
         assert partner.connections == 1
 
 
+@pytest.mark.clause("7.1-secure")
 @pytest.mark.parametrize("case", ["other authority", "other name"])
 def test_refuses_untrusted_partner(
     calling: Calling, authority: trustme.CA, case: str

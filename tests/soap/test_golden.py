@@ -96,6 +96,7 @@ def port(house: House, service: str, version: str) -> tuple[Any, Any]:
     )
 
 
+@pytest.mark.clause("6-L6")
 @pytest.mark.parametrize("version", ["11", "12"])
 def test_zeep_reads_our_answer(house: House, version: str) -> None:
     proxy, header = port(house, "authorization", version)

@@ -22,6 +22,8 @@ from tests.soap.house import (
     message,
 )
 
+pytestmark = pytest.mark.clause("7.1-protect")
+
 GOOD = authorize()
 
 

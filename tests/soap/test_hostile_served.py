@@ -20,6 +20,8 @@ from tests.contract.authored import ROOT
 from tests.soap.house import authorize
 from tests.soap.served import READ_SECONDS
 
+pytestmark = pytest.mark.clause("6-L7", "7.1-protect")
+
 GOOD = authorize()
 HEADER_SECONDS = 2
 START_SECONDS = 20

@@ -18,6 +18,8 @@ from tests.soap.house import (
     message,
 )
 
+pytestmark = pytest.mark.clause("7.1-protect")
+
 GOOD = authorize()
 BODY = GOOD[GOOD.index(b"<s:Body>") : GOOD.index(b"</s:Envelope>")]
 REQUEST = BODY.removeprefix(b"<s:Body>").removesuffix(b"</s:Body>")

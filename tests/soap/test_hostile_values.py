@@ -10,6 +10,8 @@ import pytest
 
 from tests.soap.house import House, authorize, check_hostile, message
 
+pytestmark = pytest.mark.clause("7.1-protect")
+
 LOOK_ALIKES = {
     "Cyrillic A": "\u0410",
     "fullwidth digit": "\uff11",

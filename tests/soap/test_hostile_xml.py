@@ -10,6 +10,8 @@ import pytest
 
 from tests.soap.house import SOAP_11, House, authorize, check_hostile, message
 
+pytestmark = pytest.mark.clause("7.1-protect")
+
 MALFORMED = "CH.XML.MALFORMED"
 LIMIT = "CH.XML.LIMIT"
 DTD = "CH.XML.DTD"

@@ -29,6 +29,7 @@ def _question(
     return authorization.Question(
         kind=CredentialKind.RFID,
         visited_id=visited.participant_id,
+        evse_key="DEABCE1",
         subject_id=subject_id,
         provider_id=None if provider is None else provider.participant_id,
         at=NOW,
@@ -50,7 +51,7 @@ def test_list_entry_names_the_home_csp_and_its_agreement(database: Database) -> 
         )
         directory.put_endpoint(tx, endpoint, at=NOW)
 
-        facts = authorization.facts_for(tx, _question(cso, 1, other))
+        facts = authorization.station(tx, _question(cso, 1, other)).facts
 
     assert facts.home is not None
     assert facts.home.participant_id == csp.participant_id
@@ -66,11 +67,12 @@ def test_provider_of_the_value_is_asked_when_no_list_holds_it(
         cso, csp = make_cso(tx), make_csp(tx)
         participants.set_status(tx, csp.participant_id, ParticipantStatus.SUSPENDED)
 
-        facts = authorization.facts_for(tx, _question(cso, None, csp))
-        nobody = authorization.facts_for(tx, _question(cso, 77, None))
+        facts = authorization.station(tx, _question(cso, None, csp)).facts
+        stranger = authorization.station(tx, _question(cso, 77, None))
 
     assert facts.listed is None
     assert facts.home is not None
     assert facts.home.agreement is None
     assert (facts.home.is_active, facts.home.can_be_asked) == (False, False)
-    assert nobody.home is None
+    assert stranger.facts.home is None
+    assert stranger.operator_id is None

@@ -1,0 +1,49 @@
+"""The application server with our bounds; loaded by ``serve`` only."""
+
+from __future__ import annotations
+
+import multiprocessing
+
+from granian import Granian
+from granian.constants import Interfaces, SSLProtocols
+from granian.http import HTTP1Settings
+
+from clearinghouse.settings import Settings
+
+HEADER_READ_MS = 10_000
+"""Longest wait for a request's headers: ends clients that send them drop by drop."""
+BACKLOG = 1024
+"""Connections waiting to be accepted."""
+RESPAWN_SECONDS = 1.0
+"""Pause before a server process that died is started again."""
+STOP_SECONDS = 15
+"""Longest wait for calls in flight at a stop."""
+
+
+def server(own: Settings) -> Granian:
+    """Return the server; its processes build ``clearinghouse.app:wsgi``.
+
+    They are started afresh, not forked: this process has threads, and holds the lock
+    of the embedded database, which nobody may inherit.
+    """
+    multiprocessing.set_start_method("spawn", force=True)
+    tls = own.tls_certificate is not None
+    return Granian(
+        "clearinghouse.app:wsgi",
+        address=own.host,
+        port=own.port,
+        interface=Interfaces.WSGI,
+        factory=True,
+        workers=own.workers,
+        blocking_threads=own.threads,
+        backlog=BACKLOG,
+        websockets=False,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_READ_MS),
+        ssl_cert=own.tls_certificate,
+        ssl_key=own.tls_key,
+        ssl_protocol_min=SSLProtocols.tls12 if tls else SSLProtocols.tls13,
+        respawn_failed_workers=True,
+        respawn_interval=RESPAWN_SECONDS,
+        workers_kill_timeout=STOP_SECONDS,
+        log_access=False,
+    )
