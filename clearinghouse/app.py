@@ -80,7 +80,9 @@ def environment(settings: Settings) -> Iterator[Environment]:
 
 
 @contextmanager
-def environment_with_partners(settings: Settings, at: Addresses) -> Iterator[Environment]:
+def environment_with_partners(
+    settings: Settings, at: Addresses
+) -> Iterator[Environment]:
     """Give what a worker needs on these addresses; raises as :func:`environment`."""
     with _opened(settings, at) as env:
         yield _joined(env, settings)

@@ -92,5 +92,5 @@ def house(context: typer.Context) -> Iterator[Environment]:
 
     # Events go to standard error: standard output holds the verb's own answer only.
     logging.configure("WARNING")
-    with refusals(output_of(context)), app.office(settings()) as env:
+    with refusals(output_of(context)), app.environment(settings()) as env:
         yield env

@@ -17,7 +17,6 @@ from clearinghouse import __version__
 from clearinghouse.cli.context import Context
 from clearinghouse.cli.output import Output
 
-
 MARKUP = "markdown"
 """How help is set: the paragraphs of a docstring are filled, not cut at its lines."""
 

@@ -20,15 +20,15 @@ STOP_SECONDS = 15
 """Longest wait for calls in flight at a stop."""
 
 
-def server(own: Settings) -> Granian:
-    """Return the server; its processes build ``clearinghouse.app:wsgi``.
+def run(own: Settings) -> None:
+    """Serve until asked to stop; the processes build ``clearinghouse.app:wsgi``.
 
     They are started afresh, not forked: this process has threads, and holds the lock
     of the embedded database, which nobody may inherit.
     """
     multiprocessing.set_start_method("spawn", force=True)
     tls = own.tls_certificate is not None
-    return Granian(
+    Granian(
         "clearinghouse.app:wsgi",
         address=own.host,
         port=own.port,
@@ -46,4 +46,4 @@ def server(own: Settings) -> Granian:
         respawn_interval=RESPAWN_SECONDS,
         workers_kill_timeout=STOP_SECONDS,
         log_access=False,
-    )
+    ).serve()

@@ -141,9 +141,9 @@ def _prepare(own: Settings, at: Addresses) -> None:
 
 def _serve(own: Settings, at: Addresses) -> None:
     from clearinghouse import app
-    from clearinghouse.cli.server import server
+    from clearinghouse.cli import server
     from clearinghouse.settings import environment_for
 
     reached = app.reached(own, at)
     os.environ.update(environment_for(reached))  # the server processes read it
-    server(reached).serve()
+    server.run(reached)

@@ -10,7 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from clearinghouse.services import access, evse_status, sessions, statements
+from clearinghouse.services import (
+    access,
+    agreements,
+    evse_status,
+    sessions,
+    statements,
+)
 from clearinghouse.services.environment import Environment
 from clearinghouse.storage import outbox
 from clearinghouse.telemetry.metrics import OUTBOX_OLDEST_SECONDS
@@ -22,6 +28,8 @@ DONE_KEPT = timedelta(days=30)
 STATEMENTS_SECONDS = 60
 #: Authorized sessions and stale statuses are ended this long after their time.
 EXPIRY_SECONDS = 5
+#: Partners are told this late that an agreement began or ended.
+TURNS_SECONDS = 60
 #: The gauge of the oldest delivery is this old at most.
 GAUGE_SECONDS = 10
 #: Tokens and deliveries that are over lie about this long at most.
@@ -62,6 +70,11 @@ CHORES = (
         name="expire_statuses",
         every_seconds=EXPIRY_SECONDS,
         run=evse_status.expire_statuses,
+    ),
+    Chore(
+        name="announce_agreements",
+        every_seconds=TURNS_SECONDS,
+        run=agreements.announce_turns,
     ),
     Chore(name="measure_outbox", every_seconds=GAUGE_SECONDS, run=measure_outbox),
     Chore(

@@ -15,8 +15,17 @@ from zoneinfo import ZoneInfo
 from clearinghouse import codes
 from clearinghouse.domain.agreements import Module, goes_through
 from clearinghouse.domain.clock import seconds_between
-from clearinghouse.domain.energy import average_power_w, exceeds_power
-from clearinghouse.domain.money import CURRENCIES, minor_or_none
+from clearinghouse.domain.energy import (
+    ENERGY_WH_MAX,
+    average_power_w,
+    exceeds_power,
+)
+from clearinghouse.domain.money import (
+    AMOUNT_MINOR_MAX,
+    CURRENCIES,
+    minor_or_none,
+    minor_text,
+)
 from clearinghouse.domain.sdr_facts import (
     Case,
     EvseFacts,
@@ -51,6 +60,10 @@ __all__ = [
 #: Age in days at which an SDR is refused whatever the agreement says (S-107).
 LATE_DAYS_MAX = 60
 
+#: Seconds of charging in one record, a year. It stops a slip in a year from becoming a
+#: number that no column holds, which would cost the whole batch.
+CHARGE_SECONDS_MAX = 31_622_400
+
 #: How far an SDR may lie in the future: clocks differ (S-106, S-303).
 _AHEAD = timedelta(minutes=5)
 _LATE_NOTICE = timedelta(hours=24)
@@ -73,11 +86,13 @@ _S102 = Rule("S-102", _R, codes.SDR_NO_RELATION)
 _S103 = Rule("S-103", _R, codes.SDR_EVSE)
 _S103_LAG = Rule("S-103", _H, codes.SDR_EVSE)
 _S104 = Rule("S-104", _R, codes.SDR_CURRENCY)
+_S104_LARGE = Rule("S-104", _R, codes.SDR_FIELD)
 _S105 = Rule("S-105", _R, codes.SDR_TARIFF)
 _S106 = Rule("S-106", _R, codes.SDR_TIMES)
 _S107 = Rule("S-107", _R, codes.SDR_AGE)
 _S108 = Rule("S-108", _R, codes.SDR_NEGATIVE)
 _S110 = Rule("S-110", _R, codes.SDR_METER)
+_S110_LARGE = Rule("S-110", _R, codes.SDR_FIELD)
 _S201 = Rule("S-201", _H, codes.SDR_UNMATCHED)
 _S202 = Rule("S-202", _H, codes.SDR_POWER)
 _S203 = Rule("S-203", _H, codes.SDR_ENERGY)
@@ -138,6 +153,10 @@ def _currency(case: Case) -> None:
         expected = f"at most {currency.exponent} decimals in {currency.code}"
         case.hit(_S104, "claimedNet", expected, record.claimed_net)
         return
+    if abs(claimed_minor) > AMOUNT_MINOR_MAX:
+        expected = f"at most {minor_text(AMOUNT_MINOR_MAX, currency)}"
+        case.hit(_S104_LARGE, "claimedNet", expected, record.claimed_net)
+        return
     case.claimed_minor = claimed_minor
 
 
@@ -160,6 +179,10 @@ def _times(case: Case) -> None:
             ("startedAt", record.started_at) if late else ("endedAt", record.ended_at)
         )
         case.hit(_S106, f"{_SESSION}/{name}", expected, at.isoformat())
+    if case.charge_seconds > CHARGE_SECONDS_MAX:
+        expected = f"at most {CHARGE_SECONDS_MAX} s of charging"
+        found = f"{case.charge_seconds} s"
+        case.hit(_S106, f"{_SESSION}/chargingSession", expected, found)
 
 
 def _age(case: Case) -> None:
@@ -199,6 +222,9 @@ def _note_negative_transactions(case: Case) -> None:
 
 
 def _meters(case: Case) -> None:
+    if case.energy_wh > ENERGY_WH_MAX:
+        expected, found = f"at most {ENERGY_WH_MAX} Wh", f"{case.energy_wh} Wh"
+        case.hit(_S110_LARGE, f"{_SESSION}/chargingSession", expected, found)
     for at, session in enumerate(case.record.charging_sessions, start=1):
         for place, transaction in enumerate(session.transactions, start=1):
             start_wh, stop_wh = transaction.meter_start_wh, transaction.meter_stop_wh
@@ -210,7 +236,7 @@ def _meters(case: Case) -> None:
                 expected = f"{start_wh} or more"
                 case.hit(_S110, f"{path}/meterStopWh", expected, stop_wh)
             elif transaction.energy_wh > limit_wh:
-                found = transaction.energy_wh
+                found = str(transaction.energy_wh)
                 case.hit(_S110, f"{path}/energyWh", f"at most {limit_wh}", found)
 
 

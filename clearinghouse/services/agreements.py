@@ -92,6 +92,12 @@ def _wrong(new: Conclusion, visited: Participant, home: Participant) -> list[Ite
     return items
 
 
+def announce_turns(env: Environment) -> int:
+    """Tell the partners of agreements that began or ended; return how many turned."""
+    with env.database.begin() as tx:
+        return rows.announce_turns(tx, now=env.clock.now())
+
+
 def all_agreements(env: Environment) -> tuple[Listed, ...]:
     """Return all agreements, old versions too, in the order they were concluded."""
     with env.database.begin_read_only() as tx:

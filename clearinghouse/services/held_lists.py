@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from sqlalchemy import Connection
+
 from clearinghouse.codes import NOT_FOUND
+from clearinghouse.domain.credentials import ListState
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.participants import note
@@ -56,6 +59,7 @@ def confirm(env: Environment, list_id: UUID) -> HeldList:
     found = _held(env, list_id)
     owner_id, now = found.held.owner_id, env.clock.now()
     with env.database.begin("bulk") as tx:
+        _require_held(tx, found)
         if found.sort is Sort.CREDENTIALS:
             credentials.apply_list(tx, owner_id, list_id, at=now)
         else:
@@ -71,6 +75,7 @@ def discard(env: Environment, list_id: UUID) -> HeldList:
     """
     found = _held(env, list_id)
     with env.database.begin("bulk") as tx:
+        _require_held(tx, found)
         lists.discard(tx, _STAGING[found.sort], found.held.owner_id, list_id)
         note(tx, env, "discard list", f"{found.party_id} {list_id}")
     return found
@@ -81,3 +86,20 @@ def _held(env: Environment, list_id: UUID) -> HeldList:
         if found.held.list_id == list_id:
             return found
     raise ClearingHouseError(NOT_FOUND, f"no list {list_id} waits")
+
+
+def _require_held(tx: Connection, found: HeldList) -> None:
+    """Look again under the owner's lock.
+
+    A list that was set aside or confirmed meanwhile has no entries any more: in force,
+    it would remove all that its owner has.
+    """
+    staging, owner_id, list_id = (
+        _STAGING[found.sort],
+        found.held.owner_id,
+        found.held.list_id,
+    )
+    lists.lock_owner(tx, staging, owner_id)
+    current = lists.staged_list(tx, staging, owner_id, list_id)
+    if current is None or current.state is not ListState.HELD:
+        raise ClearingHouseError(NOT_FOUND, f"list {list_id} does not wait any more")

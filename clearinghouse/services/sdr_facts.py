@@ -315,6 +315,22 @@ class Knowledge:
         fitting = sdr_facts.sessions_that_fit(self._tx, open_stays)
         for candidate in candidates:
             _join(candidate, fitting.get(candidate.index))
+        self._reopen(candidates)
+
+    def _reopen(self, candidates: Iterable[Candidate]) -> None:
+        """Let a session whose SDR was rejected have another one."""
+        served = {
+            candidate.facts.session.session_id
+            for candidate in candidates
+            if candidate.facts.known_digest is None
+            and candidate.facts.session is not None
+            and candidate.facts.session.state is SessionState.SDR_RECEIVED
+        }
+        waiting = sdr_facts.sessions_that_wait(self._tx, served)
+        for candidate in candidates if waiting else ():
+            session = candidate.facts.session
+            if session is not None and session.session_id in waiting:
+                candidate.facts.session = session._replace(state=SessionState.ENDED)
 
     def _add_tariffs(self, candidates: Sequence[Candidate]) -> None:
         submitter_id = self._sender.participant_id

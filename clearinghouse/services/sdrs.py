@@ -37,7 +37,7 @@ from clearinghouse.storage import (
 from clearinghouse.storage.feeds import Page, parse_cursor
 from clearinghouse.storage.outbox import NewDelivery
 from clearinghouse.storage.sdr_intake import NewTotal
-from clearinghouse.storage.sdrs import Event, RefusedSdr, StoredSdr
+from clearinghouse.storage.sdrs import Event, Exclusion, RefusedSdr, StoredSdr
 
 #: Entries of one page of a batch's status.
 STATUS_PAGE_MAX = 1_000
@@ -251,9 +251,7 @@ def _book(
     ]
     rows = sdrs.add_events(tx, events, actor_id=csp_id, at=at)
     rejected = [one for one in taken if one.is_rejection]
-    sdrs.exclude(
-        tx, {one.stored.place: one.word.reason or _NO_REASON for one in rejected}, at=at
-    )
+    sdrs.exclude(tx, [_exclusion(one) for one in rejected], at=at)
     sdr_intake.copy_totals(tx, _lowered(rejected))
     told: dict[int, list[int]] = {}
     for one, row in zip(taken, rows, strict=True):
@@ -266,6 +264,11 @@ def _book(
             payload={"events": numbers},
         )
         outbox.enqueue(tx, notice, at=at)
+
+
+def _exclusion(taken: _Taken) -> Exclusion:
+    reason = taken.word.reason or _NO_REASON
+    return Exclusion(taken.stored.place, taken.stored.session_id, reason)
 
 
 def _lowered(rejected: Iterable[_Taken]) -> Iterable[NewTotal]:

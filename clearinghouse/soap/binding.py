@@ -57,6 +57,9 @@ class Record:
         return f"<{self.__class__.__name__} {names}>"
 
 
+Reader = Callable[[etree._Element], Record]  # noqa: SLF001  # lxml's only name for it
+
+
 class _End:
     """Stands behind the last child; its tag equals no element's."""
 
@@ -86,10 +89,7 @@ class Bindings:
         self.classes: Mapping[str, type[Record]] = MappingProxyType(
             {class_key(kind): space[symbol(kind)] for kind in types}
         )
-        self._readers: dict[str, Callable[[etree._Element], Record]] = {}
-        self._type_readers: dict[str, Callable[[etree._Element], Record]] = {
-            kind.name: space[f"read_{symbol(kind)}"] for kind in types
-        }
+        self._readers: dict[str, Reader] = {}
         self._writers: dict[str, tuple[str, str, Callable[[Record], str]]] = {}
         self._element_of: dict[str, str] = {}
         for element in model.elements.values():
@@ -127,9 +127,9 @@ class Bindings:
         """
         return self._readers[str(element.tag)](element)
 
-    def reader_of_type(self, type_name: str) -> Callable[[etree._Element], Record]:
-        """Return the reader of a complex type, by its Clark name."""
-        return self._type_readers[type_name]
+    def reader(self, name: str) -> Reader:
+        """Return the reader of a global element, by its Clark name."""
+        return self._readers[name]
 
     def write(self, record: Record, element: str | None = None) -> bytes:
         """Return the element with the record as its content, in UTF-8.

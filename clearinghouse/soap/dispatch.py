@@ -17,8 +17,12 @@ from uuid import UUID
 from lxml import etree
 
 from clearinghouse import codes
-from clearinghouse.contract.catalogue import Contract, OperationContract
-from clearinghouse.soap.binding import Bindings, Record
+from clearinghouse.contract.catalogue import (
+    EXCHANGE_HEADER,
+    Contract,
+    OperationContract,
+)
+from clearinghouse.soap.binding import Bindings, Reader, Record
 from clearinghouse.soap.bulk import BulkFormat, BulkStream, Feed
 from clearinghouse.soap.envelope import (
     Envelope,
@@ -76,11 +80,16 @@ class Route:
     action: str
     # The longest message that is taken as a whole.
     bytes_max: int
+    read: Reader
     bulk: BulkFormat | None
 
     @classmethod
     def of(
-        cls, operation: Operation, known: OperationContract, bulk: BulkFormat | None
+        cls,
+        operation: Operation,
+        known: OperationContract,
+        read: Reader,
+        bulk: BulkFormat | None,
     ) -> Self:
         """Join an operation with what the contract says about it."""
         realtime = operation.lane is Lane.REALTIME
@@ -92,6 +101,7 @@ class Route:
             response=known.response,
             action=known.soap_action,
             bytes_max=REALTIME_BYTES_MAX if realtime else ORDINARY_BYTES_MAX,
+            read=read,
             bulk=bulk,
         )
 
@@ -110,6 +120,7 @@ class Dispatcher:
     ) -> None:
         self._contract = contract
         self._bindings = bindings
+        self._read_header = bindings.reader(EXCHANGE_HEADER)
         self._authenticate = authenticate
         self._now = now
         self._validate_responses = validate_responses
@@ -132,7 +143,9 @@ class Dispatcher:
         if operation.lane is Lane.BULK:
             bulk = BulkFormat(self._contract, self._bindings, known.request)
             self._formats.append(bulk)
-        self._routes[known.request] = Route.of(operation, known, bulk)
+        self._routes[known.request] = Route.of(
+            operation, known, self._bindings.reader(known.request), bulk
+        )
 
     def answer(self, data: bytes, arrival: Arrival) -> bytes:
         """Return the answer to a whole message.
@@ -145,20 +158,21 @@ class Dispatcher:
             envelope = open_envelope(root, arrival.version)
             route = self._route(str(envelope.body.tag), arrival)
             _check_length(len(data), route)
-            header, body, sender = self._admit(root, envelope, arrival)
+            header, body, sender = self._admit(root, envelope, arrival, route)
         except SoapFault:
             count_suspect(len(data))
             raise
+        # By position, which takes half the time; the order is that of the class.
         call = Call(
-            operation=route.operation,
-            header=header,
-            body=body,
-            stream=None,
-            sender=sender,
-            content=Message(data),
-            correlation_id=arrival.correlation_id,
-            received_at=self._now(),
-            remote_address=arrival.remote_address,
+            route.operation,
+            header,
+            body,
+            None,
+            sender,
+            Message(data),
+            arrival.correlation_id,
+            self._now(),
+            arrival.remote_address,
         )
         return self._respond(route, call, arrival)
 
@@ -173,15 +187,19 @@ class Dispatcher:
         return route
 
     def _admit(
-        self, root: etree._Element, envelope: Envelope, arrival: Arrival
+        self,
+        root: etree._Element,
+        envelope: Envelope,
+        arrival: Arrival,
+        route: Route,
     ) -> tuple[Record, Record, Any]:
         block = exchange_header(envelope)
         if not self._validators[arrival.version].accepts(root):
             check_text(root)
             raise SoapFault(codes.SCHEMA, items=self._explainer.envelope(envelope))
         try:
-            header = self._bindings.read(block)
-            body = self._bindings.read(envelope.body)
+            header = self._read_header(block)
+            body = route.read(envelope.body)
         except (ValueError, ArithmeticError) as error:
             raise SoapFault(codes.SCHEMA, detail="valid, but not readable") from error
         return header, body, self._authenticate(header, arrival.operation)

@@ -49,6 +49,8 @@ _USUAL_DECLARATIONS = (
     b'<?xml version="1.0"?>',
 )
 _UTF8_NAMES = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii"})
+# Longer than any XML declaration.
+_HEAD_BYTES = 256
 _WIDE_MARKS = (b"\xfe\xff", b"\xff\xfe", b"\x00<", b"<\x00", b"\x00\x00", b"Lo\xa7\x94")
 _DOCTYPE = re.compile(rb"<!(?:DOCTYPE|ENTITY|ELEMENT|ATTLIST|NOTATION)", re.IGNORECASE)
 
@@ -65,13 +67,14 @@ class Census(NamedTuple):
         return self.openings < OPENINGS_FLAT and self.equals <= ATTRIBUTES_MAX
 
 
-def check_encoding(head: bytes) -> None:
-    """Check the first bytes of a message: UTF-8 and XML 1.0 or nothing.
+def check_encoding(data: bytes) -> None:
+    """Check the beginning of a message: UTF-8 and XML 1.0 or nothing.
 
     Raises :class:`SoapFault` XML_EMPTY, XML_ENCODING or XML_MALFORMED.
     """
-    if head.startswith(_USUAL_DECLARATIONS):
+    if data.startswith(_USUAL_DECLARATIONS):
         return
+    head = data[:_HEAD_BYTES]
     if not head or head.isspace():
         raise SoapFault(codes.XML_EMPTY)
     if head.startswith(_WIDE_MARKS):
@@ -91,7 +94,7 @@ def check_bytes(data: bytes) -> Census:
     Raises :class:`SoapFault` XML_EMPTY, XML_ENCODING, XML_MALFORMED, XML_DTD or
     XML_LIMIT.
     """
-    check_encoding(data[:256])
+    check_encoding(data)
     if b"\x00" in data:
         raise SoapFault(codes.XML_MALFORMED, detail="NUL")
     # Searching for one byte is many times faster than for two.

@@ -62,7 +62,7 @@ class ByteFilter:
         Raises :class:`SoapFault` of the ``CH.XML`` family.
         """
         if self._first:
-            check_encoding(chunk[:256])
+            check_encoding(chunk)
             self._first = False
         if b"\x00" in chunk:
             raise SoapFault(codes.XML_MALFORMED, detail="NUL")

@@ -77,6 +77,18 @@ _FITTING = text("""
              abs(extract(epoch FROM s.created_at - q.started_at))
 """)
 
+# Rejections are few, and an EVSE has not many SDRs: no index by session is needed.
+_WAITING = text("""
+    SELECT DISTINCT x.session_id FROM clearing.sdr_exclusion AS x
+    JOIN clearing.session AS q USING (session_id)
+    WHERE x.session_id = ANY (CAST(:ids AS uuid[])) AND NOT EXISTS (
+        SELECT FROM clearing.sdr AS s
+        WHERE s.evse_key = q.evse_key AND s.session_id = q.session_id
+          AND NOT EXISTS (
+            SELECT FROM clearing.sdr_exclusion AS e
+            WHERE e.window_id = s.window_id AND e.sdr_no = s.sdr_no))
+""")
+
 # An SDR that started later than a window was cut over is not in it.
 _WINDOWS = text("""
     SELECT window_id FROM clearing.settlement_window
@@ -91,14 +103,16 @@ _ON_EVSE = text("""
                 CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
          AS q (place, evse_key, started_at, ended_at)
     CROSS JOIN LATERAL (
-        SELECT submitter_id, sdr_uid, evse_key, started_at, ended_at
+        SELECT submitter_id, sdr_uid, evse_key, started_at, ended_at, window_id, sdr_no
         FROM clearing.sdr
         WHERE window_id = ANY (CAST(:windows AS integer[]))
           AND evse_key = q.evse_key AND started_at < q.ended_at
           AND started_at > q.started_at - make_interval(hours => :hours)
         ORDER BY started_at DESC LIMIT :nearest
     ) AS s
-    WHERE s.ended_at > q.started_at
+    WHERE s.ended_at > q.started_at AND NOT EXISTS (
+        SELECT FROM clearing.sdr_exclusion AS e
+        WHERE e.window_id = s.window_id AND e.sdr_no = s.sdr_no)
 """)
 
 # The nearest before and the nearest after: whoever travels too fast does so between two
@@ -253,6 +267,13 @@ def sessions_that_fit(tx: Connection, stays: Sequence[Stay]) -> dict[int, FoundS
         "starts": _array(stay.started_at for stay in stays),
     }
     return {row[0]: _session(row[1:]) for row in tx.execute(_FITTING, place)}
+
+
+def sessions_that_wait(tx: Connection, ids: Collection[UUID]) -> set[UUID]:
+    """Return which sessions had an SDR and have none now: it was rejected."""
+    if not ids:
+        return set()
+    return set(tx.execute(_WAITING, {"ids": _array(ids)}).scalars())
 
 
 def windows_since(tx: Connection, since: datetime) -> list[int]:

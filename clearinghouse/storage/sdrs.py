@@ -6,7 +6,7 @@ exclusion, events, the state of its window.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -149,6 +149,14 @@ class Event(NamedTuple):
     place: Place
     status: SdrStatus
     reason: str | None
+
+
+class Exclusion(NamedTuple):
+    """An SDR that its home CSP rejected; its session waits for another one."""
+
+    place: Place
+    session_id: UUID | None
+    reason: str
 
 
 class Decision(NamedTuple):
@@ -365,13 +373,13 @@ def add_events(
     return list(tx.execute(_ADD_EVENTS, place).scalars())
 
 
-def exclude(tx: Connection, reasons: Mapping[Place, str], *, at: datetime) -> None:
+def exclude(tx: Connection, excluded: Iterable[Exclusion], *, at: datetime) -> None:
     """Take SDRs out of their window; the caller lowers the claim by the same sums."""
     Database.copy(
         tx,
         sdr_exclusion,
-        ("window_id", "sdr_no", "reason", "at"),
-        ((*place, reason, at) for place, reason in reasons.items()),
+        ("window_id", "sdr_no", "session_id", "reason", "at"),
+        ((*one.place, one.session_id, one.reason, at) for one in excluded),
     )
 
 

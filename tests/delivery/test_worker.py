@@ -33,7 +33,7 @@ from tests.delivery.stage import (
     join_deliveries,
     state,
 )
-from tests.fixtures.partners import ScriptedPartners, answers
+from tests.fixtures.partners import ScriptedPartners, StillClock, answers
 
 TAKEN = answers(ports.Taken.TAKEN)
 
@@ -358,3 +358,19 @@ def test_each_chore_finds_nothing_to_do_in_an_idle_house(
     stage: Stage, chore: Chore
 ) -> None:
     assert chore.run(stage.env) == 0
+
+
+def test_chore_tells_partners_of_an_agreement_whose_time_has_come(
+    stage: Stage,
+) -> None:
+    (announce,) = [one for one in CHORES if one.name == "announce_agreements"]
+    begins_at = stage.env.clock.now() + timedelta(minutes=1)
+    with stage.env.database.begin() as tx:
+        make_agreement(tx, stage.cso, stage.csp, currency="CHF", valid_from=begins_at)
+    later = replace(stage.env, clock=StillClock(begins_at))
+
+    assert [announce.run(stage.env), announce.run(later), announce.run(later)] == [
+        0,
+        1,
+        0,
+    ]

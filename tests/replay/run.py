@@ -79,6 +79,7 @@ class Replay:
             Speaker(first.url, first.party_id, first.username, first.password)
             for _ in range(SPEAKERS)
         ]
+        self.house.speakers.extend(self.speakers)
         csps = {code: self.house.admit(code, "CSP") for code in self._csps()}
         for code in csps:
             self.house.command(

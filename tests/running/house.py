@@ -28,6 +28,7 @@ class House:
     port: int = 0
     server: Child | None = None
     worker: Child | None = None
+    speakers: list[Speaker] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         """Start the server (which brings its database and migrations) and wait."""
@@ -37,6 +38,8 @@ class House:
 
     def __exit__(self, *_: object) -> None:
         """Stop everything, the database last."""
+        for speaker in self.speakers:
+            speaker.close()
         for child in (self.worker, self.server):
             if child is not None:
                 child.stop()
@@ -118,4 +121,6 @@ class House:
             "--password-stdin",
             text=password + "\n",
         )
-        return Speaker(self.url, party_id, username, password)
+        speaker = Speaker(self.url, party_id, username, password)
+        self.speakers.append(speaker)
+        return speaker

@@ -140,7 +140,11 @@ class Speaker:
                 self.close()
         address = urlsplit(self.url).netloc
         fresh = http.client.HTTPConnection(address, timeout=TIMEOUT_SECONDS)
-        text = self._exchange(fresh, service, message)
+        try:
+            text = self._exchange(fresh, service, message)
+        except (OSError, http.client.HTTPException):
+            fresh.close()
+            raise
         self.connection = fresh
         return text
 

@@ -111,6 +111,23 @@ def test_list_that_would_remove_more_than_half_waits_for_the_operator(
     assert world.in_force() == {ONE}
 
 
+def test_held_list_that_was_replaced_while_the_operator_looked_removes_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put(ONE, TWO, THREE)
+    world.put(ONE)
+    waiting = held_lists.held_lists(world.env)
+    world.put(ONE, TWO, parts=2)
+    monkeypatch.setattr(held_lists, "held_lists", lambda _: waiting)
+
+    for decide in (held_lists.confirm, held_lists.discard):
+        with pytest.raises(ClearingHouseError) as refused:
+            decide(world.env, waiting[0].held.list_id)
+        assert refused.value.code is codes.NOT_FOUND
+
+    assert world.in_force() == {ONE, TWO, THREE}
+
+
 def test_list_that_removes_half_is_applied_at_once(world: World) -> None:
     world.put(ONE, TWO, THREE, FOUR)
 

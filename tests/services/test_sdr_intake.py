@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -274,3 +274,23 @@ def test_a_refused_id_may_be_used_again(world: World) -> None:
     outcome = world.submit([record])
 
     assert outcome.counts.accepted == 1
+
+
+@pytest.mark.parametrize("figure", ["claimed_net", "charge_seconds", "energy_wh"])
+def test_figure_that_no_column_holds_costs_its_record_and_not_the_batch(
+    lax_world: World, figure: str
+) -> None:
+    good, wrong = make_sdr(), make_sdr()
+    transaction = wrong.charging_sessions[0].transactions[0]
+    match figure:
+        case "claimed_net":
+            wrong.claimed_net = Decimal(10) ** 17
+        case "charge_seconds":
+            transaction.started_at = datetime(2000, 1, 1, tzinfo=UTC)
+            transaction.ended_at = datetime(2099, 1, 1, tzinfo=UTC)
+        case _:
+            transaction.energy_wh = 10**9 + 1
+
+    outcome = lax_world.submit([wrong, good])
+
+    assert (outcome.counts.accepted, outcome.counts.refused) == (1, 1)

@@ -402,3 +402,27 @@ def test_the_same_message_is_answered_from_memory(world: World) -> None:
     again = sdrs.confirm_sdrs(world.env, exchange, [word], lambda _: b"<second/>")
 
     assert first == again == b"<first/>"
+
+
+def test_after_a_rejection_the_session_may_have_another_sdr(world: World) -> None:
+    record = world.session()
+    world.submit([record])
+    _say(world, world.csp, [record], Verdict.REJECTED)
+
+    second = world.submit([replace(record, sdr_id="BETTER")])
+    third = world.submit([replace(record, sdr_id="ONE-MORE")])
+
+    assert second.counts.accepted == 1, second.items
+    assert third.counts.held == 1
+    assert world.close().settlements[0].gross_minor == 1149
+
+
+def test_a_rejected_sdr_sent_again_stays_rejected(world: World) -> None:
+    record = world.session()
+    world.submit([record])
+    _say(world, world.csp, [record], Verdict.REJECTED)
+
+    outcome = world.submit([record])
+
+    assert outcome.counts.duplicates == 1
+    assert _status(world, world.cso, record.sdr_id) is SdrStatus.REJECTED

@@ -165,6 +165,7 @@ sdr_exclusion = Table(
     metadata,
     integer("window_id", key=True),
     bigint("sdr_no", key=True),
+    Column("session_id", Uuid, nullable=True),
     text("reason"),
     instant("at"),
     schema="clearing",

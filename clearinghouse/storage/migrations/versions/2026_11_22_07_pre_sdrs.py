@@ -225,10 +225,14 @@ def _after_intake() -> None:
         CREATE TABLE clearing.sdr_exclusion (
             window_id integer NOT NULL,
             sdr_no bigint NOT NULL,
+            session_id uuid,
             reason text NOT NULL,
             at timestamptz NOT NULL,
             PRIMARY KEY (window_id, sdr_no)
         );
+        -- A session whose SDR was rejected waits for another one.
+        CREATE INDEX sdr_exclusion_session ON clearing.sdr_exclusion (session_id)
+            WHERE session_id IS NOT NULL;
         GRANT SELECT, INSERT ON clearing.sdr_exclusion TO clearinghouse_app;
         SELECT clearing.make_append_only('clearing.sdr_exclusion');
     """)
