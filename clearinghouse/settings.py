@@ -75,7 +75,14 @@ class Settings(BaseSettings):
     )
     workers: int = Field(default=2, ge=1, le=64, description="Server processes.")
     threads: int = Field(
-        default=8, ge=1, le=128, description="Threads of one server process."
+        default=64,
+        ge=1,
+        le=256,
+        description="Threads of one server process; each may wait for a slow body.",
+    )
+    trusted_proxies: str = Field(
+        default="127.0.0.1",
+        description="Proxies whose X-Forwarded-For is believed, with commas.",
     )
     tls_certificate: Path | None = Field(
         default=None, description="PEM chain when TLS ends here."

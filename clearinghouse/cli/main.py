@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -17,7 +17,7 @@ from clearinghouse import __version__
 from clearinghouse.cli.context import Context
 from clearinghouse.cli.output import Output
 
-MARKUP = "markdown"
+MARKUP: Literal["markdown"] = "markdown"
 """How help is set: the paragraphs of a docstring are filled, not cut at its lines."""
 
 

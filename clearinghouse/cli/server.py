@@ -14,6 +14,10 @@ HEADER_READ_MS = 10_000
 """Longest wait for a request's headers: ends clients that send them drop by drop."""
 BACKLOG = 1024
 """Connections waiting to be accepted."""
+CONNECTIONS_MAX = 2048
+"""Open connections of one server process, idle ones too."""
+HEADER_BYTES_MAX = 16_384
+"""Longest headers of one request; longer ones are refused before they are kept."""
 RESPAWN_SECONDS = 1.0
 """Pause before a server process that died is started again."""
 STOP_SECONDS = 15
@@ -37,8 +41,11 @@ def run(own: Settings) -> None:
         workers=own.workers,
         blocking_threads=own.threads,
         backlog=BACKLOG,
+        backpressure=CONNECTIONS_MAX,
         websockets=False,
-        http1_settings=HTTP1Settings(header_read_timeout=HEADER_READ_MS),
+        http1_settings=HTTP1Settings(
+            header_read_timeout=HEADER_READ_MS, max_buffer_size=HEADER_BYTES_MAX
+        ),
         ssl_cert=own.tls_certificate,
         ssl_key=own.tls_key,
         ssl_protocol_min=SSLProtocols.tls12 if tls else SSLProtocols.tls13,

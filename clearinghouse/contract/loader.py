@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from threading import Lock
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,10 @@ MAX_FILE_BYTES = 1024 * 1024
 
 # Folder and ending of each kind of authored file, in the package and in addresses.
 FOLDERS = MappingProxyType({"wsdl": ".wsdl", "xsd": ".xsd"})
+
+# libxml2 looks imports up in one place that all threads share: two compilations at once
+# could lose each other's.
+_COMPILING = Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +95,9 @@ class AuthoredFiles:
         Raises :class:`ContractError` when libxml2 does not accept it.
         """
         path = f"xsd/{name}.xsd"
-        root = self.parse(path)
         try:
-            return etree.XMLSchema(root)
+            with _COMPILING:
+                return etree.XMLSchema(self.parse(path))
         except etree.XMLSchemaParseError as error:
             raise ContractError(path, str(error)) from error
 

@@ -155,6 +155,10 @@ def renew_token(env: Environment, token: str) -> IssuedToken:
         holder = access.holder_of(tx, _hashed(token), now=now)
         if holder is None:
             raise ClearingHouseError(codes.TOKEN)
+        # A password that changes at this moment has to end the new token as well.
+        access.account_for_login(tx, holder.token.account_id)
+        if access.holder_of(tx, _hashed(token), now=now) is None:
+            raise ClearingHouseError(codes.TOKEN)
         if holder.token.expires_at - now > timedelta(seconds=RENEW_WINDOW_SECONDS):
             raise ClearingHouseError(codes.RENEW_EARLY)
         clear, renewed = _renewed(env, holder, now)

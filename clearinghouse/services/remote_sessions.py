@@ -230,6 +230,7 @@ def _begun(
         authorized_at=now,
         valid_until=now + timedelta(seconds=START_UNKNOWN_SECONDS),
     )
+    sessions.lock_starts(tx, session.evse_key)
     repeated = _repeated(tx, sender, session, command.partner_session_id)
     if repeated is not None:
         return Ordered(

@@ -6,13 +6,16 @@ from random import getrandbits
 from typing import Self
 from uuid import UUID, SafeUUID
 
-# The digit that carries the variant, for each random one (RFC 9562, 4.1).
-_VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
+# The random bits of a UUID, and those that say it is of version 4 (RFC 9562, 5.4).
+_VARIABLE = 0xFFFFFFFF_FFFF_0FFF_3FFF_FFFFFFFFFFFF
+_VERSION_4 = 0x00000000_0000_4000_8000_000000000000
+
+_UNKNOWN = SafeUUID.unknown
 _set = object.__setattr__
 
 
 class CorrelationId(UUID):
-    """A random UUID (version 4) that is made as text; its number follows when asked.
+    """A random UUID that keeps its text.
 
     Each message has one and writes it at least twice; ``uuid4`` and two texts of it
     took a tenth of the engine's own time. It names a message and guards nothing, so
@@ -25,25 +28,21 @@ class CorrelationId(UUID):
     @classmethod
     def new(cls) -> Self:
         """Return a new one."""
-        digits = getrandbits(128).to_bytes(16, "big").hex()
+        number = getrandbits(128) & _VARIABLE | _VERSION_4
+        digits = number.to_bytes(16, "big").hex()
         made = object.__new__(cls)
+        _set(made, "int", number)
+        _set(made, "is_safe", _UNKNOWN)
         _set(
             made,
             "_text",
-            f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}"
-            f"-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}",
+            f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}",
         )
         return made
 
-    @property
-    def int(self) -> int:  # type: ignore[override]  # a field that cannot be set there
-        """The UUID as a number of 128 bits; all else is derived from it."""
-        return int(self._text.replace("-", ""), 16)
-
-    @property
-    def is_safe(self) -> SafeUUID:  # type: ignore[override]  # as above
-        """Whether it was made in a way that is safe between processes."""
-        return SafeUUID.unknown
-
     def __str__(self) -> str:
         return self._text
+
+    def __reduce__(self) -> tuple[type[UUID], tuple[str]]:
+        """Copy and pickle as the plain UUID that it equals."""
+        return UUID, (self._text,)

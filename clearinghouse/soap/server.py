@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from time import perf_counter
-from typing import NamedTuple
 from uuid import UUID
 
 from clearinghouse import codes
@@ -244,23 +243,14 @@ def _documents(contract: Contract, public_url: str | None) -> Mapping[str, Reply
 
 
 class _Counters:
-    """The metrics of answered messages; each is looked up once by its labels."""
+    """The metric of answered messages; each is looked up once by its labels."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str], _Counted] = {}
+        self._known: dict[tuple[str, str], Callable[[float], None]] = {}
 
     def count(self, operation: str, code: str, seconds: float) -> None:
-        known = self._known.get((operation, code))
-        if known is None:
-            known = _Counted(
-                metrics.MESSAGES.labels(operation, code).inc,
-                metrics.MESSAGE_SECONDS.labels(operation).observe,
-            )
-            self._known[operation, code] = known
-        known.add()
-        known.observe(seconds)
-
-
-class _Counted(NamedTuple):
-    add: Callable[[], None]
-    observe: Callable[[float], None]
+        observe = self._known.get((operation, code))
+        if observe is None:
+            observe = metrics.MESSAGE_SECONDS.labels(operation, code).observe
+            self._known[operation, code] = observe
+        observe(seconds)

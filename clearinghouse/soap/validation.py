@@ -7,6 +7,7 @@ Body. One pass over a message costs a third less than header and body apart.
 
 from __future__ import annotations
 
+from queue import LifoQueue
 from types import MappingProxyType
 
 from lxml import etree
@@ -34,32 +35,34 @@ _ENVELOPE = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"
 </xs:schema>"""
 
 
+#: Validations of one schema that run at once; more wait some microseconds. All are
+#: compiled at the start: libxml2 looks imports up in one place that all threads share,
+#: so that a compilation beside other parsing may lose them.
+STOCK = 4
+
+
 class Validator:
     """A schema for many threads.
 
     lxml keeps the errors of the last validation inside the schema object, so each
-    validation takes one for itself; the stock never grows beyond the number of
-    threads that validated at the same moment.
+    validation takes one of a stock for itself.
     """
 
     def __init__(self, files: AuthoredFiles, name: str) -> None:
-        self._files = files
-        self._name = name
-        self._stock = [files.compile(name)]
+        self._stock: LifoQueue[etree.XMLSchema] = LifoQueue()
+        for _ in range(STOCK):
+            self._stock.put(files.compile(name))
 
     def accepts(self, element: etree._Element) -> bool:
         """Whether the element is valid."""
-        try:
-            schema = self._stock.pop()
-        except IndexError:
-            schema = self._files.compile(self._name)
+        schema = self._stock.get()
         try:
             return schema(element)
         except etree.XMLSchemaError:
             # libxml2 gave up inside (an entity node, a pattern too dear).
             return False
         finally:
-            self._stock.append(schema)
+            self._stock.put(schema)
 
 
 def envelope_validators(contract: Contract) -> dict[Version, Validator]:

@@ -11,11 +11,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, and_, delete, insert, select, update
 
 from clearinghouse.domain.exchange import Role, Sender
 from clearinghouse.domain.participants import ParticipantStatus
 from clearinghouse.storage.tables.participants import account, participant, token
+
+#: Accounts of one list. It stops an unbounded list from being held in memory.
+ACCOUNTS_MAX = 10_000
 
 
 class AccountStatus(StrEnum):
@@ -108,6 +111,12 @@ def account_by_username(tx: Connection, username: str) -> Account | None:
     return _one(tx, _accounts().where(account.c.username == username))
 
 
+def all_accounts(tx: Connection) -> tuple[Account, ...]:
+    """Return all accounts in the order of their user names."""
+    query = _accounts().order_by(account.c.username).limit(ACCOUNTS_MAX)
+    return tuple(_account(row) for row in tx.execute(query))
+
+
 def account_for_login(tx: Connection, account_id: int) -> Account | None:
     """Return an account; its row waits until the transaction that issues a token ends.
 
@@ -128,8 +137,10 @@ def _accounts() -> Select[Any]:
 
 def _one(tx: Connection, query: Select[Any]) -> Account | None:
     row = tx.execute(query).one_or_none()
-    if row is None:
-        return None
+    return None if row is None else _account(row)
+
+
+def _account(row: Row[*tuple[Any, ...]]) -> Account:
     return Account(
         account_id=row.account_id,
         participant_id=row.participant_id,
@@ -229,6 +240,16 @@ def revoke_all(tx: Connection, account_id: int, *, at: datetime) -> int:
     ended = (
         update(token)
         .where(token.c.account_id == account_id, token.c.revoked_at.is_(None))
+        .values(revoked_at=at)
+    )
+    return tx.execute(ended).rowcount
+
+
+def revoke_all_of(tx: Connection, participant_id: int, *, at: datetime) -> int:
+    """End all sessions of a participant; return how many ended."""
+    ended = (
+        update(token)
+        .where(token.c.participant_id == participant_id, token.c.revoked_at.is_(None))
         .values(revoked_at=at)
     )
     return tx.execute(ended).rowcount

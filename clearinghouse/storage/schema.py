@@ -83,4 +83,3 @@ def current(tx: Connection) -> str | None:
             return tx.execute(_REVISION).scalar_one_or_none()
     except ProgrammingError:
         return None
-

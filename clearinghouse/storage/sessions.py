@@ -19,6 +19,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as insert_or
@@ -38,6 +39,9 @@ from clearinghouse.storage.tables.sessions import (
     session_event,
     session_partner_id,
 )
+
+_STARTS_LOCK_SPACE = 7_311_907
+_LOCK_STARTS = text("SELECT pg_advisory_xact_lock(:space, hashtext(:evse_key))")
 
 #: States in which time alone moves a session on.
 TIMED_STATES = (
@@ -184,6 +188,14 @@ def sessions_by_partner_id(
         )
     )
     return {row.value: _session(row) for row in tx.execute(query)}
+
+
+def lock_starts(tx: Connection, evse_key: str) -> None:
+    """Let one remote start at an EVSE be judged at a time, until the transaction ends.
+
+    Two orders of one CSP for one user would otherwise not see each other.
+    """
+    tx.execute(_LOCK_STARTS, {"space": _STARTS_LOCK_SPACE, "evse_key": evse_key})
 
 
 def sessions_near(

@@ -20,7 +20,8 @@ def configure(level: str = "INFO") -> None:
     """
     terminal = sys.stderr.isatty()
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer()
+        # The usual formatter prints the values of every frame: whole messages.
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         if terminal
         else structlog.processors.JSONRenderer()
     )

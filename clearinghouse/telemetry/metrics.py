@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-MESSAGES = Counter(
-    "clearinghouse_messages_total", "Messages answered.", ["operation", "code"]
-)
 MESSAGE_SECONDS = Histogram(
-    "clearinghouse_message_seconds", "Time to answer one message.", ["operation"]
+    "clearinghouse_message_seconds",
+    "Time to answer one message; its count is the number of messages.",
+    ["operation", "code"],
 )
 SDRS = Counter(
     "clearinghouse_sdrs_total", "Service detail records taken in.", ["outcome"]

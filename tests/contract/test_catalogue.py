@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from lxml import etree
 
 from clearinghouse.contract.catalogue import PARTNER_SERVICES, Contract
 from clearinghouse.contract.errors import ContractError
+from clearinghouse.contract.loader import AuthoredFiles
 from tests.contract import authored
 
 OPERATIONS = {
@@ -245,3 +247,13 @@ def test_empty_folder_and_huge_file_stop_the_start(copy: Path) -> None:
         path.unlink()
     with pytest.raises(ContractError, match="empty"):
         Contract.load(copy)
+
+
+def test_threads_that_compile_at_once_all_get_their_schema() -> None:
+    own = AuthoredFiles.load()
+    names = ["access", "sdr", "evse", "csp-endpoint"] * 25
+
+    with ThreadPoolExecutor(8) as threads:
+        compiled = list(threads.map(own.compile, names))
+
+    assert len(compiled) == len(names)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import Barrier
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 
 YES = Answered(ControlAnswer(accepted=True, partner_session_id="cso-1"))
 NO = Answered(ControlAnswer(accepted=False, reason="OCCUPIED"))
+TAPS = 4
 BY_CONTRACT = f"<contractId>{CONTRACT}</contractId>"
 
 
@@ -238,6 +241,23 @@ def test_second_tap_in_the_app_is_the_first_start_again(
     assert again.required("state") == "START_UNKNOWN"
     assert later.required("sessionId") != first.required("sessionId")
     assert len(partners.asked) == 2
+
+
+def test_taps_at_the_same_moment_send_one_order(
+    roaming: Roaming, partners: ScriptedPartners
+) -> None:
+    partners.will_start(*[YES] * TAPS)
+    together = Barrier(TAPS)
+
+    def tap(_: int) -> Answer:
+        together.wait()
+        return remote_start(roaming.csp_speaks)
+
+    with ThreadPoolExecutor(TAPS) as fingers:
+        answers = list(fingers.map(tap, range(TAPS)))
+
+    assert len({answer.required("sessionId") for answer in answers}) == 1
+    assert len(partners.asked) == 1
 
 
 def test_same_name_for_the_same_start_finds_its_session(

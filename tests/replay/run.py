@@ -92,8 +92,8 @@ class Replay:
                 "--from",
                 "2016-12-01",
                 # The file has no lists: one upload has to last the whole year.
-                "--list-age-limit-seconds",
-                str(400 * 86_400),
+                "--term",
+                f"list_age_limit_seconds={400 * 86_400}",
             )
         self.log_in()
         self._put_evses()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 from collections.abc import Callable
 from uuid import UUID
@@ -66,6 +67,8 @@ def test_correlation_ids_are_random_uuids(house: House) -> None:
     assert len(set(ids)) == 200
     assert {found.version for found in ids} == {4}
     assert {found.variant for found in ids} == {"specified in RFC 4122"}
+    assert [UUID(str(found)) for found in ids] == ids
+    assert pickle.loads(pickle.dumps(ids)) == ids  # noqa: S301  # our own bytes
 
 
 def test_digest_covers_body_and_not_header(house: House) -> None:
