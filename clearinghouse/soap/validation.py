@@ -7,7 +7,7 @@ Body. One pass over a message costs a third less than header and body apart.
 
 from __future__ import annotations
 
-from queue import LifoQueue
+from queue import SimpleQueue
 from types import MappingProxyType
 
 from lxml import etree
@@ -49,7 +49,7 @@ class Validator:
     """
 
     def __init__(self, files: AuthoredFiles, name: str) -> None:
-        self._stock: LifoQueue[etree.XMLSchema] = LifoQueue()
+        self._stock: SimpleQueue[etree.XMLSchema] = SimpleQueue()
         for _ in range(STOCK):
             self._stock.put(files.compile(name))
 
