@@ -1,0 +1,215 @@
+"""The operator's verbs: one JSON value or a text, and errors that say what to do."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typer.testing import CliRunner
+
+from clearinghouse.cli.main import application
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from typer.testing import Result
+
+    from tests.fixtures.database import Site
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def run(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Result]:
+    for name, value in {
+        "CLEARINGHOUSE_STATE_DIR": str(tmp_path),
+        "CLEARINGHOUSE_DATABASE_URL": site.business_url,
+        "CLEARINGHOUSE_DATABASE_PRIVACY_URL": site.privacy_url,
+        "CLEARINGHOUSE_DATABASE_OWNER_URL": site.owner_url,
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    def verb(*words: str, text: str = "") -> Result:
+        return CliRunner().invoke(application, list(words), input=text)
+
+    return verb
+
+
+def value_of(result: Result) -> Any:  # noqa: ANN401 - whatever the verb printed
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def admit(run: Callable[..., Result], party_id: str, *roles: str) -> Any:  # noqa: ANN401 - as printed
+    chosen = [word for role in roles for word in ("--role", role)]
+    words = ("--name", f"Partner {party_id}", "--country", party_id[:2])
+    return value_of(run("--json", "participant", "add", party_id, *words, *chosen))
+
+
+def test_admitted_partner_is_listed(run: Callable[..., Result]) -> None:
+    admit(run, "DEABC", "CSO", "CSP")
+
+    listed = value_of(run("--json", "participant", "list"))
+
+    assert [(row["party"], row["roles"]) for row in listed] == [("DEABC", "CSO CSP")]
+
+
+def test_admission_tells_all_faults_at_once(run: Callable[..., Result]) -> None:
+    words = ("--name", "X", "--country", "de", "--role", "CSO", "--alias", "toolong")
+
+    refused = run("participant", "add", "abc", *words)
+
+    assert refused.exit_code == 1
+    for path in ("partyId", "alias", "country"):
+        assert path in refused.output
+
+
+def test_taken_party_id_is_refused_with_its_name(run: Callable[..., Result]) -> None:
+    admit(run, "DEABC", "CSO")
+
+    words = ("--name", "Twin", "--country", "DE", "--role", "CSP")
+    refused = run("participant", "add", "DEABC", *words)
+
+    assert refused.exit_code == 1
+    assert "DEABC" in refused.output
+
+
+def test_suspended_partner_takes_part_again_when_resumed(
+    run: Callable[..., Result],
+) -> None:
+    admit(run, "DEABC", "CSO")
+
+    suspended = value_of(run("--json", "participant", "suspend", "DEABC"))
+    resumed = value_of(run("--json", "participant", "resume", "DEABC"))
+    nobody = run("participant", "suspend", "DEXYZ")
+
+    assert (suspended["status"], resumed["status"]) == ("SUSPENDED", "ACTIVE")
+    assert nobody.exit_code == 1
+
+
+def test_password_that_we_make_is_printed_once(run: Callable[..., Result]) -> None:
+    admit(run, "DEABC", "CSO")
+
+    made = value_of(run("--json", "account", "add", "DEABC", "--username", "one"))
+    given = run(
+        *("--json", "account", "add", "DEABC", "--username", "two"),
+        "--password-stdin",
+        text=PASSWORD + "\n",
+    )
+
+    assert len(made["password"]) > 20
+    assert given.exit_code == 0
+    assert PASSWORD not in given.output
+
+
+def test_short_password_and_taken_user_name_are_refused(
+    run: Callable[..., Result],
+) -> None:
+    admit(run, "DEABC", "CSO")
+    words = ("account", "add", "DEABC", "--username", "one", "--password-stdin")
+
+    short = run(*words, text="short\n")
+    run(*words, text=PASSWORD + "\n")
+    twice = run(*words, text=PASSWORD + "\n")
+
+    assert (short.exit_code, twice.exit_code) == (1, 1)
+    assert "12" in short.output
+
+
+def test_agreement_binds_two_partners_and_gets_versions(
+    run: Callable[..., Result],
+) -> None:
+    admit(run, "DEABC", "CSO")
+    admit(run, "NLXYZ", "CSP")
+    words = ("agreement", "add", "DEABC", "NLXYZ", "--currency", "EUR", "--from")
+
+    value_of(run("--json", *words, "2026-01-01"))
+    value_of(run("--json", *words, "2026-06-01"))
+    listed = value_of(run("--json", "agreement", "list"))
+    wrong = run("agreement", "add", "NLXYZ", "DEABC", *words[4:], "2026-01-01")
+
+    assert [row["version"] for row in listed] == [1, 2]
+    assert wrong.exit_code == 1
+    assert "CSP" in wrong.output
+
+
+def test_empty_window_closes_once_and_the_next_one_is_open(
+    run: Callable[..., Result], tmp_path: Path
+) -> None:
+    closed = value_of(run("--json", "settlement", "close", "--next", "after"))
+    refused = run("settlement", "close", closed["window"])
+    windows = value_of(run("--json", "settlement", "list"))
+    folder = tmp_path / "reports"
+    words = ("--json", "report", "export", closed["window"], str(folder))
+    exported = value_of(run(*words))
+
+    assert (closed["next"], closed["statements"]) == ("after", 0)
+    assert refused.exit_code == 1
+    assert "after" in refused.output
+    assert {row["state"] for row in windows} == {"OPEN", "CLOSED"}
+    assert exported["files"] == []
+
+
+def test_unknown_window_has_no_report(run: Callable[..., Result]) -> None:
+    refused = run("report", "export", "never", "somewhere")
+
+    assert refused.exit_code == 1
+    assert "settlement list" in refused.output
+
+
+def test_settings_are_shown_without_secrets(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLEARINGHOUSE_DATABASE_OWNER_URL", "postgresql://o:hidden@h/d")
+
+    shown = run("--json", "config", "show")
+
+    assert "hidden" not in shown.output
+    assert "database_owner_url" in shown.output
+
+
+def test_wrong_setting_is_named(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLEARINGHOUSE_PORT", "none")
+
+    refused = run("config", "show")
+
+    assert refused.exit_code == 3
+
+
+@pytest.mark.parametrize("words", [("list", "list"), ("delivery", "list")])
+def test_nothing_to_show_is_said_in_words(
+    run: Callable[..., Result], words: tuple[str, ...]
+) -> None:
+    shown = run(*words)
+
+    assert shown.exit_code == 0
+    assert shown.output.strip().endswith(".")
+
+
+def test_upgrade_of_an_upgraded_database_changes_nothing(
+    run: Callable[..., Result],
+) -> None:
+    first = value_of(run("--json", "database", "upgrade"))
+    second = value_of(run("--json", "database", "upgrade"))
+
+    assert first["revision"] == second["revision"]
+    assert second["roles_made"] == []
+
+
+def test_doctor_finds_a_key_file_that_others_can_read(
+    run: Callable[..., Result], tmp_path: Path
+) -> None:
+    key = tmp_path / "kek.key"
+    key.write_bytes(b"0" * 32)
+    key.chmod(0o644)
+
+    found = run("doctor")
+
+    assert found.exit_code == 1
+    assert "chmod 600" in found.output.replace("\n", " ")
