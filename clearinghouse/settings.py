@@ -80,6 +80,13 @@ class Settings(BaseSettings):
         le=256,
         description="Threads of one server process; each may wait for a slow body.",
     )
+    metrics_port: int = Field(
+        default=0,
+        ge=0,
+        le=65534,
+        description="Loopback port of the server's /metrics; the worker takes the next"
+        " one; 0: none.",
+    )
     trusted_proxies: str = Field(
         default="127.0.0.1",
         description="Proxies whose X-Forwarded-For is believed, with commas.",

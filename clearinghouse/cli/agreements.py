@@ -1,8 +1,10 @@
-"""Verbs on agreements: add, list."""
+"""Verbs on agreements: add, list, end."""
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import typer
 
@@ -14,6 +16,8 @@ from clearinghouse.services import agreements
 group = typer.Typer(no_args_is_help=True, help="Agreements: who roams with whom.")
 
 _USUAL = Terms()
+_VISITED = typer.Argument(help="Party id of the CSO or visited CSP: it serves.")
+_HOME = typer.Argument(help="Party id of the home CSP: it owes.")
 
 
 def _row(found: agreements.Listed) -> Row:
@@ -27,18 +31,43 @@ def _row(found: agreements.Listed) -> Row:
         "from": agreement.valid_from.isoformat(),
         "until": agreement.valid_until and agreement.valid_until.isoformat(),
         "silent CSP": agreement.terms.silent_csp.value,
+        "terms": " ".join(_unusual(agreement.terms)),
     }
+
+
+def _unusual(terms: Terms) -> list[str]:
+    """Return what differs from the usual terms, as ``--term`` takes it."""
+    return [
+        f"{name}={value}"
+        for name, value in asdict(terms).items()
+        if name != "silent_csp" and value != getattr(_USUAL, name)
+    ]
 
 
 def _aware(at: datetime | None) -> datetime | None:
     return None if at is None else at.replace(tzinfo=UTC)
 
 
+def _terms(given: list[str]) -> dict[str, Any]:
+    """Read thresholds such as ``late_limit_days=45``.
+
+    Raises :class:`typer.BadParameter` with the names there are.
+    """
+    found: dict[str, int] = {}
+    for text in given:
+        name, _, number = text.partition("=")
+        if name not in agreements.TERMS or not number.isdecimal():
+            names = ", ".join(agreements.TERMS)
+            raise typer.BadParameter(f"{text}: give NAME=NUMBER; names are {names}")
+        found[name] = int(number)
+    return found
+
+
 @group.command()
 def add(
     context: typer.Context,
-    visited: str = typer.Argument(help="Party id of the CSO or visited CSP."),
-    home: str = typer.Argument(help="Party id of the home CSP."),
+    visited: str = _VISITED,
+    home: str = _HOME,
     currency: str = typer.Option(..., help="ISO 4217 code: EUR."),
     mode: Mode = typer.Option(Mode.B2, help="Roaming mode after clause 5."),
     valid_from: datetime = typer.Option(..., "--from", help="First instant, UTC."),
@@ -46,27 +75,19 @@ def add(
     silent_csp: SilentCsp = typer.Option(
         SilentCsp.REFUSE, help="What to do when the home CSP gives no answer."
     ),
-    list_age_limit_seconds: int = typer.Option(
-        _USUAL.list_age_limit_seconds, help="Age up to which its list decides."
-    ),
     match_required: bool = typer.Option(
         True, help="Hold SDRs without a session of ours."
     ),
-    tolerance_minor: int = typer.Option(
-        _USUAL.tolerance_minor, help="Allowed difference of a claim, in minor units."
-    ),
-    tolerance_ppm: int = typer.Option(
-        _USUAL.tolerance_ppm, help="The same in millionths; the larger counts."
+    term: list[str] = typer.Option(
+        [], help="Another threshold, as late_limit_days=45; may be repeated."
     ),
 ) -> None:
-    """Conclude an agreement, or put new terms in force for two partners."""
-    terms = Terms(
-        silent_csp=silent_csp,
-        list_age_limit_seconds=list_age_limit_seconds,
-        match_required=match_required,
-        tolerance_minor=tolerance_minor,
-        tolerance_ppm=tolerance_ppm,
-    )
+    """Conclude an agreement, or put new terms in force for two partners.
+
+    Thresholds that are not given are the usual ones: a claim may differ from our
+    rating by tolerance_minor (1) or tolerance_ppm (5000), whichever is more; a list
+    decides up to an age of list_age_limit_seconds (a week).
+    """
     conclusion = agreements.Conclusion(
         visited=visited,
         home=home,
@@ -74,7 +95,9 @@ def add(
         currency=currency,
         valid_from=valid_from.replace(tzinfo=UTC),
         valid_until=_aware(valid_until),
-        terms=terms,
+        terms=replace(
+            Terms(silent_csp=silent_csp, match_required=match_required), **_terms(term)
+        ),
     )
     with house(context) as env:
         agreed = agreements.conclude(env, conclusion)
@@ -89,3 +112,18 @@ def list_them(context: typer.Context) -> None:
         rows = [_row(found) for found in agreements.all_agreements(env)]
     empty = "No agreement yet; conclude one with: clearinghouse agreement add"
     output_of(context).rows("Agreements", rows, empty=empty)
+
+
+@group.command()
+def end(
+    context: typer.Context,
+    visited: str = _VISITED,
+    home: str = _HOME,
+    currency: str | None = typer.Option(None, help="Only in this currency."),
+) -> None:
+    """End what is in force between two partners, now; what was submitted stays."""
+    with house(context) as env:
+        ended = agreements.end(env, visited, home, currency=currency)
+    rows = [_row(one) for one in ended]
+    text = f"{home}'s users may no longer charge at {visited}"
+    output_of(context).value({"ended": rows}, text)

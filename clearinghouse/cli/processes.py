@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from functools import partial
+from pathlib import Path
+from typing import Self
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+from clearinghouse.app import die_with_parent
 
 READY_SECONDS_MAX = 60.0
 """Longest wait for a child to answer; stops a hang when a child dies silently."""
 STOP_SECONDS_MAX = 15.0
 """Longest wait for a clean stop before a child is killed."""
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that ask a program to stop: Ctrl-C, a supervisor, a terminal that closes."""
+_SETTINGS = "CLEARINGHOUSE_"
 _POLL_SECONDS = 0.05
 _PORTS_TRIED_MAX = 50
 """Ports tried after the wanted one; stops an endless search on an odd machine."""
@@ -35,28 +42,56 @@ class ChildError(Exception):
 def free_port(wanted: int, *, host: str = "127.0.0.1") -> int:
     """Return ``wanted`` when nothing listens there, else the next free port.
 
-    Raises :class:`ChildError` when none of the next ports is free.
+    Raises :class:`ChildError` when none of the next ports is free, or when the address
+    or the port is not for us to use at all.
     """
     for port in range(wanted, min(wanted + _PORTS_TRIED_MAX, 65536)):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError:
+        try:
+            _bind(host, port)
+        except PermissionError as error:
+            message = f"port {port} is for root only; name one from 1024 on"
+            raise ChildError(message) from error
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
                 continue
-            return port
+            message = f"{host} is no address of this machine; see the setting host"
+            raise ChildError(message) from error
+        return port
     message = f"no free port from {wanted} on; name another with --port"
     raise ChildError(message)
 
 
+def _bind(host: str, port: int) -> None:
+    """Take a port for a moment; raises :class:`OSError` when that cannot be done."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
+
+
+def _follower() -> Callable[[], None] | None:
+    """Return what makes a child end with us, even if we are killed.
+
+    The kernel means the thread that starts the child: only the main one lasts.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return None
+    return partial(die_with_parent, os.getpid())
+
+
 @dataclass(slots=True)
 class Child:
-    """One child process with its own process group and log file."""
+    """One child process with its own process group and log file.
+
+    ``environment`` is added to ours; an ``isolated`` child gets no other settings, from
+    wherever ours come.
+    """
 
     name: str
     command: Sequence[str]
     log_path: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    isolated: bool = False
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
@@ -68,10 +103,21 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **self.environment},
+                env={**self._surroundings(), **self.environment},
                 start_new_session=True,  # the terminal's Ctrl-C must reach us first
+                preexec_fn=_follower(),  # noqa: PLW1509 - two system calls, no lock
             )
         return self
+
+    def _surroundings(self) -> dict[str, str]:
+        if not self.isolated:
+            return dict(os.environ)
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(_SETTINGS)
+        }
+        return kept | {f"{_SETTINGS}CONFIG": os.devnull}
 
     @property
     def running(self) -> bool:
@@ -94,17 +140,20 @@ class Child:
         message = f"{self.name} does not answer at {url}; see {self.log_path}"
         raise ChildError(message)
 
+    def ask_to_stop(self) -> None:
+        """Ask the child to stop and do not wait."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+
     def stop(self, *, seconds: float = STOP_SECONDS_MAX) -> None:
         """Ask the child to stop, kill its group when it does not."""
-        process = self.process
-        if process is None:
+        self.ask_to_stop()
+        if self.process is None:
             return
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(seconds)
-            except subprocess.TimeoutExpired:
-                self.kill()
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
         self.process = None
 
     def kill(self) -> None:
@@ -116,6 +165,36 @@ class Child:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(STOP_SECONDS_MAX)
         self.process = None
+
+
+def stop_all(children: Iterable[Child]) -> None:
+    """Stop children side by side: each takes its time, nobody waits in a queue."""
+    stopping = list(children)
+    for child in stopping:
+        child.ask_to_stop()
+    for child in stopping:
+        child.stop()
+
+
+def interrupt_on_stop() -> None:
+    """Let every signal that asks us to stop do what Ctrl-C does.
+
+    One that is ignored stays ignored, as under ``nohup``.
+    """
+    for number in STOPS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let no signal cut off what is being put away; for the main thread."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in STOPS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def answers(url: str) -> bool:

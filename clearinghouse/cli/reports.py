@@ -12,11 +12,6 @@ from clearinghouse.services import settlement, statements
 group = typer.Typer(no_args_is_help=True, help="Reports.")
 
 
-@group.callback()
-def _group() -> None:
-    """Hand out what auditors and partners read."""
-
-
 @group.command()
 def export(
     context: typer.Context,

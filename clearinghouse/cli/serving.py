@@ -6,14 +6,15 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from clearinghouse.cli.context import output_of, refusals, refuse, settings
 from clearinghouse.cli.output import Output
-from clearinghouse.cli.processes import ChildError, free_port
+from clearinghouse.cli.processes import ChildError, free_port, interrupt_on_stop
 from clearinghouse.domain.errors import ClearingHouseError
 
 if TYPE_CHECKING:  # loaded by what is called, not by --help
@@ -39,7 +40,7 @@ def serve(
     chosen = {name: value for name, value in given.items() if value is not None}
     own = settings().model_copy(update=chosen)
     _check_port(output, own)
-    with _stopped_by_signals(output), refusals(output), _database(own) as at:
+    with _working(output), _metrics_of_all(output, own), _database(own) as at:
         _prepare(own, at)
         output.remark(f"clearing house at {own.url}/services/  (Ctrl-C stops)")
         _serve(own, at)
@@ -49,7 +50,8 @@ def worker(context: typer.Context) -> None:
     """Run the delivery worker: outbox, timers, stale statuses. Stop with Ctrl-C."""
     output = output_of(context)
     own = settings()
-    with _stopped_by_signals(output), refusals(output), _database(own) as at:
+    port = own.metrics_port and own.metrics_port + 1
+    with _working(output), _metrics(output, port), _database(own) as at:
         from clearinghouse import app
         from clearinghouse.delivery.worker import Worker
 
@@ -62,15 +64,16 @@ def worker(context: typer.Context) -> None:
 
 
 @contextmanager
-def _stopped_by_signals(output: Output) -> Iterator[None]:
+def _working(output: Output) -> Iterator[None]:
     """End cleanly when asked to stop before the work itself listens to signals.
 
-    Otherwise a stop in the first seconds would leave the database behind.
+    Otherwise a stop in the first seconds would leave the database behind. A refusal
+    ends the command with its text.
     """
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.default_int_handler)
+    interrupt_on_stop()
     try:
-        yield
+        with refusals(output):
+            yield
     except KeyboardInterrupt:
         output.remark("stopped")
 
@@ -85,6 +88,36 @@ def _check_port(output: Output, own: Settings) -> None:
             output,
             f"port {own.port} is taken; try: clearinghouse serve --port {free}",
         )
+
+
+@contextmanager
+def _metrics_of_all(output: Output, own: Settings) -> Iterator[None]:
+    """Answer ``/metrics`` for all server processes, if the settings say so."""
+    if own.metrics_port == 0:
+        yield
+        return
+    from clearinghouse.telemetry import exposition
+
+    folder = exposition.emptied(own.state_dir.absolute() / "metrics")
+    os.environ[exposition.FOLDER_VARIABLE] = str(folder)  # the processes read it
+    with _metrics(output, own.metrics_port, folder):
+        yield
+
+
+@contextmanager
+def _metrics(output: Output, port: int, folder: Path | None = None) -> Iterator[None]:
+    """Answer ``/metrics`` on a port, for this process or for those of a folder."""
+    if port == 0:
+        yield
+        return
+    from clearinghouse.telemetry import exposition
+
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(exposition.exposed(port, folder=folder))
+        except OSError:
+            refuse(output, f"port {port} for metrics is taken; see metrics_port")
+        yield
 
 
 @contextmanager
@@ -126,13 +159,13 @@ def _watch(at: Addresses, stopping: threading.Event) -> None:
 def _prepare(own: Settings, at: Addresses) -> None:
     """Bring the schema to this version; open the first window when none is open."""
     from clearinghouse import app
+    from clearinghouse.cli.database import upgraded
     from clearinghouse.services.settlement import ensure_window
-    from clearinghouse.storage import schema
 
     env = app.build(own, at)
     try:
         if not app.is_ready(env.database):
-            schema.upgrade(at.owner)
+            upgraded(at)
         ensure_window(env, f"{env.clock.now():%Y-%m}")
     finally:
         env.database.close()

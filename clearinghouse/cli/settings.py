@@ -10,11 +10,6 @@ from clearinghouse.settings import Settings
 group = typer.Typer(no_args_is_help=True, help="Settings.")
 
 
-@group.callback()
-def _group() -> None:
-    """Look at the settings of this machine."""
-
-
 @group.command()
 def show(context: typer.Context) -> None:
     """Print all settings; secrets are shown as stars."""

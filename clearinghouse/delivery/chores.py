@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from clearinghouse.domain.outbox import DeliveryState
 from clearinghouse.services import (
     access,
     agreements,
@@ -19,7 +20,10 @@ from clearinghouse.services import (
 )
 from clearinghouse.services.environment import Environment
 from clearinghouse.storage import outbox
-from clearinghouse.telemetry.metrics import OUTBOX_OLDEST_SECONDS
+from clearinghouse.telemetry.metrics import (
+    OUTBOX_DELIVERIES,
+    OUTBOX_OLDEST_SECONDS,
+)
 
 #: How long a delivery that was taken is kept, for questions about it.
 DONE_KEPT = timedelta(days=30)
@@ -52,13 +56,21 @@ def forget_done(env: Environment) -> int:
 
 
 def measure_outbox(env: Environment) -> int:
-    """Tell the metrics how long the oldest delivery waits."""
+    """Tell the metrics how much waits, how long already, and what was given up."""
     with env.database.begin_read_only() as tx:
         queues = outbox.queues(tx)
     waiting = [one.oldest_ready_at for one in queues if one.oldest_ready_at is not None]
     now = env.clock.now()
     oldest = now - min(waiting, default=now)
-    OUTBOX_OLDEST_SECONDS.set(max(0, oldest // timedelta(seconds=1)))
+    age_seconds = max(0, oldest // timedelta(seconds=1))
+    OUTBOX_OLDEST_SECONDS.labels(DeliveryState.READY).set(age_seconds)
+    counts = {
+        DeliveryState.READY: sum(one.ready for one in queues),
+        DeliveryState.RUNNING: sum(one.running for one in queues),
+        DeliveryState.DEAD: sum(one.dead for one in queues),
+    }
+    for state, count in counts.items():
+        OUTBOX_DELIVERIES.labels(state).set(count)
     return 0
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 
 from sqlalchemy.exc import IntegrityError
 
-from clearinghouse.codes import SEMANTIC
+from clearinghouse.codes import NO_AGREEMENT, SEMANTIC
 from clearinghouse.domain import money
 from clearinghouse.domain.agreements import Agreement, Mode, Terms
 from clearinghouse.domain.errors import ClearingHouseError, Item
@@ -17,6 +18,26 @@ from clearinghouse.services.environment import Environment
 from clearinghouse.services.participants import note, participant_named
 from clearinghouse.storage import agreements as rows
 from clearinghouse.storage import participants as participant_rows
+
+_DAY_SECONDS = 86_400
+
+TERMS = MappingProxyType(
+    {
+        "list_age_limit_seconds": range(3_650 * _DAY_SECONDS + 1),
+        "list_fresh_seconds": range(3_650 * _DAY_SECONDS + 1),
+        "tolerance_minor": range(1_000_001),
+        "tolerance_ppm": range(1_000_001),
+        "late_limit_days": range(3_651),
+        "energy_wh_max": range(1, 10_000_001),
+        "duration_seconds_max": range(1, 365 * _DAY_SECONDS + 1),
+        "power_percent_max": range(1, 1_001),
+        "overlap_seconds_max": range(_DAY_SECONDS + 1),
+        "travel_kmh_max": range(1, 10_001),
+        "net_ceiling_minor": range(10**12 + 1),
+        "net_mean_factor": range(1, 1_001),
+    }
+)
+"""What each threshold of the terms may be; a slip of the pen is none of these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +110,47 @@ def _wrong(new: Conclusion, visited: Participant, home: Participant) -> list[Ite
         items.append(Item(code=SEMANTIC, path="currency", expected="an ISO 4217 code"))
     if new.valid_until is not None and new.valid_until <= new.valid_from:
         items.append(Item(code=SEMANTIC, path="until", expected="later than from"))
-    return items
+    return items + _wrong_terms(new.terms)
+
+
+def _wrong_terms(terms: Terms) -> list[Item]:
+    return [
+        Item(
+            code=SEMANTIC,
+            path=name,
+            expected=f"{allowed[0]} to {allowed[-1]}",
+            found=str(value),
+        )
+        for name, allowed in TERMS.items()
+        if (value := getattr(terms, name)) is not None and value not in allowed
+    ]
+
+
+def end(
+    env: Environment, visited: str, home: str, *, currency: str | None = None
+) -> tuple[Listed, ...]:
+    """End what is in force between two partners now; in one currency when it is named.
+
+    What was submitted under it stays. Raises :class:`ClearingHouseError`:
+    ``UNKNOWN_PARTICIPANT``, or ``NO_AGREEMENT`` when nothing is in force.
+    """
+    now = env.clock.now()
+    with env.database.begin() as tx:
+        visited_id = participant_named(tx, visited).participant_id
+        home_id = participant_named(tx, home).participant_id
+        found = [
+            one
+            for one in rows.agreements_with_homes(tx, visited_id, (home_id,))
+            if one.in_force(now) and currency in (None, one.currency)
+        ]
+        if not found:
+            detail = f"nothing is in force between {visited} and {home}"
+            raise ClearingHouseError(NO_AGREEMENT, detail)
+        for one in found:
+            rows.end_agreement(tx, one.agreement_id, at=now)
+        note(tx, env, "end agreement", f"{visited} {home}")
+    ended = (replace(one, valid_until=now) for one in found)
+    return tuple(Listed(visited=visited, home=home, agreement=one) for one in ended)
 
 
 def announce_turns(env: Environment) -> int:

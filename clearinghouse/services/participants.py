@@ -1,4 +1,4 @@
-"""Participants and their accounts: admit, suspend, give an account.
+"""Participants: admit, list, suspend, resume.
 
 These are the operator's own acts, done at the command line; every one leaves an entry
 in the audit trail.
@@ -6,7 +6,7 @@ in the audit trail.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
@@ -16,7 +16,6 @@ from clearinghouse.domain.errors import ClearingHouseError, Item
 from clearinghouse.domain.exchange import Role
 from clearinghouse.domain.participants import Participant, ParticipantStatus
 from clearinghouse.identifiers import party_id as party_ids
-from clearinghouse.services import passwords
 from clearinghouse.services.environment import Environment
 from clearinghouse.storage import access as access_rows
 from clearinghouse.storage import audit
@@ -38,15 +37,6 @@ class Admission:
     country: str
     roles: frozenset[Role]
     aliases: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewAccount:
-    """A machine account; ``password`` is hashed and never stored."""
-
-    party_id: str
-    username: str
-    password: str = field(repr=False)
 
 
 def admit(env: Environment, admission: Admission) -> Participant:
@@ -115,9 +105,10 @@ def all_participants(env: Environment) -> tuple[Participant, ...]:
 
 
 def suspend(env: Environment, party_id: str) -> Participant:
-    """Suspend a partner: its tokens die within seconds, nobody roams with it.
+    """Suspend a partner: its sessions end within seconds, nobody roams with it.
 
-    Raises :class:`ClearingHouseError` (``UNKNOWN_PARTICIPANT``).
+    Those sessions stay ended when the partner takes part again. Raises
+    :class:`ClearingHouseError` (``UNKNOWN_PARTICIPANT``).
     """
     return _set_status(env, party_id, ParticipantStatus.SUSPENDED)
 
@@ -136,52 +127,11 @@ def _set_status(
     with env.database.begin() as tx:
         found = participant_named(tx, party_id)
         rows.set_status(tx, found.participant_id, status)
+        if status is ParticipantStatus.SUSPENDED:
+            now = env.clock.now()
+            access_rows.revoke_all_of(tx, found.participant_id, at=now)
         note(tx, env, f"set {status.lower()}", party_id)
         return participant_named(tx, party_id)
-
-
-def add_account(env: Environment, new: NewAccount) -> int:
-    """Give a partner a machine account; return its number.
-
-    Raises :class:`ClearingHouseError`: ``UNKNOWN_PARTICIPANT``, or ``CH.SEMANTIC`` for
-    a user name that is taken or a password that is too short.
-    """
-    longest = passwords.PASSWORD_LENGTH_MAX
-    if not passwords.PASSWORD_LENGTH_MIN <= len(new.password) <= longest:
-        expected = f"{passwords.PASSWORD_LENGTH_MIN} to {longest} characters"
-        item = Item(code=SEMANTIC, path="password", expected=expected)
-        raise ClearingHouseError(SEMANTIC, items=(item,))
-    password_hash = passwords.hashed(new.password)
-    try:
-        with env.database.begin() as tx:
-            found = participant_named(tx, new.party_id)
-            account_id = access_rows.add_account(
-                tx,
-                found.participant_id,
-                username=new.username,
-                password_hash=password_hash,
-                at=env.clock.now(),
-            )
-            note(tx, env, "add account", new.party_id)
-    except IntegrityError as error:
-        raise ClearingHouseError(SEMANTIC, "the user name is taken") from error
-    return account_id
-
-
-def change_password(env: Environment, username: str, password: str) -> int:
-    """Set a new password; return how many sessions of the account it ended.
-
-    Raises :class:`ClearingHouseError` (``CH.SEMANTIC``) for an unknown user name.
-    """
-    password_hash = passwords.hashed(password)
-    now = env.clock.now()
-    with env.database.begin() as tx:
-        account = access_rows.account_by_username(tx, username)
-        if account is None:
-            raise ClearingHouseError(SEMANTIC, "no account has this user name")
-        ended = access_rows.set_password(tx, account.account_id, password_hash, at=now)
-        note(tx, env, "change password", account.party_id)
-    return ended
 
 
 def participant_named(tx: Connection, party_id: str) -> Participant:

@@ -23,5 +23,10 @@ DELIVERIES = Counter(
     ["kind", "outcome"],
 )
 OUTBOX_OLDEST_SECONDS = Gauge(
-    "clearinghouse_outbox_oldest_seconds", "Age of the oldest delivery that waits."
+    "clearinghouse_outbox_oldest_seconds",
+    "How long the oldest delivery in this state waits.",
+    ["state"],
+)
+OUTBOX_DELIVERIES = Gauge(
+    "clearinghouse_outbox_deliveries", "Deliveries that are not done.", ["state"]
 )

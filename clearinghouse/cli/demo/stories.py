@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from clearinghouse.cli.demo.players import Charge
-from clearinghouse.cli.demo.world import CARDS, STATIONS, Card
+from clearinghouse.cli.demo.world import CARDS, REMOTE_CSO, STATIONS, Card
 from clearinghouse.endpoint.errors import CallError
 
 if TYPE_CHECKING:
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS_MAX = 60.0
 """Longest wait for something that other processes do."""
-_LOOK_SECONDS = 0.25
+ENERGY_SECONDS = 1.0
+"""How long the remote session lasts, so that some energy flows."""
+_LOOK_SECONDS = 0.1
 
 
 class StoryError(Exception):
@@ -109,8 +111,7 @@ def refused(stage: Stage) -> str:
 def remote(stage: Stage) -> str:
     """Start and stop a session from a CSP's app at another operator's EVSE."""
     csp = stage.player("DEECH")
-    # A parallel visit may hold the EVSE for a moment.
-    started = csp.house.start_session(station("NLBRA"), "DEECHC00000001")
+    started = csp.house.start_session(station(REMOTE_CSO), "DEECHC00000001")
     session_id = started.session_id
     if session_id is None:
         raise StoryError("the remote start brought no session")
@@ -120,7 +121,7 @@ def remote(stage: Stage) -> str:
         return None if seen is None else seen.state
 
     wait_for("remote start", lambda: state() == "ACTIVE")
-    time.sleep(2)  # let some energy flow
+    time.sleep(ENERGY_SECONDS)
     csp.house.stop_session(session_id)
     wait_for("remote stop", lambda: state() == "SDR_RECEIVED")
     stage.tally.sessions += 1
@@ -144,7 +145,8 @@ def csp_comes_back(stage: Stage) -> str:
     )
     record = cso.charge(charge)
     expect("CSP down", cso.submit([record]).accepted, 1)
-    time.sleep(1.5)  # a first attempt fails meanwhile
+    # The first attempts fail while the endpoint starts. When it is back it registers,
+    # and what waited for it goes out at once.
     stage.start_endpoint("NLFOX")
 
     def confirmed() -> bool:

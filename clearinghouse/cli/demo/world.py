@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-PASSWORD_BYTES = 18
-"""Randomness of a demo password; printed once, kept in the state folder."""
+CHARGE_SECONDS = 3_600
+"""How long a station of the demo charges when nobody stops it."""
+
+
+REMOTE_CSO = "NLBRA"
+"""The CSO whose stations can be started from a CSP's app."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +21,13 @@ class Partner:
     name: str
     country: str
     roles: tuple[str, ...]
+
+    @property
+    def endpoint(self) -> str | None:
+        """Which endpoint it offers: a CSP that of CSPs, and one CSO that of CSOs."""
+        if "CSP" in self.roles:
+            return "csp"
+        return "cso" if self.party_id == REMOTE_CSO else None
 
     @property
     def username(self) -> str:

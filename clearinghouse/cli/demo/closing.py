@@ -1,0 +1,80 @@
+"""The end of the demo's day: the window closes, the sums are looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clearinghouse.codes import PROOF_FAILED
+from clearinghouse.domain.errors import ClearingHouseError
+from clearinghouse.domain.exchange import Role, Sender
+from clearinghouse.services import participants, settlement, statements
+
+if TYPE_CHECKING:
+    from clearinghouse.cli.demo.stage import Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """What the day came to; ``net_sum`` adds up all nets in minor units: nothing."""
+
+    sessions: int
+    accepted: int
+    refused: int
+    statements: int
+    net_sum: int
+    folder: Path
+    files: int
+
+    @property
+    def line(self) -> str:
+        """The day in one line."""
+        return (
+            f"demo: {self.sessions} sessions, {self.accepted} SDRs accepted, "
+            f"{self.refused} refused, {self.statements} statements, "
+            f"net sum {self.net_sum}"
+        )
+
+
+def close(stage: Stage, run: str) -> Day:
+    """Close the window, write its statements, and prove it once more.
+
+    Raises :class:`ClearingHouseError` (``PROOF_FAILED``) when a sum differs.
+    """
+    closed = settlement.close(stage.env, next_label=f"demo-{run}")
+    window = closed.window
+    folder = stage.folder / "statements" / window.label
+    files = statements.export_statements(stage.env, window.window_id, folder)
+    differences = settlement.prove(stage.env, window.window_id)
+    if differences:
+        raise ClearingHouseError(PROOF_FAILED, "; ".join(differences))
+    tally = stage.tally
+    return Day(
+        sessions=tally.sessions,
+        accepted=tally.accepted,
+        refused=tally.refused,
+        statements=closed.statements,
+        net_sum=_net_sum(stage, window.window_id),
+        folder=folder,
+        files=len(files),
+    )
+
+
+def _net_sum(stage: Stage, window_id: int) -> int:
+    """Add up the nets of all partners in all currencies, in minor units."""
+    return sum(
+        sum(
+            settlement.positions(
+                stage.env,
+                Sender(
+                    participant_id=found.participant_id,
+                    party_id=found.party_id,
+                    roles=frozenset(Role),
+                    account_id=None,
+                ),
+                window_id,
+            ).net.values()
+        )
+        for found in participants.all_participants(stage.env)
+    )

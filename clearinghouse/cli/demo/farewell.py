@@ -1,0 +1,95 @@
+"""What the demo leaves behind to try: addresses, logins, calls to paste."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from clearinghouse.cli.demo.closing import Day
+    from clearinghouse.cli.demo.stage import Stage
+    from clearinghouse.cli.output import Output
+
+PARTY = "DEALF"
+"""The partner whose login the calls use: a CSO."""
+
+OURS = """\
+from clearinghouse.endpoint.client import ClearingHouse
+from clearinghouse.endpoint.connection import Account
+from clearinghouse.endpoint.messages.common import Credential
+
+me = Account(party_id="{party}", username="{username}", password="{password}")
+house = ClearingHouse("{url}", me)
+card = Credential(kind="RFID", value="04A1B2C3D4E5F6")
+print(house.authorize_start("DE*ALF*E1001*1", card))
+"""
+
+PLAIN = """\
+import datetime, uuid, zeep
+
+def call(service, operation, token=None, **body):
+    client = zeep.Client("{url}/wsdl/" + service + ".wsdl")
+    header = {{"messageId": uuid.uuid4(), "senderId": "{party}",
+              "createdAt": datetime.datetime.now(datetime.timezone.utc),
+              "sessionToken": token}}
+    return client.service[operation](**body, _soapheaders={{"exchangeHeader": header}})
+
+login = call("access", "Login", username="{username}", password="{password}")
+card = {{"kind": "RFID", "value": "04A1B2C3D4E5F6"}}
+print(call("authorization", "AuthorizeStart", login.body.sessionToken,
+           evseId="DE*ALF*E1001*1", credential=card))
+"""
+
+
+def summary(stage: Stage, day: Day) -> dict[str, object]:
+    """Return the day, the address and the logins for machines."""
+    return {
+        "line": day.line,
+        "sessions": day.sessions,
+        "sdrs_accepted": day.accepted,
+        "sdrs_refused": day.refused,
+        "statements": day.statements,
+        "net_sum": day.net_sum,
+        "folder": str(day.folder),
+        "url": stage.url,
+        "logins": _logins(stage),
+    }
+
+
+def _logins(stage: Stage) -> list[dict[str, str]]:
+    return [
+        {
+            "partner": found.partner.party_id,
+            "roles": " ".join(found.partner.roles),
+            "user name": found.partner.username,
+            "password": stage.crew.secrets[found.partner.party_id],
+        }
+        for found in stage.players.values()
+    ]
+
+
+def stay(output: Output, stage: Stage) -> None:
+    """Print what to try, then wait for Ctrl-C."""
+    if not output.as_json:
+        output.rows("Logins", _logins(stage), empty="No partners.")
+        _print_calls(output, stage)
+    output.remark("running; Ctrl-C stops everything")
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        output.remark("")
+
+
+def _print_calls(output: Output, stage: Stage) -> None:
+    values = {
+        "url": stage.url,
+        "party": PARTY,
+        "username": stage.player(PARTY).partner.username,
+        "password": stage.crew.secrets[PARTY],
+    }
+    output.remark(f"WSDLs: {stage.url}/wsdl/access.wsdl (and the other services)")
+    output.remark(f"\nA call to paste into {sys.executable}:\n")
+    output.remark(OURS.format(**values))
+    output.remark("The same without this package, wherever zeep is installed:\n")
+    output.remark(PLAIN.format(**values))
