@@ -24,13 +24,7 @@ from clearinghouse.delivery.attempts import attempt
 from clearinghouse.delivery.chores import CHORES, Chore
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.domain.link import LinkState
-from clearinghouse.domain.outbox import (
-    UNREACHED,
-    Attempt,
-    DeliveryState,
-    NextStep,
-    next_step,
-)
+from clearinghouse.domain.outbox import Attempt, DeliveryState, NextStep, next_step
 from clearinghouse.domain.outbox import Delivery as DeliveryAge
 from clearinghouse.services.environment import Environment
 from clearinghouse.storage import links, outbox
@@ -148,11 +142,7 @@ class Worker:
 
     def _record(self, delivery: Delivery, step: NextStep) -> None:
         with self._env.database.begin() as tx:
-            now = self._env.clock.now()
-            ours = outbox.record_attempt(tx, delivery, step, now=now)
-            if step.reached and delivery.last_error_code in UNREACHED:
-                # The partner is back: what else waited for it need not wait on.
-                outbox.bring_forward(tx, delivery.participant_id, at=now)
+            ours = outbox.record_attempt(tx, delivery, step, now=self._env.clock.now())
         note = _LOG.warning if step.state is DeliveryState.DEAD else _LOG.info
         note(
             "delivery_attempted" if ours else "delivery_lease_lost",

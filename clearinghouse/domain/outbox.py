@@ -69,18 +69,6 @@ _ERROR = {
 }
 
 
-#: Errors of deliveries that wait for the partner itself. When it shows that it is
-#: there, they need not wait any longer; those that it refused for now do.
-UNREACHED = frozenset(
-    {
-        codes.PARTNER_SILENT.number,
-        codes.PARTNER_UNREACHABLE.number,
-        codes.PARTNER_BUSY.number,
-        codes.PARTNER_NO_ENDPOINT.number,
-    }
-)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """What the rule needs of a delivery; ``attempts`` counts those that are over."""
@@ -91,16 +79,12 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextStep:
-    """What becomes of a delivery after an attempt; ``run_at`` only when READY.
-
-    ``reached``: the partner took it, so the partner is there.
-    """
+    """What becomes of a delivery after an attempt; ``run_at`` only when READY."""
 
     state: DeliveryState
     attempts: int
     run_at: datetime | None = None
     error: Code | None = None
-    reached: bool = False
 
 
 def backoff_milliseconds(attempts: int, randbelow: Callable[[int], int]) -> int:
@@ -133,8 +117,7 @@ def next_step(
     attempts = delivery.attempts + sent
     error = _ERROR[outcome]
     if error is None:
-        reached = outcome is Attempt.TAKEN
-        return NextStep(state=DeliveryState.DONE, attempts=attempts, reached=reached)
+        return NextStep(state=DeliveryState.DONE, attempts=attempts)
     is_old = now - delivery.created_at >= DEAD_AFTER
     if outcome is Attempt.REFUSED or is_old:
         return NextStep(state=DeliveryState.DEAD, attempts=attempts, error=error)

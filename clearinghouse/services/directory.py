@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection as Tx
-
 from clearinghouse import codes
 from clearinghouse.domain.agreements import Agreement, Mode, in_force
 from clearinghouse.domain.errors import ClearingHouseError, Item
@@ -21,7 +19,7 @@ from clearinghouse.domain.participants import (
 from clearinghouse.services.endpoints import check_url
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.outcomes import Done, Refusal
-from clearinghouse.storage import audit, directory, links, messages, outbox
+from clearinghouse.storage import audit, directory, messages
 from clearinghouse.storage.audit import AuditEntry
 from clearinghouse.storage.directory import DirectoryEntry, Endpoint
 from clearinghouse.storage.feeds import Page, parse_cursor
@@ -79,9 +77,8 @@ def put_endpoints(
 ) -> bytes:
     """Register where the sender's services are reached; all of them or none.
 
-    What waits for the sender because it could not be reached is due at once. Refuses
-    addresses that our policy does not let us call, and a service that does not belong
-    to a role of the sender.
+    Refuses addresses that our policy does not let us call, and a service that does not
+    belong to a role of the sender.
     """
     refused = _checked(env, exchange.sender, endpoints)
     with env.database.begin() as tx:
@@ -91,20 +88,15 @@ def put_endpoints(
         now = env.clock.now()
         if not refused:
             for endpoint in endpoints:
-                _register(tx, _sealed(env, exchange.sender, endpoint), now)
+                directory.put_endpoint(
+                    tx, _sealed(env, exchange.sender, endpoint), at=now
+                )
             audit.record(tx, _entry(exchange, endpoints, now))
         answer = render(
             Refusal(code=codes.ENDPOINT_REFUSED, items=refused) if refused else Done()
         )
         messages.remember(tx, exchange, answer, at=now)
     return answer
-
-
-def _register(tx: Tx, endpoint: Endpoint, now: datetime) -> None:
-    """Store an address; what waited for the partner goes out at once."""
-    directory.put_endpoint(tx, endpoint, at=now)
-    links.renew_link(tx, endpoint.participant_id, endpoint.service)
-    outbox.bring_forward(tx, endpoint.participant_id, at=now)
 
 
 def token_purpose(participant_id: int, service: EndpointService) -> str:

@@ -31,16 +31,12 @@ class DirectoryEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where a participant's service is reached; the token is sealed by the vault.
-
-    ``registered_at`` is there when it was read.
-    """
+    """Where a participant's service is reached; the token is sealed by the vault."""
 
     participant_id: int
     service: EndpointService
     url: str
     access_token_sealed: bytes | None = field(default=None, repr=False)
-    registered_at: datetime | None = None
 
 
 def partners_changed(
@@ -117,7 +113,6 @@ def endpoints_of(tx: Connection, participant_id: int) -> tuple[Endpoint, ...]:
             service=EndpointService(row.service),
             url=row.url,
             access_token_sealed=row.access_token_sealed,
-            registered_at=row.updated_at,
         )
         for row in tx.execute(query)
     )

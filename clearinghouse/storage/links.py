@@ -83,13 +83,6 @@ def save_link(tx: Connection, record: LinkRecord) -> None:
     )
 
 
-def renew_link(tx: Connection, participant_id: int, service: EndpointService) -> None:
-    """Let calls pass again: what broke was an address that is not the last any more."""
-    record = link_of(tx, participant_id, service, for_update=True)
-    if record.link != Link():
-        save_link(tx, replace(record, link=Link()))
-
-
 def _record(row: Row[*tuple[Any, ...]]) -> LinkRecord:
     return LinkRecord(
         participant_id=row.participant_id,

@@ -17,12 +17,7 @@ import psycopg
 from sqlalchemy import Connection, Row, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from clearinghouse.domain.outbox import (
-    UNREACHED,
-    DeliveryKind,
-    DeliveryState,
-    NextStep,
-)
+from clearinghouse.domain.outbox import DeliveryKind, DeliveryState, NextStep
 from clearinghouse.storage.tables.columns import among
 from clearinghouse.storage.tables.messages import outbox
 
@@ -265,28 +260,6 @@ def replay(tx: Connection, delivery_ids: Iterable[UUID], *, at: datetime) -> int
         .values(state=DeliveryState.READY, attempts=0, run_at=at)
     )
     count = tx.execute(again).rowcount
-    if count:
-        ring(tx)
-    return count
-
-
-def bring_forward(tx: Connection, participant_id: int, *, at: datetime) -> int:
-    """Make due what waits because a participant was not reached; return how much.
-
-    For the moment it shows that it is there. The limit of deliveries that run at once
-    holds, so it is not overrun.
-    """
-    earlier = (
-        update(outbox)
-        .where(
-            outbox.c.participant_id == participant_id,
-            outbox.c.state == DeliveryState.READY,
-            outbox.c.run_at > at,
-            outbox.c.last_error_code.in_(UNREACHED),
-        )
-        .values(run_at=at)
-    )
-    count = tx.execute(earlier).rowcount
     if count:
         ring(tx)
     return count

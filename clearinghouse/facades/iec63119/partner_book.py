@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from clearinghouse.domain.participants import EndpointService
 from clearinghouse.services.directory import token_purpose
@@ -14,16 +13,11 @@ from clearinghouse.storage.vault import Vault
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """One partner's service; the access token is the key it wants to see.
-
-    A partner that registers anew, at whatever address, is called anew:
-    ``registered_at`` tells.
-    """
+    """One partner's service; the access token is the key it wants to see."""
 
     party_id: str
     url: str
     access_token: str | None = field(default=None, repr=False)
-    registered_at: datetime | None = None
 
 
 class Book:
@@ -53,9 +47,4 @@ class Book:
         sealed = endpoint.access_token_sealed
         purpose = token_purpose(participant_id, service)
         token = None if sealed is None else self._vault.unseal(sealed, purpose=purpose)
-        return Address(
-            party_id=party_id,
-            url=endpoint.url,
-            access_token=token,
-            registered_at=endpoint.registered_at,
-        )
+        return Address(party_id=party_id, url=endpoint.url, access_token=token)

@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import Enum, StrEnum
 from types import MappingProxyType
 
@@ -90,7 +89,6 @@ class _Line:
     link: Link = field(default_factory=Link)
     not_before_ns: int = 0
     mirrored_ns: int = 0
-    registered_at: datetime | None = None
 
 
 class Lines:
@@ -101,14 +99,6 @@ class Lines:
         self._clock = clock
         self._lock = threading.Lock()
         self._lines: dict[LineKey, _Line] = {}
-
-    def renew(self, key: LineKey, registered_at: datetime | None) -> None:
-        """Forget what broke when the partner registered anew since the last call."""
-        line = self._line(key)
-        with self._lock:
-            if line.registered_at != registered_at:
-                line.registered_at = registered_at
-                line.link, line.not_before_ns = Link(), 0
 
     @contextmanager
     def place(self, key: LineKey, *, probing: bool = False) -> Iterator[Place | Barred]:
