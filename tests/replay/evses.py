@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,10 @@ PARTIES: Mapping[str, str] = {
     "CH*CCC": "CHCCC",
     "CH*IBA": "CHIBA",
 }
+
+
+EVSES_PER_MESSAGE = 400
+"""So that every refused one is explained: an answer has room for 1,000 remarks."""
 
 
 @dataclass(slots=True)
@@ -45,31 +48,27 @@ def _evse(row: Mapping[str, str]) -> str:
         if value
     )
     return (
-        f"<evse><evseId>{escape(row['evse_id'])}</evseId>"
+        f"<upsert><evseId>{escape(row['evse_id'])}</evseId>"
         f"<operatorId>{escape(row['operator_id'])}</operatorId>{optional}"
-        "<country>CH</country><timeZone>Europe/Zurich</timeZone></evse>"
+        "<country>CH</country><timeZone>Europe/Zurich</timeZone></upsert>"
     )
 
 
 def upload(house: House, folder: Path) -> Upload:
-    """Admit each operator of the file and send its EVSEs as one full list."""
+    """Admit each operator of the file and send its EVSEs, so many a message."""
     by_party: dict[str, list[Mapping[str, str]]] = defaultdict(list)
     for row in national_evses(folder):
         by_party[PARTIES[row["operator_id"]]].append(row)
     result = Upload()
     for party_id, rows in sorted(by_party.items()):
-        _send(house.admit(party_id, "CSO").login(), rows, result)
+        cso = house.admit(party_id, "CSO").login()
+        for first in range(0, len(rows), EVSES_PER_MESSAGE):
+            _send(cso, rows[first : first + EVSES_PER_MESSAGE], result)
     return result
 
 
 def _send(cso: Speaker, rows: Sequence[Mapping[str, str]], result: Upload) -> None:
-    answer = cso.call(
-        "evse",
-        "putEvses",
-        f"<expectedCount>{len(rows)}</expectedCount>"
-        f"{''.join(_evse(row) for row in rows)}<part>1</part><parts>1</parts>"
-        f"<listId>{uuid.uuid4()}</listId>",
-    )
+    answer = cso.call("evse", "updateEvses", "".join(_evse(row) for row in rows))
     explained = set()
     for item in answer.all("result", "item"):
         explained.add(int(item.findtext("{*}index") or -1))
