@@ -433,9 +433,9 @@ def test_waits_as_long_as_the_partner_asks_for(line: Line) -> None:
 def test_probe_looks_without_telling_anything(line: Line) -> None:
     partner = RecordingPartner()
 
-    def probe() -> ports.Reply[ports.Taken]:
+    def probe(milliseconds: int = 15_000) -> ports.Reply[ports.Taken]:
         return line.gateway.probe(
-            line.csp.participant_id, CSP, deadline=ports.Deadline.after(1_000)
+            line.csp.participant_id, CSP, deadline=ports.Deadline.after(milliseconds)
         )
 
     nowhere = probe()
@@ -445,7 +445,7 @@ def test_probe_looks_without_telling_anything(line: Line) -> None:
     gone = probe()
     with peer(hang) as url:
         register(line.env, line.csp, url)
-        silent = probe()
+        silent = probe(1_000)
 
     assert nowhere == ports.NoEndpoint()
     assert there == ports.Answered(ports.Taken.TAKEN)
