@@ -2,7 +2,7 @@
 
 Sources, first wins: arguments, ``CLEARINGHOUSE_*`` environment variables, the
 TOML file named by ``CLEARINGHOUSE_CONFIG`` (default ``clearinghouse.toml`` in the
-working directory when it exists). Unknown keys are refused.
+working directory when it exists). Unknown keys in it are refused.
 """
 
 from __future__ import annotations
@@ -23,12 +23,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+PREFIX = "CLEARINGHOUSE_"
+"""Begins the name of every environment variable that is ours."""
+_NO_SETTINGS = frozenset({"CONFIG", "VENV"})
+
+
 class Settings(BaseSettings):
     """All settings and defaults; a field's description is its documentation."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="CLEARINGHOUSE_", extra="forbid", frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
     party_id: str = Field(
         default="CHCLR", description="The clearing house's own party id."
@@ -143,7 +146,11 @@ class Settings(BaseSettings):
         default=None,
         description="File with seconds to add to the clock (rehearsals only).",
     )
-    log_level: str = Field(default="INFO", description="Least level that is logged.")
+    log_level: str = Field(
+        default="INFO",
+        pattern="(?i)^(debug|info|warning|error|critical)$",
+        description="Least level that is logged: DEBUG, INFO, WARNING or ERROR.",
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -156,7 +163,10 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order the sources: arguments, environment, TOML file."""
         _ = dotenv_settings, file_secret_settings
-        path = Path(os.environ.get("CLEARINGHOUSE_CONFIG", "clearinghouse.toml"))
+        named = os.environ.get(f"{PREFIX}CONFIG")
+        path = Path(named or "clearinghouse.toml")
+        if named and not path.exists():
+            raise FileNotFoundError(f"CLEARINGHOUSE_CONFIG: there is no file {named}")
         return (
             init_settings,
             env_settings,
@@ -169,7 +179,8 @@ class Settings(BaseSettings):
         if self.public_url is not None:
             return self.public_url.rstrip("/")
         scheme = "https" if self.tls_certificate else "http"
-        return f"{scheme}://{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{scheme}://{host}:{self.port}"
 
     @property
     def key_path(self) -> Path:
@@ -185,5 +196,19 @@ def environment_for(settings: Settings) -> Mapping[str, str]:
         if isinstance(value, SecretStr):
             value = value.get_secret_value()
         if value is not None:
-            values[f"CLEARINGHOUSE_{name.upper()}"] = str(value)
+            values[f"{PREFIX}{name.upper()}"] = str(value)
     return values
+
+
+def unknown_variables() -> list[str]:
+    """Return the environment variables that look like ours and are no setting.
+
+    A file with an unknown key is refused; here a slip of the pen would go unseen.
+    """
+    known = _NO_SETTINGS | {name.upper() for name in Settings.model_fields}
+    return sorted(
+        name
+        for name in os.environ
+        if name.upper().startswith(PREFIX)
+        and name.upper().removeprefix(PREFIX) not in known
+    )

@@ -53,7 +53,7 @@ def settings() -> Settings:
         wrong = [str(error)]
     for line in wrong:
         sys.stderr.write(f"settings: {line}\n")
-    sys.stderr.write("All settings: clearinghouse config show, docs/settings\n")
+    sys.stderr.write("What may be set, and how: clearinghouse config explain\n")
     raise typer.Exit(EXIT_SETTINGS)
 
 

@@ -26,8 +26,8 @@ class Output:
         self.as_json = as_json
         self._bar: Progress | None = None
 
-    def value(self, value: Row, text: str) -> None:
-        """Print one fact: ``value`` for machines or ``text`` for people."""
+    def value(self, value: Row | Sequence[Row], text: str) -> None:
+        """Print one answer: ``value`` for machines or ``text`` for people."""
         if self.as_json:
             self._json(value)
         else:

@@ -15,6 +15,7 @@ from clearinghouse.cli.output import Output
 from clearinghouse.cli.processes import ChildError, free_port, interrupt_on_stop
 from clearinghouse.domain.clock import SystemClock
 from clearinghouse.settings import Settings
+from clearinghouse.telemetry import logging
 
 EXIT_INTERRUPTED = 130
 """Stopped before the day was over, as shells say it of Ctrl-C."""
@@ -53,6 +54,7 @@ def _perform(output: Output, own: Settings, *, once: bool) -> None:
             output,
             f"demo: {error.name} is missing: pip install 'clearinghouse[endpoint]'",
         )
+    logging.configure("WARNING")
     run = f"{SystemClock().now():%Y%m%d-%H%M%S}"
     try:
         output.remark("[1/4] starting the clearing house and eight partners")

@@ -117,6 +117,11 @@ class EmbeddedPostgres:
         return self._lock is not None
 
     @property
+    def exists(self) -> bool:
+        """Whether there is a cluster, running or not."""
+        return self._data.exists()
+
+    @property
     def pid(self) -> int | None:
         """The process id of the server, ``None`` when none runs."""
         postmaster = pidfile.read(self._data)
