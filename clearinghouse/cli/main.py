@@ -80,6 +80,7 @@ VERBS = (
         summary="Windows and their settlement.",
     ),
     Entry(name="report", place="reports:group", summary="Reports."),
+    Entry(name="audit", place="audit:group", summary="Who did what: the audit trail."),
     Entry(name="delivery", place="deliveries:group", summary="Messages to partners."),
     Entry(name="database", place="database:group", summary="The database."),
     Entry(name="config", place="settings:group", summary="Settings."),

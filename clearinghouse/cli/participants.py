@@ -1,4 +1,4 @@
-"""Verbs on partners: add, list, suspend, resume."""
+"""Verbs on partners: add, list, suspend, resume, alias."""
 
 from __future__ import annotations
 
@@ -74,3 +74,15 @@ def resume(context: typer.Context, party_id: str = typer.Argument()) -> None:
     """Let a suspended partner take part again."""
     with house(context) as env:
         _print(context, participants.resume(env, party_id), "active")
+
+
+@group.command()
+def alias(
+    context: typer.Context,
+    party_id: str = typer.Argument(),
+    further: str = typer.Argument(help="An operator or provider id: NLTNM."),
+) -> None:
+    """Let a partner use a further id in its EVSE ids and contract ids."""
+    with house(context) as env:
+        found = participants.add_alias(env, party_id, further)
+    _print(context, found, f"may use {', '.join(sorted(found.aliases))}")

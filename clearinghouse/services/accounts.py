@@ -52,7 +52,7 @@ def add_account(env: Environment, new: NewAccount) -> int:
                 password_hash=password_hash,
                 at=env.clock.now(),
             )
-            note(tx, env, "add account", f"{new.party_id} {new.username}")
+            note(tx, env, "add account", f"{found.party_id} {new.username}")
     except IntegrityError as error:
         detail = f"the user name {new.username} is taken"
         raise ClearingHouseError(SEMANTIC, detail) from error
@@ -67,10 +67,9 @@ def all_accounts(
     Raises :class:`ClearingHouseError` (``UNKNOWN_PARTICIPANT``).
     """
     with env.database.begin_read_only() as tx:
-        if party_id is not None:
-            participant_named(tx, party_id)
+        owner = None if party_id is None else participant_named(tx, party_id).party_id
         found = rows.all_accounts(tx)
-    return tuple(one for one in found if party_id in (None, one.party_id))
+    return tuple(one for one in found if owner in (None, one.party_id))
 
 
 def change_password(env: Environment, username: str, password: str) -> int:

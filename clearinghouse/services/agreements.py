@@ -91,11 +91,11 @@ def conclude(env: Environment, new: Conclusion) -> Listed:
                 ),
                 at=env.clock.now(),
             )
-            note(tx, env, "conclude agreement", f"{new.visited} {new.home}")
+            note(tx, env, "conclude agreement", f"{visited.party_id} {home.party_id}")
     except IntegrityError as error:
         detail = "newer terms of the same two partners begin later already"
         raise ClearingHouseError(SEMANTIC, detail) from error
-    return Listed(visited=new.visited, home=new.home, agreement=agreed)
+    return Listed(visited=visited.party_id, home=home.party_id, agreement=agreed)
 
 
 def _wrong(new: Conclusion, visited: Participant, home: Participant) -> list[Item]:
@@ -136,11 +136,13 @@ def end(
     """
     now = env.clock.now()
     with env.database.begin() as tx:
-        visited_id = participant_named(tx, visited).participant_id
-        home_id = participant_named(tx, home).participant_id
+        server, payer = participant_named(tx, visited), participant_named(tx, home)
+        between = rows.agreements_with_homes(
+            tx, server.participant_id, (payer.participant_id,)
+        )
         found = [
             one
-            for one in rows.agreements_with_homes(tx, visited_id, (home_id,))
+            for one in between
             if one.in_force(now) and currency in (None, one.currency)
         ]
         if not found:
@@ -148,9 +150,15 @@ def end(
             raise ClearingHouseError(NO_AGREEMENT, detail)
         for one in found:
             rows.end_agreement(tx, one.agreement_id, at=now)
-        note(tx, env, "end agreement", f"{visited} {home}")
-    ended = (replace(one, valid_until=now) for one in found)
-    return tuple(Listed(visited=visited, home=home, agreement=one) for one in ended)
+        note(tx, env, "end agreement", f"{server.party_id} {payer.party_id}")
+    return tuple(
+        Listed(
+            visited=server.party_id,
+            home=payer.party_id,
+            agreement=replace(one, valid_until=now),
+        )
+        for one in found
+    )
 
 
 def announce_turns(env: Environment) -> int:

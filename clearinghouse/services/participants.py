@@ -1,4 +1,4 @@
-"""Participants: admit, list, suspend, resume.
+"""Participants: admit, list, suspend, resume, let them use further ids.
 
 These are the operator's own acts, done at the command line; every one leaves an entry
 in the audit trail.
@@ -40,7 +40,7 @@ class Admission:
 
 
 def admit(env: Environment, admission: Admission) -> Participant:
-    """Admit a partner and return it.
+    """Admit a partner and return it; its ids may be written with separators.
 
     Raises :class:`ClearingHouseError` (``CH.SEMANTIC``) with all that is wrong, or when
     one of its ids is taken.
@@ -50,27 +50,25 @@ def admit(env: Environment, admission: Admission) -> Participant:
         raise ClearingHouseError(SEMANTIC, items=items)
     now = env.clock.now()
     new = rows.NewParticipant(
-        party_id=admission.party_id,
+        party_id=party_ids.compact(admission.party_id),
         name=admission.name,
         roles=admission.roles,
         country=admission.country,
-        aliases=admission.aliases,
+        aliases=frozenset(party_ids.compact(alias) for alias in admission.aliases),
     )
     try:
         with env.database.begin() as tx:
             admitted = rows.admit(tx, new, at=now)
-            note(tx, env, "admit", admission.party_id)
+            note(tx, env, "admit", new.party_id)
     except IntegrityError as error:
-        detail = f"{admission.party_id} or one of its aliases is taken"
+        detail = f"{new.party_id} or one of its aliases is taken"
         raise ClearingHouseError(SEMANTIC, detail) from error
     return admitted
 
 
 def _wrong(admission: Admission) -> list[Item]:
     items = [
-        Item(
-            code=SEMANTIC, path=path, expected="two letters and three letters or digits"
-        )
+        _not_an_id(path)
         for path, value in [
             ("partyId", admission.party_id),
             *(("alias", alias) for alias in sorted(admission.aliases)),
@@ -98,6 +96,11 @@ def _wrong(admission: Admission) -> list[Item]:
     return items
 
 
+def _not_an_id(path: str) -> Item:
+    expected = "two letters and three letters or digits"
+    return Item(code=SEMANTIC, path=path, expected=expected)
+
+
 def all_participants(env: Environment) -> tuple[Participant, ...]:
     """Return all partners in the order of their party ids."""
     with env.database.begin_read_only() as tx:
@@ -121,6 +124,23 @@ def resume(env: Environment, party_id: str) -> Participant:
     return _set_status(env, party_id, ParticipantStatus.ACTIVE)
 
 
+def add_alias(env: Environment, party_id: str, alias: str) -> Participant:
+    """Let a partner use a further operator or provider id.
+
+    Raises :class:`ClearingHouseError`: ``UNKNOWN_PARTICIPANT``, or ``CH.SEMANTIC`` for
+    an id that is none or is taken.
+    """
+    if not party_ids.is_valid(alias):
+        raise ClearingHouseError(SEMANTIC, items=(_not_an_id("alias"),))
+    with env.database.begin() as tx:
+        found = participant_named(tx, party_id)
+        further = party_ids.compact(alias)
+        if not rows.add_alias(tx, found.participant_id, further):
+            raise ClearingHouseError(SEMANTIC, f"{further} is taken")
+        note(tx, env, "add alias", f"{found.party_id} {further}")
+        return participant_named(tx, party_id)
+
+
 def _set_status(
     env: Environment, party_id: str, status: ParticipantStatus
 ) -> Participant:
@@ -130,16 +150,16 @@ def _set_status(
         if status is ParticipantStatus.SUSPENDED:
             now = env.clock.now()
             access_rows.revoke_all_of(tx, found.participant_id, at=now)
-        note(tx, env, f"set {status.lower()}", party_id)
+        note(tx, env, f"set {status.lower()}", found.party_id)
         return participant_named(tx, party_id)
 
 
 def participant_named(tx: Connection, party_id: str) -> Participant:
-    """Return the partner with this party id.
+    """Return the partner with this party id, however it is written: ``de*abc``.
 
     Raises :class:`ClearingHouseError` (``UNKNOWN_PARTICIPANT``).
     """
-    found = rows.participant_by_party_id(tx, party_id)
+    found = rows.participant_by_party_id(tx, party_ids.compact(party_id))
     if found is None:
         raise ClearingHouseError(UNKNOWN_PARTICIPANT, f"no partner {party_id}")
     return found

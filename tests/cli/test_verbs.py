@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from typer.testing import CliRunner
 
-from clearinghouse.cli.main import application
+from tests.fixtures.verbs import admit, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,38 +14,7 @@ if TYPE_CHECKING:
 
     from typer.testing import Result
 
-    from tests.fixtures.database import Site
-
 PASSWORD = "correct horse battery"
-
-
-@pytest.fixture
-def run(
-    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Result]:
-    for name, value in {
-        "CLEARINGHOUSE_STATE_DIR": str(tmp_path),
-        "CLEARINGHOUSE_DATABASE_URL": site.business_url,
-        "CLEARINGHOUSE_DATABASE_PRIVACY_URL": site.privacy_url,
-        "CLEARINGHOUSE_DATABASE_OWNER_URL": site.owner_url,
-    }.items():
-        monkeypatch.setenv(name, value)
-
-    def verb(*words: str, text: str = "") -> Result:
-        return CliRunner().invoke(application, list(words), input=text)
-
-    return verb
-
-
-def value_of(result: Result) -> Any:  # noqa: ANN401 - whatever the verb printed
-    assert result.exit_code == 0, result.output
-    return json.loads(result.stdout)
-
-
-def admit(run: Callable[..., Result], party_id: str, *roles: str) -> Any:  # noqa: ANN401 - as printed
-    chosen = [word for role in roles for word in ("--role", role)]
-    words = ("--name", f"Partner {party_id}", "--country", party_id[:2])
-    return value_of(run("--json", "participant", "add", party_id, *words, *chosen))
 
 
 def test_admitted_partner_is_listed(run: Callable[..., Result]) -> None:

@@ -20,18 +20,23 @@ from clearinghouse.services.outcomes import Done
 from clearinghouse.soap.binding import Record
 from clearinghouse.soap.operations import Call
 
-#: Operations that move money, open doors or change keys: their token is read from the
-#: database each time, so that a revoked one is dead at once (clause 7.2-token).
+#: Operations that move money, open doors, change keys or lists: their token is read
+#: from the database each time, so that a revoked one dies at once (clause 7.2-token).
 CHECKED_EACH_TIME = frozenset(
     {
         "ConfirmSdrs",
         "GetStatement",
         "Logout",
+        "PutCredentials",
         "PutEndpoints",
+        "PutEvses",
+        "PutTariffs",
         "RenewToken",
         "StartSession",
         "StopSession",
         "SubmitSdrs",
+        "UpdateCredentials",
+        "UpdateEvses",
     }
 )
 
