@@ -136,7 +136,7 @@ ENDPOINT_REFUSED = _code(
 
 # 3xx: credential
 CREDENTIAL_UNKNOWN = _code(
-    300, "CREDENTIAL_UNKNOWN", _R, "No partner knows this credential."
+    300, "CREDENTIAL_UNKNOWN", _R, "No partner of yours knows this credential."
 )
 CREDENTIAL_BLOCKED = _code(301, "CREDENTIAL_BLOCKED", _R, "The credential is blocked.")
 CREDENTIAL_EXPIRED = _code(

@@ -1,8 +1,10 @@
 """Authorization: may this credential charge here? A pure decision.
 
-Order (contract): blocked; credential issued by the clearing house; the CSP's uploaded
-list; a live question to the CSP that owns the credential; otherwise refuse. A
-credential is never broadcast. Clauses 4.3-I3 and 5-B1 to 5-C2.
+Order (contract), between partners with an agreement: blocked; credential issued by the
+clearing house; the CSP's uploaded list; a live question to the CSP that owns the
+credential; otherwise refuse. A credential is never broadcast, and without an agreement
+nothing is told of it.
+Clauses 4.3-I3 and 5-B1 to 5-C2.
 """
 
 from __future__ import annotations
@@ -217,29 +219,23 @@ def conclude_stop(facts: StopFacts, answer: LiveAnswer) -> Decision:
 
 
 def _refusal(facts: AuthorizationFacts) -> Decision | None:
-    """Refuse what is blocked, what nobody can answer for, and a wrong secret."""
-    listed = facts.listed
+    """Refuse what is blocked, what nobody can answer for, and a wrong secret.
+
+    A visited partner without an agreement with the home CSP is told what it is told of
+    a credential that nobody knows: it must not learn by asking who enrolled a card, or
+    what its CSP says of it (clause 8-min). Nor is such a refusal the home CSP's affair.
+    """
+    home, listed = facts.home, facts.listed
+    if home is None or home.agreement is None:
+        return Decision(verdict=Verdict.REFUSED, reason=codes.CREDENTIAL_UNKNOWN)
     if listed is not None and listed.status is CredentialStatus.BLOCKED:
         return _refuse(facts, codes.CREDENTIAL_BLOCKED, DecisionSource.LIST)
-    obstacle = _obstacle(facts)
-    if obstacle is not None:
-        return _refuse(facts, obstacle)
+    if not home.is_active:
+        return _refuse(facts, codes.PARTICIPANT_SUSPENDED)
+    if not goes_through(home.agreement.mode, Module.AUTHORIZATION):
+        return _refuse(facts, codes.MODE_NOT_AGREED)
     if facts.secret_matches is False:
         return _refuse(facts, codes.CREDENTIAL_SECRET, DecisionSource.LIST)
-    return None
-
-
-def _obstacle(facts: AuthorizationFacts) -> Code | None:
-    """Return why no list and no CSP can help, ``None`` when one may."""
-    home = facts.home
-    if home is None:
-        return codes.CREDENTIAL_UNKNOWN
-    if not home.is_active:
-        return codes.PARTICIPANT_SUSPENDED
-    if home.agreement is None:
-        return codes.NO_AGREEMENT
-    if not goes_through(home.agreement.mode, Module.AUTHORIZATION):
-        return codes.MODE_NOT_AGREED
     return None
 
 
@@ -326,15 +322,14 @@ def _allow(
 def _refuse(
     facts: AuthorizationFacts, reason: Code, source: DecisionSource | None = None
 ) -> Decision:
-    home = facts.home
-    agreement = None if home is None else home.agreement
+    home, agreement = _parties(facts)
     from_list = source not in (None, DecisionSource.LIVE)
     entry = facts.listed if from_list else None
     return Decision(
         verdict=Verdict.REFUSED,
         reason=reason,
         source=source,
-        home_id=None if home is None else home.participant_id,
-        agreement_id=None if agreement is None else agreement.agreement_id,
+        home_id=home.participant_id,
+        agreement_id=agreement.agreement_id,
         list_version=None if entry is None else entry.list_version,
     )

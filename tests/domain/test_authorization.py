@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -106,10 +107,38 @@ def test_authorization_ends_with_the_credential() -> None:
 def test_blocked_goes_before_everything_else() -> None:
     blocked = make_entry(status=CredentialStatus.BLOCKED)
 
-    for home in (None, make_home(is_active=False), make_home()):
+    for home in (
+        make_home(is_active=False),
+        make_home(make_agreement(mode=Mode.A)),
+        make_home(),
+    ):
         decision = decided(decide(question(home, blocked), now=NOW))
         assert decision.verdict is Verdict.REFUSED
         assert decision.reason is codes.CREDENTIAL_BLOCKED
+
+
+@pytest.mark.clause("8-min")
+@pytest.mark.parametrize("kind", CredentialKind)
+@pytest.mark.parametrize("status", [None, *CredentialStatus])
+def test_without_an_agreement_every_credential_is_one_that_nobody_knows(
+    kind: CredentialKind, status: CredentialStatus | None
+) -> None:
+    listed = None if status is None else make_entry(status=status)
+    nobody = decided(decide(question(None, kind=kind), now=NOW))
+
+    for is_active, can_be_asked, secret_matches in product(
+        (True, False), (True, False), (None, True, False)
+    ):
+        stranger = HomeFacts(
+            participant_id=HOME_ID,
+            is_active=is_active,
+            agreement=None,
+            can_be_asked=can_be_asked,
+        )
+        facts = question(stranger, listed, kind=kind, secret_matches=secret_matches)
+        assert decide(facts, now=NOW) == nobody
+
+    assert nobody.reason is codes.CREDENTIAL_UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -117,12 +146,6 @@ def test_blocked_goes_before_everything_else() -> None:
     [
         (None, codes.CREDENTIAL_UNKNOWN),
         (make_home(is_active=False), codes.PARTICIPANT_SUSPENDED),
-        (
-            HomeFacts(
-                participant_id=1, is_active=True, agreement=None, can_be_asked=True
-            ),
-            codes.NO_AGREEMENT,
-        ),
         (make_home(make_agreement(mode=Mode.A)), codes.MODE_NOT_AGREED),
     ],
 )

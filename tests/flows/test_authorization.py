@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from lxml import etree
 
 from clearinghouse import codes
 from clearinghouse.domain.agreements import Mode, SilentCsp, Terms
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from tests.fixtures.roaming import Roaming
 
 WEEK_SECONDS = 7 * 86_400
+#: What differs from answer to answer, whatever was asked.
+ONCE = frozenset({"sessionId", "correlationId"})
 
 
 def agree(roaming: Roaming, **terms: object) -> None:
@@ -308,9 +311,42 @@ def test_no_agreement_refuses_and_does_not_tell_whose_card_it_is(
 
     answer = start(speaker(stranger), evse="CH*IBA*E1")
 
-    assert decision(answer) == ("REFUSED", "NO_AGREEMENT", None)
+    assert decision(answer) == ("REFUSED", "CREDENTIAL_UNKNOWN", None)
     assert not answer.has("cspId")
     assert b"DEABC" not in answer.raw
+
+
+@pytest.mark.clause("8-min")
+def test_cso_without_agreement_cannot_tell_an_enrolled_card_from_another(
+    roaming: Roaming, env: Environment, speaker: Callable[[Participant], Speaker]
+) -> None:
+    roaming.list_cards(entry(CARD), entry(OTHER_CARD, status="BLOCKED"))
+    roaming.register_endpoint()
+    with env.database.begin() as tx:
+        stranger = make_cso(tx, "CHIBA")
+        evses.apply_delta(
+            tx,
+            stranger.participant_id,
+            upserts=[make_evse("CH*IBA*E1")],
+            removals=[],
+        )
+    client = speaker(stranger)
+
+    answers = [
+        start(client, presented, evse="CH*IBA*E1")
+        for presented in (CARD, OTHER_CARD, "04A1B2C3D4E5FF")
+    ]
+
+    told = {
+        tuple(
+            (etree.QName(one).localname, one.text)
+            for one in answer.element.iter()
+            if etree.QName(one).localname not in ONCE
+        )
+        for answer in answers
+    }
+    assert len(told) == 1
+    assert decision(answers[0]) == ("REFUSED", "CREDENTIAL_UNKNOWN", None)
 
 
 @pytest.mark.clause("5-A")
@@ -357,7 +393,7 @@ def test_agreement_counts_from_and_until_its_instants(
     after = start(roaming.cso_speaks)
 
     assert decision(before)[0] == "AUTHORIZED"
-    assert decision(after)[:2] == ("REFUSED", "NO_AGREEMENT")
+    assert decision(after)[:2] == ("REFUSED", "CREDENTIAL_UNKNOWN")
 
 
 @pytest.mark.parametrize("evse", ["CH*REP*E9999", "CH*IBA*E1"])
