@@ -37,6 +37,7 @@ from clearinghouse.storage import agreements, participants
 from clearinghouse.storage.credentials import CredentialEntry
 from clearinghouse.storage.lists import ListPart
 from clearinghouse.storage.outbox import NewDelivery
+from clearinghouse.storage.sessions import TIMED_STATES
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -182,7 +183,7 @@ def make_session(
     home: Participant | None = None,
     **override: Any,  # noqa: ANN401
 ) -> Session:
-    """Make an authorized session at the beginning."""
+    """Make an authorized session at the beginning; in later states no time runs."""
     session = Session(
         session_id=uuid4(),
         state=SessionState.AUTHORIZED,
@@ -193,7 +194,10 @@ def make_session(
         authorized_at=NOW,
         valid_until=seconds(300),
     )
-    return replace(session, **override)
+    made = replace(session, **override)
+    if made.state not in TIMED_STATES:
+        made = replace(made, valid_until=None)
+    return made
 
 
 def make_event(reporter: Participant, **override: Any) -> SessionEvent:  # noqa: ANN401

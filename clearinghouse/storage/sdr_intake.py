@@ -38,7 +38,8 @@ _DRAW = text("""
 """)
 _MARK = text("""
     UPDATE clearing.session
-    SET state = 'SDR_RECEIVED', changed_xid = pg_current_xact_id(),
+    SET state = 'SDR_RECEIVED', valid_until = NULL,
+        changed_xid = pg_current_xact_id(),
         change_id = nextval('clearing.change_seq')
     WHERE session_id = ANY (CAST(:ids AS uuid[]))
       AND state = ANY (CAST(:states AS text[]))

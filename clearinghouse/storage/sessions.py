@@ -43,7 +43,7 @@ from clearinghouse.storage.tables.sessions import (
 _STARTS_LOCK_SPACE = 7_311_907
 _LOCK_STARTS = text("SELECT pg_advisory_xact_lock(:space, hashtext(:evse_key))")
 
-#: States in which time alone moves a session on.
+#: States in which time alone moves a session on; in others no time is stored.
 TIMED_STATES = (
     SessionState.RESERVED,
     SessionState.AUTHORIZED,
@@ -315,7 +315,7 @@ def _changing(one: Session) -> dict[str, object]:
         "list_version": one.list_version,
         "refusal_code": one.refusal_code,
         "authorized_at": one.authorized_at,
-        "valid_until": one.valid_until,
+        "valid_until": one.valid_until if one.state in TIMED_STATES else None,
         "started_at": one.started_at,
         "ended_at": one.ended_at,
         "energy_wh": one.energy_wh,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json as json_text
 import multiprocessing
-import os
 import statistics
 import tempfile
 import time
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
+from tests.benchmarks._processes import cpu_seconds
 from tests.running import world
 from tests.running.house import House
 from tests.running.soap import COMMON, Speaker
@@ -28,7 +28,6 @@ SECONDS = 8.0
 ROUNDS = 3
 CLIENTS = 2
 CONNECTIONS = 3
-_TICKS = os.sysconf("SC_CLK_TCK")
 _MARK = "00000000-0000-4000-8000-000000000000"
 
 
@@ -41,38 +40,6 @@ class Load:
     server_cpu_seconds: float
     database_cpu_seconds: float
     latencies: list[float]
-
-
-def _children(pid: int) -> list[int]:
-    found = [pid]
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            found += _children(int(child))
-    return found
-
-
-def _cpu_seconds(pids: list[int]) -> float:
-    ticks = 0
-    for pid in pids:
-        try:
-            after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]
-        except OSError:
-            continue  # the process ended between the look and the read
-        values = after_name.split()
-        ticks += int(values[11]) + int(values[12])
-    return ticks / _TICKS
-
-
-def _named(name: str) -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                if (entry / "comm").read_text().strip() == name:
-                    found.append(int(entry.name))
-            except OSError:
-                continue  # the process ended while we looked
-    return found
 
 
 def _one_connection(arguments: tuple[Speaker, int, float]) -> list[float]:
@@ -116,22 +83,17 @@ def _one_client(arguments: tuple[Speaker, int, float]) -> list[float]:
 def _round(house: House, cso: Speaker, seconds: float) -> Load:
     assert house.server is not None
     assert house.server.process is not None
-    servers = _children(house.server.process.pid)
-    databases = _named("postgres")
-    before = _cpu_seconds(servers), _cpu_seconds(databases)
+    root = house.server.process.pid
+    before = cpu_seconds(root)
     began = time.perf_counter()
     until = time.time() + seconds
     with multiprocessing.get_context("spawn").Pool(CLIENTS) as pool:
         work = [(cso, n * CONNECTIONS, until) for n in range(CLIENTS)]
         parts = pool.map(_one_client, work)
+    seconds = time.perf_counter() - began
+    used = cpu_seconds(root) - before
     latencies = [value for part in parts for value in part]
-    return Load(
-        len(latencies),
-        time.perf_counter() - began,
-        _cpu_seconds(servers) - before[0],
-        _cpu_seconds(databases) - before[1],
-        latencies,
-    )
+    return Load(len(latencies), seconds, used.server, used.database, latencies)
 
 
 def measure(seconds: float = SECONDS, rounds: int = ROUNDS) -> list[Load]:

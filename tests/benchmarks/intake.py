@@ -34,7 +34,7 @@ from clearinghouse.storage import access, evses, tariffs
 from clearinghouse.storage.database import Database
 from clearinghouse.storage.tables.sessions import session
 from clearinghouse.storage.tariffs import Publication
-from tests.benchmarks.authorize import _children, _cpu_seconds, _named
+from tests.benchmarks._processes import cpu_seconds, split
 from tests.builders import make_agreement, make_evse, make_participant, make_tariff
 from tests.fixtures.engine import PASSWORD, issue_token, username
 from tests.running import sdr as wire
@@ -95,23 +95,21 @@ def _run(house: House, sendings: list[Sending], number: int) -> Measured:
     assert house.server.process is not None
     for one in sendings:
         _send(one.speaker, one.batches.pop(0))
-    # The server brings its database: that is a child of it, and counted apart.
-    databases = _named("postgres")
-    servers = [
-        pid for pid in _children(house.server.process.pid) if pid not in databases
-    ]
+    root = house.server.process.pid
+    servers, _ = split(root)
     base = {pid: _resident(pid) for pid in servers}
     _forget_peaks(servers)
-    before = _cpu_seconds(servers), _cpu_seconds(databases)
+    before = cpu_seconds(root)
     began = time.perf_counter()
     with ThreadPoolExecutor(len(sendings)) as pool:
         list(pool.map(_send_all, sendings))
     seconds = time.perf_counter() - began
+    used = cpu_seconds(root) - before
     return Measured(
         sdrs=number,
         seconds=seconds,
-        server_cpu_seconds=_cpu_seconds(servers) - before[0],
-        database_cpu_seconds=_cpu_seconds(databases) - before[1],
+        server_cpu_seconds=used.server,
+        database_cpu_seconds=used.database,
         bytes_above_base=max(_peak(pid) - base[pid] for pid in servers),
     )
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
 from clearinghouse.domain.authorization import DecisionSource
 from clearinghouse.domain.sessions import Origin, SessionEventKind, SessionState
-from clearinghouse.storage import sessions
+from clearinghouse.storage import sdr_intake, sessions
 from clearinghouse.storage.sessions import PartnerSessionId, StoredEvent
 from tests.builders import (
     NOW,
@@ -25,6 +26,13 @@ from tests.builders import (
 if TYPE_CHECKING:
     from clearinghouse.domain.participants import Participant
     from clearinghouse.storage.database import Database
+
+
+#: Sessions changed by this transaction, and those of them that stayed in their place.
+_UPDATES = text("""
+    SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_xact_all_tables
+    WHERE schemaname = 'clearing' AND relname = 'session'
+""")
 
 
 @pytest.fixture
@@ -44,9 +52,9 @@ def test_session_comes_back_as_it_was_saved(
         )
         sessions.insert_session(tx, begun)
         inserted = sessions.session_by_id(tx, begun.session_id)
-        ended = replace(
+        changed = replace(
             begun,
-            state=SessionState.ENDED,
+            state=SessionState.STARTING,
             home_id=csp.participant_id,
             agreement_id=agreed.agreement_id,
             subject_id=7,
@@ -59,12 +67,12 @@ def test_session_comes_back_as_it_was_saved(
             energy_wh=12_345,
             last_event_at=seconds(20),
         )
-        sessions.save_session(tx, ended)
+        sessions.save_session(tx, changed)
 
         assert inserted == begun
-        assert sessions.session_by_id(tx, begun.session_id, for_update=True) == ended
+        assert sessions.session_by_id(tx, begun.session_id, for_update=True) == changed
         assert sessions.sessions_by_id(tx, [begun.session_id, uuid4()]) == {
-            begun.session_id: ended
+            begun.session_id: changed
         }
         assert sessions.session_by_id(tx, uuid4()) is None
 
@@ -111,6 +119,36 @@ def test_timer_takes_sessions_whose_time_is_up_and_skips_busy_ones(
         taken = sessions.sessions_due(tx, now=seconds(300))
 
     assert taken == (due,)
+
+
+def test_session_that_is_past_its_timed_states_has_no_time(
+    database: Database, cso: Participant
+) -> None:
+    started, served = make_session(cso), make_session(cso)
+    with database.begin() as tx:
+        for one in (started, served):
+            sessions.insert_session(tx, one)
+
+        sessions.save_session(tx, replace(started, state=SessionState.ACTIVE))
+        sdr_intake.mark_sessions(tx, [served.session_id])
+
+        stored = sessions.sessions_by_id(tx, [started.session_id, served.session_id])
+        assert {one.valid_until for one in stored.values()} == {None}
+        assert sessions.sessions_due(tx, now=seconds(300)) == ()
+
+
+def test_sdr_ends_its_session_without_a_new_index_entry(
+    database: Database, cso: Participant
+) -> None:
+    ended = make_session(cso, state=SessionState.ENDED)
+    with database.begin() as tx:
+        sessions.insert_session(tx, ended)
+
+    with database.begin() as tx:
+        sdr_intake.mark_sessions(tx, [ended.session_id])
+        updates = tx.execute(_UPDATES).one()
+
+    assert tuple(updates) == (1, 1)
 
 
 def test_candidates_for_an_sdr_are_found_by_evse_and_time(
