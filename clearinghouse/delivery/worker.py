@@ -24,10 +24,17 @@ from clearinghouse.delivery.attempts import attempt
 from clearinghouse.delivery.chores import CHORES, Chore
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.domain.link import LinkState
-from clearinghouse.domain.outbox import Attempt, DeliveryState, NextStep, next_step
+from clearinghouse.domain.outbox import (
+    AWAY,
+    SERVICE_OF,
+    Attempt,
+    DeliveryState,
+    NextStep,
+    next_step,
+)
 from clearinghouse.domain.outbox import Delivery as DeliveryAge
 from clearinghouse.services.environment import Environment
-from clearinghouse.storage import links, outbox
+from clearinghouse.storage import directory, links, outbox
 from clearinghouse.storage.outbox import Claim, Delivery
 from clearinghouse.telemetry.logging import logger
 from clearinghouse.telemetry.metrics import DELIVERIES
@@ -105,8 +112,9 @@ class Worker:
         ).start()
 
     def _deliver(self, delivery: Delivery) -> None:
+        began_at = self._env.clock.now()
         try:
-            self._record(delivery, self._step(delivery))
+            self._record(delivery, self._step(delivery), began_at)
         except ClearingHouseError as error:
             # Our own trouble. The lease ends, and the delivery goes out again.
             _LOG.warning(
@@ -140,9 +148,13 @@ class Worker:
             randbelow=secrets.randbelow,
         )
 
-    def _record(self, delivery: Delivery, step: NextStep) -> None:
+    def _record(self, delivery: Delivery, step: NextStep, began_at: datetime) -> None:
         with self._env.database.begin() as tx:
-            ours = outbox.record_attempt(tx, delivery, step, now=self._env.clock.now())
+            now = self._env.clock.now()
+            ours = outbox.record_attempt(tx, delivery, step, now=now)
+            if _is_back(tx, delivery, step, began_at):
+                service = SERVICE_OF[delivery.kind]
+                outbox.bring_forward(tx, delivery.participant_id, service, at=now)
         note = _LOG.warning if step.state is DeliveryState.DEAD else _LOG.info
         note(
             "delivery_attempted" if ours else "delivery_lease_lost",
@@ -203,6 +215,24 @@ class Worker:
         else:
             if count:
                 _LOG.info("chore_done", chore=chore.name, count=count)
+
+
+def _is_back(
+    tx: Connection, delivery: Delivery, step: NextStep, began_at: datetime
+) -> bool:
+    """Say whether an attempt showed that a partner is back which was away.
+
+    It took what it had not taken before; or it registered while the attempt was on its
+    way to where it had been. One that takes what is new shows nothing: what waits may
+    be the very thing that it cannot take.
+    """
+    if step.reached:
+        return delivery.last_error_code in AWAY
+    if step.error is None or step.error.number not in AWAY:
+        return False
+    service = SERVICE_OF[delivery.kind]
+    endpoint = directory.endpoint_of(tx, delivery.participant_id, service)
+    return endpoint is not None and endpoint.registered_at > began_at
 
 
 def _unreachable(tx: Connection, now: datetime) -> frozenset[int]:

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 
 from clearinghouse import codes
 from clearinghouse.codes import Code
+from clearinghouse.domain.participants import EndpointService
 
 #: First wait and longest wait between attempts; the wait doubles from one to the other.
 BACKOFF_FIRST_MILLISECONDS = 1_000
@@ -31,6 +33,16 @@ class DeliveryKind(StrEnum):
     NOTIFY_SESSION = "NOTIFY_SESSION"
     DELIVER_SDRS = "DELIVER_SDRS"
     NOTIFY_SDRS = "NOTIFY_SDRS"
+
+
+#: The service of the partner that takes each kind.
+SERVICE_OF = MappingProxyType(
+    {
+        DeliveryKind.NOTIFY_SESSION: EndpointService.CSP_ENDPOINT,
+        DeliveryKind.DELIVER_SDRS: EndpointService.CSP_ENDPOINT,
+        DeliveryKind.NOTIFY_SDRS: EndpointService.CSO_ENDPOINT,
+    }
+)
 
 
 class DeliveryState(StrEnum):
@@ -69,6 +81,20 @@ _ERROR = {
 }
 
 
+#: Errors of deliveries that wait for the partner itself: nobody was there, or only
+#: something in front of it. When the partner shows that it is back, they need not wait
+#: any longer; those that it refused for now do.
+AWAY = frozenset(
+    {
+        codes.PARTNER_SILENT.number,
+        codes.PARTNER_UNREACHABLE.number,
+        codes.PARTNER_FAULT.number,
+        codes.PARTNER_BUSY.number,
+        codes.PARTNER_NO_ENDPOINT.number,
+    }
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """What the rule needs of a delivery; ``attempts`` counts those that are over."""
@@ -79,12 +105,16 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextStep:
-    """What becomes of a delivery after an attempt; ``run_at`` only when READY."""
+    """What becomes of a delivery after an attempt; ``run_at`` only when READY.
+
+    ``reached``: the partner took it, so the partner is there.
+    """
 
     state: DeliveryState
     attempts: int
     run_at: datetime | None = None
     error: Code | None = None
+    reached: bool = False
 
 
 def backoff_milliseconds(attempts: int, randbelow: Callable[[int], int]) -> int:
@@ -117,7 +147,8 @@ def next_step(
     attempts = delivery.attempts + sent
     error = _ERROR[outcome]
     if error is None:
-        return NextStep(state=DeliveryState.DONE, attempts=attempts)
+        reached = outcome is Attempt.TAKEN
+        return NextStep(state=DeliveryState.DONE, attempts=attempts, reached=reached)
     is_old = now - delivery.created_at >= DEAD_AFTER
     if outcome is Attempt.REFUSED or is_old:
         return NextStep(state=DeliveryState.DEAD, attempts=attempts, error=error)

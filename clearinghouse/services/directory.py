@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sqlalchemy import Connection as Tx
+
 from clearinghouse import codes
 from clearinghouse.domain.agreements import Agreement, Mode, in_force
 from clearinghouse.domain.errors import ClearingHouseError, Item
@@ -19,7 +21,7 @@ from clearinghouse.domain.participants import (
 from clearinghouse.services.endpoints import check_url
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.outcomes import Done, Refusal
-from clearinghouse.storage import audit, directory, messages
+from clearinghouse.storage import audit, directory, links, messages, outbox
 from clearinghouse.storage.audit import AuditEntry
 from clearinghouse.storage.directory import DirectoryEntry, Endpoint
 from clearinghouse.storage.feeds import Page, parse_cursor
@@ -77,8 +79,9 @@ def put_endpoints(
 ) -> bytes:
     """Register where the sender's services are reached; all of them or none.
 
-    Refuses addresses that our policy does not let us call, and a service that does not
-    belong to a role of the sender.
+    What waits for the sender because it could not be reached is due at once. Refuses
+    addresses that our policy does not let us call, and a service that does not belong
+    to a role of the sender.
     """
     refused = _checked(env, exchange.sender, endpoints)
     with env.database.begin() as tx:
@@ -88,15 +91,21 @@ def put_endpoints(
         now = env.clock.now()
         if not refused:
             for endpoint in endpoints:
-                directory.put_endpoint(
-                    tx, _sealed(env, exchange.sender, endpoint), at=now
-                )
+                _register(tx, _sealed(env, exchange.sender, endpoint, now))
             audit.record(tx, _entry(exchange, endpoints, now))
         answer = render(
             Refusal(code=codes.ENDPOINT_REFUSED, items=refused) if refused else Done()
         )
         messages.remember(tx, exchange, answer, at=now)
     return answer
+
+
+def _register(tx: Tx, endpoint: Endpoint) -> None:
+    """Store an address; what waited for somebody at it goes out at once."""
+    participant_id, service = endpoint.participant_id, endpoint.service
+    directory.put_endpoint(tx, endpoint)
+    links.renew_link(tx, participant_id, service)
+    outbox.bring_forward(tx, participant_id, service, at=endpoint.registered_at)
 
 
 def token_purpose(participant_id: int, service: EndpointService) -> str:
@@ -153,13 +162,16 @@ def _checked(
     return tuple(wrong)
 
 
-def _sealed(env: Environment, sender: Sender, endpoint: EndpointAddress) -> Endpoint:
+def _sealed(
+    env: Environment, sender: Sender, endpoint: EndpointAddress, now: datetime
+) -> Endpoint:
     token = endpoint.access_token
     purpose = token_purpose(sender.participant_id, endpoint.service)
     return Endpoint(
         participant_id=sender.participant_id,
         service=endpoint.service,
         url=endpoint.url,
+        registered_at=now,
         access_token_sealed=(
             None if token is None else env.vault.seal(token, purpose=purpose)
         ),

@@ -36,6 +36,7 @@ class Endpoint:
     participant_id: int
     service: EndpointService
     url: str
+    registered_at: datetime
     access_token_sealed: bytes | None = field(default=None, repr=False)
 
 
@@ -74,12 +75,12 @@ def partners_changed(
     return page_of(rows, entries, cursor=cursor, limit=limit)
 
 
-def put_endpoint(tx: Connection, endpoint: Endpoint, *, at: datetime) -> None:
+def put_endpoint(tx: Connection, endpoint: Endpoint) -> None:
     """Register where a service is reached, in place of what was there."""
     values = {
         "url": endpoint.url,
         "access_token_sealed": endpoint.access_token_sealed,
-        "updated_at": at,
+        "updated_at": endpoint.registered_at,
     }
     tx.execute(
         insert(partner_endpoint)
@@ -112,6 +113,7 @@ def endpoints_of(tx: Connection, participant_id: int) -> tuple[Endpoint, ...]:
             participant_id=row.participant_id,
             service=EndpointService(row.service),
             url=row.url,
+            registered_at=row.updated_at,
             access_token_sealed=row.access_token_sealed,
         )
         for row in tx.execute(query)

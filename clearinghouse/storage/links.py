@@ -83,6 +83,13 @@ def save_link(tx: Connection, record: LinkRecord) -> None:
     )
 
 
+def renew_link(tx: Connection, participant_id: int, service: EndpointService) -> None:
+    """Let calls pass again: what broke was where the service was registered before."""
+    record = link_of(tx, participant_id, service, for_update=True)
+    if record.link != Link():
+        save_link(tx, replace(record, link=Link()))
+
+
 def _record(row: Row[*tuple[Any, ...]]) -> LinkRecord:
     return LinkRecord(
         participant_id=row.participant_id,

@@ -17,7 +17,14 @@ import psycopg
 from sqlalchemy import Connection, Row, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from clearinghouse.domain.outbox import DeliveryKind, DeliveryState, NextStep
+from clearinghouse.domain.outbox import (
+    AWAY,
+    SERVICE_OF,
+    DeliveryKind,
+    DeliveryState,
+    NextStep,
+)
+from clearinghouse.domain.participants import EndpointService
 from clearinghouse.storage.tables.columns import among
 from clearinghouse.storage.tables.messages import outbox
 
@@ -34,7 +41,7 @@ RUNNING_PER_PARTICIPANT_MAX = 2
 #: Seconds a claimed delivery belongs to its worker: the longest call and a margin.
 LEASE_SECONDS = 60
 
-#: Deliveries of one view, or of one clean-up.
+#: Deliveries of one view, of one clean-up, or that are brought forward at once.
 ROWS_MAX = 1_000
 
 _CLAIM_LOCK = 7_311_905
@@ -260,6 +267,42 @@ def replay(tx: Connection, delivery_ids: Iterable[UUID], *, at: datetime) -> int
         .values(state=DeliveryState.READY, attempts=0, run_at=at)
     )
     count = tx.execute(again).rowcount
+    if count:
+        ring(tx)
+    return count
+
+
+def bring_forward(
+    tx: Connection, participant_id: int, service: EndpointService, *, at: datetime
+) -> int:
+    """Make due what waits for a participant's service that was away; return how much.
+
+    For the moment it shows that it is back. The limit of deliveries that run at once
+    holds, so it is not overrun. A bounded number at a time: each that is taken then
+    brings more.
+    """
+    kinds = [kind for kind, taker in SERVICE_OF.items() if taker is service]
+    # Rows that somebody else holds are on their way already; waiting for them in no
+    # order could end in a deadlock.
+    waiting = (
+        select(outbox.c.delivery_id)
+        .where(
+            outbox.c.participant_id == participant_id,
+            outbox.c.state == DeliveryState.READY,
+            outbox.c.run_at > at,
+            outbox.c.kind.in_(kinds),
+            outbox.c.last_error_code.in_(AWAY),
+        )
+        .limit(ROWS_MAX)
+        .with_for_update(skip_locked=True)
+        .cte("waiting")
+    )
+    earlier = (
+        update(outbox)
+        .where(outbox.c.delivery_id.in_(select(waiting.c.delivery_id)))
+        .values(run_at=at)
+    )
+    count = tx.execute(earlier).rowcount
     if count:
         ring(tx)
     return count

@@ -83,11 +83,12 @@ class RecordingPartner:
 
 @contextlib.contextmanager
 def serving(
-    csp: CspBehaviour | None = None, cso: CsoBehaviour | None = None
+    csp: CspBehaviour | None = None, cso: CsoBehaviour | None = None, *, port: int = 0
 ) -> Iterator[str]:
-    """Serve a partner and give its address."""
+    """Serve a partner, where another was if need be, and give its address."""
     access = Access(token=ACCESS_TOKEN, sender_id="CHCLR")
-    running = Serving(application(csp=csp, cso=cso, access=access), Address())
+    at = Address(port=port)
+    running = Serving(application(csp=csp, cso=cso, access=access), at)
     try:
         yield running.url
     finally:
@@ -126,22 +127,29 @@ def hang(connection: socket.socket) -> None:
     connection.recv(65_536)
 
 
+def nobody() -> str:
+    """Return an address at which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        return f"http://127.0.0.1:{closed.getsockname()[1]}"
+
+
 def register(
     env: Environment,
     participant: Participant,
     url: str,
     service: EndpointService = EndpointService.CSP_ENDPOINT,
 ) -> None:
-    """Register a partner's endpoint, as PutEndpoints does."""
+    """Store a partner's endpoint, and nothing of what else PutEndpoints does."""
     purpose = token_purpose(participant.participant_id, service)
     endpoint = Endpoint(
         participant_id=participant.participant_id,
         service=service,
         url=f"{url}/services/{service}",
+        registered_at=env.clock.now(),
         access_token_sealed=env.vault.seal(ACCESS_TOKEN, purpose=purpose),
     )
     with env.database.begin() as tx:
-        directory.put_endpoint(tx, endpoint, at=env.clock.now())
+        directory.put_endpoint(tx, endpoint)
 
 
 def connected(env: Environment, tmp_path: Path) -> Environment:

@@ -18,7 +18,7 @@ from clearinghouse.delivery.chores import CHORES, Chore
 from clearinghouse.delivery.worker import Worker
 from clearinghouse.domain.clock import SystemClock
 from clearinghouse.domain.link import Link, LinkState
-from clearinghouse.domain.outbox import DeliveryKind, DeliveryState
+from clearinghouse.domain.outbox import DeliveryKind, DeliveryState, NextStep
 from clearinghouse.domain.participants import EndpointService, Participant
 from clearinghouse.services import deliveries, ports
 from clearinghouse.services.environment import Environment
@@ -31,6 +31,7 @@ from tests.delivery.stage import (
     enqueue_notice,
     eventually,
     join_deliveries,
+    register,
     state,
 )
 from tests.fixtures.partners import ScriptedPartners, StillClock, answers
@@ -206,6 +207,65 @@ def test_dead_letters_start_anew_under_their_old_id(stage: Stage) -> None:
 
     notices = [asked for _, asked in stage.partners.asked]
     assert notices[0] == notices[1]
+
+
+def _missed(stage: Stage, *, wait_seconds: int, error: codes.Code) -> UUID:
+    """Enqueue a delivery that failed so often that its next wait is long."""
+    delivery_id, now = stage.enqueue(), stage.env.clock.now()
+    step = NextStep(
+        state=DeliveryState.READY,
+        attempts=20,
+        run_at=now + timedelta(seconds=wait_seconds),
+        error=error,
+    )
+    with stage.env.database.begin() as tx:
+        (claimed,) = outbox.claim_due(tx, Claim(now=now))
+        outbox.record_attempt(tx, claimed, step, now=now)
+    return delivery_id
+
+
+def test_a_partner_that_takes_what_it_missed_gets_the_rest_at_once(
+    stage: Stage,
+) -> None:
+    stage.partners.will_take(*[TAKEN] * 4)
+    silent, gone = codes.PARTNER_SILENT, codes.PARTNER_UNREACHABLE
+    missed = [_missed(stage, wait_seconds=3_600, error=silent) for _ in range(3)]
+    missed.append(_missed(stage, wait_seconds=0, error=gone))
+
+    with working(stage.env):
+        eventually(
+            lambda: {state(stage.env, one) for one in missed} == {DeliveryState.DONE}
+        )
+
+
+def test_a_partner_that_takes_what_is_new_may_be_unable_to_take_what_waits(
+    stage: Stage,
+) -> None:
+    stage.partners.will_take(TAKEN)
+    heavy = _missed(stage, wait_seconds=3_600, error=codes.PARTNER_SILENT)
+    new = stage.enqueue()
+
+    with working(stage.env):
+        eventually(lambda: state(stage.env, new) is DeliveryState.DONE)
+
+    assert len(stage.partners.asked) == 1
+    assert delivery(stage.env, heavy).attempts == 20
+
+
+def test_a_partner_that_moves_during_an_attempt_is_asked_again_at_once(
+    stage: Stage,
+) -> None:
+    def move() -> ports.Reply[ports.Taken]:
+        register(stage.env, stage.csp, "https://new.example")
+        return ports.Unreachable()
+
+    stage.partners.will_take(move, TAKEN)
+    missed = _missed(stage, wait_seconds=0, error=codes.PARTNER_UNREACHABLE)
+
+    with working(stage.env):
+        eventually(lambda: state(stage.env, missed) is DeliveryState.DONE)
+
+    assert delivery(stage.env, missed).attempts == 22
 
 
 def test_stop_waits_for_what_is_in_flight(stage: Stage) -> None:

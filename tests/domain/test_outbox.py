@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 
 from clearinghouse import codes
 from clearinghouse.domain.outbox import (
+    AWAY,
     BACKOFF_MAX_MILLISECONDS,
     NOT_SENT_MILLISECONDS,
+    SERVICE_OF,
     Attempt,
     Delivery,
+    DeliveryKind,
     DeliveryState,
     NextStep,
     backoff_milliseconds,
@@ -45,11 +48,33 @@ def test_wait_doubles_from_one_second_to_ten_minutes(
     assert backoff_milliseconds(attempts, lambda _: 0) == 0
 
 
-@pytest.mark.parametrize("outcome", [Attempt.TAKEN, Attempt.MOOT])
-def test_what_is_taken_or_moot_is_done(outcome: Attempt) -> None:
-    step = after(outcome, attempts=3)
+def test_what_is_taken_or_moot_is_done_and_taken_shows_that_the_partner_is_there() -> (
+    None
+):
+    taken, moot = after(Attempt.TAKEN, attempts=3), after(Attempt.MOOT, attempts=3)
 
-    assert step == NextStep(state=DeliveryState.DONE, attempts=4)
+    assert taken == NextStep(state=DeliveryState.DONE, attempts=4, reached=True)
+    assert moot == NextStep(state=DeliveryState.DONE, attempts=4, reached=False)
+
+
+def test_each_kind_is_taken_by_a_service_of_the_partner() -> None:
+    assert set(SERVICE_OF) == set(DeliveryKind)
+
+
+def test_a_partner_that_refuses_was_not_away() -> None:
+    away = {
+        outcome
+        for outcome in Attempt
+        if (error := after(outcome).error) is not None and error.number in AWAY
+    }
+
+    assert away == {
+        Attempt.TIMED_OUT,
+        Attempt.UNREACHABLE,
+        Attempt.FAULTED,
+        Attempt.NOT_SENT,
+        Attempt.NO_ENDPOINT,
+    }
 
 
 def test_refusal_for_good_is_not_repeated() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -10,10 +12,26 @@ import pytest
 from clearinghouse import codes
 from clearinghouse.domain.agreements import Mode
 from clearinghouse.domain.exchange import Role
+from clearinghouse.domain.link import Link, LinkState
+from clearinghouse.domain.outbox import DeliveryState, NextStep
 from clearinghouse.domain.participants import EndpointService, ParticipantStatus
 from clearinghouse.services.directory import token_purpose
-from clearinghouse.storage import agreements, audit, directory, participants
-from tests.builders import make_agreement, make_cso, make_csp, make_participant
+from clearinghouse.storage import (
+    agreements,
+    audit,
+    directory,
+    links,
+    outbox,
+    participants,
+)
+from clearinghouse.storage.outbox import Claim
+from tests.builders import (
+    make_agreement,
+    make_cso,
+    make_csp,
+    make_delivery,
+    make_participant,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -220,3 +238,38 @@ def test_partner_of_both_roles_registers_both_endpoints(
 
     assert answer.code == 0
     assert sorted(names(pulled(speaker(dual)))) == ["CHREP", "DEABC"]
+
+
+def test_what_waited_for_a_partner_is_due_as_soon_as_it_registers(
+    roaming: Roaming, env: Environment, clock: StillClock
+) -> None:
+    csp_id, service = roaming.csp.participant_id, EndpointService.CSP_ENDPOINT
+    wait = NextStep(
+        state=DeliveryState.READY,
+        attempts=5,
+        run_at=clock.at + timedelta(minutes=10),
+        error=codes.PARTNER_NO_ENDPOINT,
+    )
+    broken = Link(state=LinkState.OPEN, open_until=wait.run_at, open_seconds=60)
+    with env.database.begin() as tx:
+        outbox.enqueue(tx, make_delivery(roaming.csp), at=clock.at)
+        (claimed,) = outbox.claim_due(tx, Claim(now=clock.at))
+        outbox.record_attempt(tx, claimed, wait, now=clock.at)
+        links.save_link(tx, replace(links.link_of(tx, csp_id, service), link=broken))
+
+    refused = roaming.csp_speaks.call(
+        "directory", "PutEndpoints", endpoint("https://user:pw@127.0.0.1/x")
+    )
+    with env.database.begin_read_only() as tx:
+        still = outbox.delivery_by_id(tx, claimed.delivery_id)
+        still_broken = links.link_of(tx, csp_id, service).link
+    registered = roaming.csp_speaks.call("directory", "PutEndpoints", endpoint())
+    with env.database.begin() as tx:
+        due = outbox.claim_due(tx, Claim(now=clock.at))
+        renewed = links.link_of(tx, csp_id, service).link
+
+    assert (refused.code, registered.code) == (codes.ENDPOINT_REFUSED.number, 0)
+    assert still is not None
+    assert (still.run_at, still_broken) == (wait.run_at, broken)
+    assert [one.delivery_id for one in due] == [claimed.delivery_id]
+    assert renewed == Link()

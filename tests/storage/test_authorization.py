@@ -48,8 +48,9 @@ def test_list_entry_names_the_home_csp_and_its_agreement(database: Database) -> 
             participant_id=csp.participant_id,
             service=EndpointService.CSP_ENDPOINT,
             url="https://csp.example",
+            registered_at=NOW,
         )
-        directory.put_endpoint(tx, endpoint, at=NOW)
+        directory.put_endpoint(tx, endpoint)
 
         facts = authorization.station(tx, _question(cso, 1, other)).facts
 

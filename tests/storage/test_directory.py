@@ -82,12 +82,20 @@ def test_endpoint_is_replaced(database: Database) -> None:
     with database.begin() as tx:
         csp = make_csp(tx)
         old = directory.Endpoint(
-            participant_id=csp.participant_id, service=service, url="https://a.example"
+            participant_id=csp.participant_id,
+            service=service,
+            url="https://a.example",
+            registered_at=NOW,
         )
-        new = replace(old, url="https://b.example", access_token_sealed=b"sealed")
+        new = replace(
+            old,
+            url="https://b.example",
+            registered_at=seconds(1),
+            access_token_sealed=b"sealed",
+        )
 
-        directory.put_endpoint(tx, old, at=NOW)
-        directory.put_endpoint(tx, new, at=seconds(1))
+        directory.put_endpoint(tx, old)
+        directory.put_endpoint(tx, new)
 
         assert directory.endpoint_of(tx, csp.participant_id, service) == new
         assert directory.endpoints_of(tx, csp.participant_id) == (new,)
@@ -118,3 +126,22 @@ def test_link_comes_back_as_saved(database: Database) -> None:
         assert stored == failed
         assert links.all_links(tx) == (failed,)
         assert stored.after_success(Link(), seconds(9)).last_success_at == seconds(9)
+
+
+def test_renewed_link_lets_calls_pass_and_keeps_what_happened(
+    database: Database,
+) -> None:
+    service = EndpointService.CSP_ENDPOINT
+    with database.begin() as tx:
+        csp = make_csp(tx)
+        links.renew_link(tx, csp.participant_id, service)
+        assert links.all_links(tx) == (), "nothing broke, nothing to store"
+        broken = Link(state=LinkState.OPEN, open_until=seconds(60), open_seconds=60)
+        fresh = links.link_of(tx, csp.participant_id, service)
+        links.save_link(tx, fresh.after_failure(broken, NOW, 210))
+
+        links.renew_link(tx, csp.participant_id, service)
+
+        (renewed,) = links.all_links(tx)
+    assert renewed.link == Link()
+    assert (renewed.last_failure_at, renewed.last_error_code) == (NOW, 210)

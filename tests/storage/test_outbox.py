@@ -7,13 +7,24 @@ from uuid import uuid4
 
 import pytest
 
-from clearinghouse.codes import PARTNER_FAULT
-from clearinghouse.domain.outbox import DeliveryState, NextStep
+from clearinghouse.codes import (
+    PARTNER_BUSY,
+    PARTNER_FAULT,
+    PARTNER_NO_ENDPOINT,
+    PARTNER_REFUSED,
+    PARTNER_SILENT,
+    PARTNER_UNREACHABLE,
+    Code,
+)
+from clearinghouse.domain.outbox import DeliveryKind, DeliveryState, NextStep
+from clearinghouse.domain.participants import EndpointService
 from clearinghouse.storage import outbox
 from clearinghouse.storage.outbox import CHANNEL, Claim
 from tests.builders import NOW, make_csp, make_delivery, seconds
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from clearinghouse.domain.participants import Participant
     from clearinghouse.storage.database import Database
 
@@ -197,6 +208,91 @@ def test_worker_that_shuts_down_gives_its_claims_back(
         assert outbox.release(tx, claimed, at=NOW) == 2
 
     assert len(_claim(database, Claim(now=NOW))) == 2
+
+
+def _waiting(
+    database: Database,
+    receiver: Participant,
+    error: Code | None,
+    kind: DeliveryKind = DeliveryKind.DELIVER_SDRS,
+) -> UUID:
+    """Enqueue a delivery that waits a minute, after an attempt with an error."""
+    new = make_delivery(receiver, kind=kind)
+    with database.begin() as tx:
+        outbox.enqueue(tx, new, at=NOW)
+        (claimed,) = outbox.claim_due(tx, Claim(now=NOW))
+        wait = NextStep(
+            state=DeliveryState.READY, attempts=1, run_at=seconds(60), error=error
+        )
+        outbox.record_attempt(tx, claimed, wait, now=NOW)
+    return new.delivery_id
+
+
+def _bring_forward(database: Database, receiver: Participant) -> int:
+    with database.begin() as tx:
+        return outbox.bring_forward(
+            tx, receiver.participant_id, EndpointService.CSP_ENDPOINT, at=seconds(1)
+        )
+
+
+def test_what_waits_for_a_service_that_was_away_is_due_when_it_is_back(
+    database: Database, csp: Participant
+) -> None:
+    with database.begin() as tx:
+        other = make_csp(tx, "FRXYZ")
+    away = (
+        PARTNER_SILENT,
+        PARTNER_UNREACHABLE,
+        PARTNER_FAULT,
+        PARTNER_BUSY,
+        PARTNER_NO_ENDPOINT,
+    )
+    mine = {_waiting(database, csp, error) for error in away}
+    refused = _waiting(database, csp, PARTNER_REFUSED)
+    new = _waiting(database, csp, None)
+    of_the_other_service = _waiting(
+        database, csp, PARTNER_SILENT, DeliveryKind.NOTIFY_SDRS
+    )
+    _waiting(database, other, PARTNER_SILENT)
+
+    with database.listen(CHANNEL) as listener:
+        brought = _bring_forward(database, csp)
+        rang = outbox.wait_for_ring(listener, timeout_seconds=5)
+        again = _bring_forward(database, csp)
+        rang_again = outbox.wait_for_ring(listener, timeout_seconds=0)
+    due = _claim(database, Claim(now=seconds(1), per_participant=100))
+
+    assert (brought, again) == (len(away), 0)
+    assert (rang, rang_again) == (True, False)
+    assert {one.delivery_id for one in due} == mine
+    with database.begin_read_only() as tx:
+        waits = [
+            outbox.delivery_by_id(tx, one)
+            for one in (refused, new, of_the_other_service)
+        ]
+    assert {one and one.run_at for one in waits} == {seconds(60)}
+
+
+def test_what_somebody_else_holds_is_not_waited_for(
+    database: Database, csp: Participant
+) -> None:
+    for _ in range(3):
+        _waiting(database, csp, PARTNER_SILENT)
+    with database.begin() as tx:
+        # A partner that registers while a worker brings the same forward.
+        tx.exec_driver_sql("SELECT 1 FROM clearing.outbox LIMIT 2 FOR UPDATE")
+
+        assert _bring_forward(database, csp) == 1
+
+
+def test_is_brought_forward_in_bounded_numbers(
+    database: Database, csp: Participant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "ROWS_MAX", 2)
+    for _ in range(3):
+        _waiting(database, csp, PARTNER_SILENT)
+
+    assert [_bring_forward(database, csp) for _ in range(3)] == [2, 1, 0]
 
 
 def test_queues_tell_what_waits(database: Database, csp: Participant) -> None:

@@ -265,6 +265,7 @@ class Gateway:
         if address is None:
             return NoEndpoint()
         key = LineKey(participant_id, saying.service, saying.lane)
+        self._lines.renew(key, address.registered_at)
         with self._lines.place(key) as place:
             if isinstance(place, Barred):
                 return _barred(place, saying.lane)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from clearinghouse.domain.participants import EndpointService
 from clearinghouse.services.directory import token_purpose
@@ -13,10 +14,14 @@ from clearinghouse.storage.vault import Vault
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """One partner's service; the access token is the key it wants to see."""
+    """One partner's service; the access token is the key it wants to see.
+
+    ``registered_at``: when the partner said so last, be it the same address again.
+    """
 
     party_id: str
     url: str
+    registered_at: datetime
     access_token: str | None = field(default=None, repr=False)
 
 
@@ -47,4 +52,9 @@ class Book:
         sealed = endpoint.access_token_sealed
         purpose = token_purpose(participant_id, service)
         token = None if sealed is None else self._vault.unseal(sealed, purpose=purpose)
-        return Address(party_id=party_id, url=endpoint.url, access_token=token)
+        return Address(
+            party_id=party_id,
+            url=endpoint.url,
+            registered_at=endpoint.registered_at,
+            access_token=token,
+        )

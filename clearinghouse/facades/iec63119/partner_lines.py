@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum, StrEnum
 from types import MappingProxyType
 
@@ -89,6 +90,7 @@ class _Line:
     link: Link = field(default_factory=Link)
     not_before_ns: int = 0
     mirrored_ns: int = 0
+    registered_at: datetime | None = None
 
 
 class Lines:
@@ -99,6 +101,15 @@ class Lines:
         self._clock = clock
         self._lock = threading.Lock()
         self._lines: dict[LineKey, _Line] = {}
+
+    def renew(self, key: LineKey, registered_at: datetime) -> None:
+        """Forget what broke before the partner registered anew."""
+        line = self._line(key)
+        with self._lock:
+            # A call that read the address a little earlier may come a little later.
+            if line.registered_at is None or line.registered_at < registered_at:
+                line.registered_at = registered_at
+                line.link, line.not_before_ns = Link(), 0
 
     @contextmanager
     def place(self, key: LineKey, *, probing: bool = False) -> Iterator[Place | Barred]:

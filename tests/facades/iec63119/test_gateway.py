@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -43,6 +44,7 @@ from tests.builders import make_cso, make_csp
 from tests.delivery.stage import (
     RecordingPartner,
     hang,
+    nobody,
     peer,
     register,
     serving,
@@ -123,6 +125,10 @@ def _says(answer: bytes) -> Iterator[str]:
 
     with peer(speak) as url:
         yield url
+
+
+def _port(url: str) -> int:
+    return urlsplit(url).port or 0
 
 
 def _http(status: str, *headers: str, body: bytes = b"") -> bytes:
@@ -272,9 +278,7 @@ def test_a_partner_without_an_address_is_not_called(line: Line) -> None:
 
 
 def test_nobody_at_the_address_is_unreachable(line: Line) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    register(line.env, line.csp, f"http://127.0.0.1:{port}")
+    register(line.env, line.csp, nobody())
 
     assert line.ask() == ports.Unreachable()
 
@@ -385,15 +389,12 @@ def test_four_questions_hang_and_the_fifth_is_refused_at_once(line: Line) -> Non
 
 
 def test_breaker_opens_and_its_state_is_stored(line: Line) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    register(line.env, line.csp, f"http://127.0.0.1:{port}")
+    url = nobody()
+    register(line.env, line.csp, url)
     for _ in range(5):
         line.notify()
     partner = RecordingPartner()
-    with serving(csp=partner) as url:
-        register(line.env, line.csp, url)
-
+    with serving(csp=partner, port=_port(url)):
         assert line.notify() == ports.Busy(), "the breaker is open"
         assert isinstance(line.ask(), ports.Answered), "for this lane alone"
 
@@ -405,9 +406,7 @@ def test_breaker_opens_and_its_state_is_stored(line: Line) -> None:
 
 
 def test_open_breaker_is_seen_by_the_operator(line: Line) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    register(line.env, line.csp, f"http://127.0.0.1:{port}")
+    register(line.env, line.csp, nobody())
 
     replies = [line.ask() for _ in range(6)]
 
@@ -422,12 +421,26 @@ def test_waits_as_long_as_the_partner_asks_for(line: Line) -> None:
     with _says(_http("503 Service Unavailable", "Retry-After: 1")) as url:
         register(line.env, line.csp, url)
         assert line.notify() == ports.Faulted(took_effect_unknown=True)
-    partner = RecordingPartner()
-    with serving(csp=partner) as url:
-        register(line.env, line.csp, url)
+    with serving(csp=RecordingPartner(), port=_port(url)):
         assert line.notify() == ports.Busy()
         time.sleep(1.1)
         assert line.notify() == ports.Answered(ports.Taken.TAKEN)
+
+
+def test_a_partner_that_registers_anew_is_called_at_once(line: Line) -> None:
+    url = nobody()
+    register(line.env, line.csp, url)
+    broken = [line.notify() for _ in range(6)]
+    with _says(_http("503 Service Unavailable", "Retry-After: 900")) as busy:
+        register(line.env, line.csp, busy)
+        asked_to_wait = [line.notify() for _ in range(2)]
+    with serving(csp=RecordingPartner(), port=_port(url)):
+        register(line.env, line.csp, url)
+        back = line.notify()
+
+    assert broken[4:] == [ports.Unreachable(), ports.Busy()]
+    assert asked_to_wait == [ports.Faulted(took_effect_unknown=True), ports.Busy()]
+    assert back == ports.Answered(ports.Taken.TAKEN)
 
 
 def test_probe_looks_without_telling_anything(line: Line) -> None:
