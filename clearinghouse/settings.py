@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -98,7 +98,8 @@ class Settings(BaseSettings):
         default=None, description="PEM chain when TLS ends here."
     )
     tls_key: Path | None = Field(
-        default=None, description="PKCS#8 key when TLS ends here."
+        default=None,
+        description="PEM key of tls_certificate, without a passphrase.",
     )
     allow_private_endpoints: bool = Field(
         default=False,
@@ -172,6 +173,20 @@ class Settings(BaseSettings):
             env_settings,
             TomlConfigSettingsSource(settings_cls, toml_file=path),
         )
+
+    @model_validator(mode="after")
+    def _no_half_of_a_pair(self) -> Self:
+        """Refuse a certificate without its key: the server would speak plain HTTP."""
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together; one is missing")
+        return self
+
+    @model_validator(mode="after")
+    def _ports_apart(self) -> Self:
+        """Refuse a port for two purposes: the second to start would not find it."""
+        if self.metrics_port and self.port - self.metrics_port in {0, 1}:
+            raise ValueError("metrics_port and the next one must be other than port")
+        return self
 
     @property
     def url(self) -> str:

@@ -36,17 +36,20 @@ def output_of(context: typer.Context) -> Output:
     return found.output
 
 
-def settings() -> Settings:
-    """Read the settings, or end the command with what is wrong in them."""
+def settings(**given: object) -> Settings:
+    """Read the settings, or end the command with what is wrong in them.
+
+    What a verb's own options give, by name, wins over all other sources.
+    """
     from pydantic import ValidationError
 
     from clearinghouse.settings import Settings
 
     try:
-        return Settings()
+        return Settings.model_validate(given)
     except ValidationError as error:
         wrong = [
-            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            ": ".join([*map(str, problem["loc"]), problem["msg"]])
             for problem in error.errors(include_input=False, include_context=False)
         ]
     except (OSError, ValueError) as error:  # a file that is not there, or no TOML

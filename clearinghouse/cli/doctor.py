@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import ssl
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +14,9 @@ import typer
 from clearinghouse import app
 from clearinghouse.cli.context import EXIT_REFUSED, output_of, settings
 from clearinghouse.cli.processes import ChildError, answers, free_port
+from clearinghouse.cli.tls import answers_with, fault_of_pair
 from clearinghouse.contract.catalogue import Contract
+from clearinghouse.contract.errors import ContractError
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.services.environment import Environment
 from clearinghouse.settings import Settings, unknown_variables
@@ -26,6 +27,8 @@ from clearinghouse.storage.sealing import KEY_BYTES, read_key
 
 FREE_BYTES_MIN = 1_000_000_000
 """Less free disk than this is a warning: the database must never fill it."""
+LOOPBACK = "127.0.0.1"
+"""Where a server that listens on all addresses, and its metrics, are asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,12 @@ def _python(_own: Settings) -> Iterator[Finding]:
 
 
 def _contract(_own: Settings) -> Iterator[Finding]:
-    services = len(Contract.load().services)
+    try:
+        services = len(Contract.load().services)
+    except ContractError as error:
+        advice = f"install this version again; {error}"
+        yield Finding("contract", False, "the files of the contract are broken", advice)
+        return
     yield Finding("contract", services > 0, f"{services} services")
 
 
@@ -55,13 +63,13 @@ def _variables(_own: Settings) -> Iterator[Finding]:
         "settings",
         not unknown,
         f"no setting: {' '.join(unknown)}" if unknown else "all names are known",
-        "correct the names or unset them: clearinghouse config show",
+        "correct the names or unset them: clearinghouse config explain",
     )
 
 
 def _disk(own: Settings) -> Iterator[Finding]:
     folder = own.state_dir.absolute()
-    place = next(one for one in (folder, *folder.parents) if one.exists())
+    place = next(one for one in (folder, *folder.parents) if _is_there(one))
     free = shutil.disk_usage(place).free
     yield Finding(
         "state",
@@ -84,6 +92,10 @@ def _key(own: Settings) -> Iterator[Finding]:
     except ClearingHouseError as error:
         yield Finding("key file", False, str(path), error.detail)
         return
+    except OSError as error:
+        advice = f"it must be this user's own file, mode 600: {error}"
+        yield Finding("key file", False, str(path), advice)
+        return
     if key is None:
         yield Finding("key file", True, f"{path} is made when it is first needed")
         return
@@ -93,24 +105,12 @@ def _key(own: Settings) -> Iterator[Finding]:
 
 
 def _tls(own: Settings) -> Iterator[Finding]:
-    if own.tls_certificate is None and own.tls_key is None:
+    if own.tls_certificate is None:
         yield Finding("TLS", True, "none here; nginx in front ends it")
         return
-    try:
-        _load_pair(own.tls_certificate, own.tls_key)
-    except (OSError, ValueError) as error:
-        advice = f"set tls_certificate and tls_key to a PEM pair: {error}"
-        yield Finding("TLS", False, "certificate and key do not load", advice)
-        return
-    yield Finding("TLS", True, str(own.tls_certificate))
-
-
-def _load_pair(certificate: Path | None, key: Path | None) -> None:
-    if certificate is None or key is None:
-        raise ValueError("one of the two is missing")
-    ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
-        certificate, key, password=""
-    )
+    fault = fault_of_pair(own)
+    found = str(own.tls_certificate) if fault is None else "the pair does not load"
+    yield Finding("TLS", fault is None, found, fault or "")
 
 
 def _endpoints(own: Settings) -> Iterator[Finding]:
@@ -124,30 +124,49 @@ def _endpoints(own: Settings) -> Iterator[Finding]:
 
 
 def _port(own: Settings) -> Iterator[Finding]:
-    host = "127.0.0.1" if own.host in {"0.0.0.0", "::"} else own.host  # noqa: S104
+    host = LOOPBACK if own.host in {"0.0.0.0", "::"} else own.host  # noqa: S104
     here = own.model_copy(update={"host": host, "public_url": None}).url
-    if answers(f"{here}/livez"):
+    tls = own.tls_certificate
+
+    def says(path: str) -> bool:
+        if tls is None:
+            return answers(f"{here}{path}")
+        return _is_there(tls) and answers_with(tls, host, own.port, path)
+
+    if says("/livez"):
         yield Finding(
             "server",
-            answers(f"{here}/readyz"),
+            says("/readyz"),
             f"runs at {here}",
             "it runs but is not ready: look at the database lines here",
         )
         return
-    advice = f"another program has port {own.port}: set port, or use serve --port"
+    yield from _free("port", own.port, own.host)
+    if own.metrics_port:
+        yield from _free("metrics_port", own.metrics_port, LOOPBACK)
+
+
+def _free(setting: str, port: int, host: str) -> Iterator[Finding]:
+    advice = f"another program has port {port}: set {setting} to a free one"
     try:
-        free = free_port(own.port, host=own.host)
+        free = free_port(port, host=host)
     except ChildError as error:
         free, advice = 0, str(error)
-    well = free == own.port
-    found = f"not running; port {own.port} is {'free' if well else 'taken'}"
+    well = free == port
+    found = f"not running; {setting} {port} is {'free' if well else 'not free'}"
     yield Finding("server", well, found, advice)
 
 
 def _database(own: Settings) -> Iterator[Finding]:
     embedded = own.database_url is None
-    if embedded and not EmbeddedPostgres(own.state_dir).exists:
-        yield Finding("database", True, "an embedded one is made at the first start")
+    try:
+        if embedded and not EmbeddedPostgres(own.state_dir).exists:
+            found = "an embedded one is made at the first start"
+            yield Finding("database", True, found)
+            return
+    except PermissionError as error:
+        advice = f"run this as the user that the server runs as: {error}"
+        yield Finding("database", False, "closed to this user", advice)
         return
     try:
         with addresses(own) as at:
@@ -176,14 +195,25 @@ def _schema(env: Environment) -> Iterator[Finding]:
 
 def _vault(env: Environment, own: Settings) -> Iterator[Finding]:
     """Look whether key and database belong together; a missing key is not made."""
-    if not own.key_path.exists() or not app.is_ready(env.database):
+    if not _is_there(own.key_path) or not app.is_ready(env.database):
         return
     try:
         env.vault.reveal([])
     except ClearingHouseError as error:
         yield Finding("vault", False, "does not open", error.detail)
         return
+    except OSError as error:
+        yield Finding("vault", False, "does not open", f"the key: {error}")
+        return
     yield Finding("vault", True, "opens with this key")
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is such a file; behind a closed folder there is none for us."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (

@@ -15,6 +15,7 @@ import typer
 from clearinghouse.cli.context import output_of, refusals, refuse, settings
 from clearinghouse.cli.output import Output
 from clearinghouse.cli.processes import ChildError, free_port, interrupt_on_stop
+from clearinghouse.cli.tls import fault_of_pair
 from clearinghouse.domain.errors import ClearingHouseError
 
 if TYPE_CHECKING:  # loaded by what is called, not by --help
@@ -38,7 +39,10 @@ def serve(
     output = output_of(context)
     given = {"port": port, "host": host}
     chosen = {name: value for name, value in given.items() if value is not None}
-    own = settings().model_copy(update=chosen)
+    own = settings(**chosen)
+    _tell_unknown(output)
+    if fault := fault_of_pair(own):
+        refuse(output, fault)
     _check_port(output, own)
     with _working(output), _metrics_of_all(output, own), _database(own) as at:
         _prepare(own, at)
@@ -50,6 +54,7 @@ def worker(context: typer.Context) -> None:
     """Run the delivery worker: outbox, timers, stale statuses. Stop with Ctrl-C."""
     output = output_of(context)
     own = settings()
+    _tell_unknown(output)
     port = own.metrics_port and own.metrics_port + 1
     with _working(output), _metrics(output, port), _database(own) as at:
         from clearinghouse import app
@@ -76,6 +81,14 @@ def _working(output: Output) -> Iterator[None]:
             yield
     except KeyboardInterrupt:
         output.remark("stopped")
+
+
+def _tell_unknown(output: Output) -> None:
+    """Warn of variables that set nothing: a slip in a DSN's name starts a database."""
+    from clearinghouse.settings import unknown_variables
+
+    for name in unknown_variables():
+        output.remark(f"{name} is no setting; see: clearinghouse config explain")
 
 
 def _check_port(output: Output, own: Settings) -> None:

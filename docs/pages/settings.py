@@ -15,8 +15,11 @@ INTRODUCTION = """
 Sources, the first that names a setting wins: the environment (the name in capitals
 with ``CLEARINGHOUSE_`` before it), then the TOML file that ``CLEARINGHOUSE_CONFIG``
 names (``clearinghouse.toml`` in the working directory when it is there). An unknown
-key in the file stops the start. ``clearinghouse config show`` prints what is in force,
-without secrets.
+key in the file stops the start, and so does a file that ``CLEARINGHOUSE_CONFIG`` names
+and that is not there. A variable that is no setting is told at the start and by
+``clearinghouse doctor``. ``clearinghouse config show`` prints what is in force, without
+secrets, and ``clearinghouse config explain`` what may be set, also while something is
+wrong. Wrong settings end a command with the exit code 3.
 """
 
 

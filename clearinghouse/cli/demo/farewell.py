@@ -33,11 +33,11 @@ def call(service, operation, token=None, **body):
     header = {{"messageId": uuid.uuid4(), "senderId": "{party}",
               "createdAt": datetime.datetime.now(datetime.timezone.utc),
               "sessionToken": token}}
-    return client.service[operation](**body, _soapheaders={{"exchangeHeader": header}})
+    return client.service[operation](**body, _soapheaders={{"header": header}})
 
 login = call("access", "Login", username="{username}", password="{password}")
 card = {{"kind": "RFID", "value": "04A1B2C3D4E5F6"}}
-print(call("authorization", "AuthorizeStart", login.body.sessionToken,
+print(call("authorization", "AuthorizeStart", login.sessionToken,
            evseId="DE*ALF*E1001*1", credential=card))
 """
 

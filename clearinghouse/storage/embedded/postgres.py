@@ -28,6 +28,7 @@ from clearinghouse.storage.embedded import pidfile
 from clearinghouse.storage.embedded.binaries import locate
 from clearinghouse.storage.embedded.bootstrap import DATABASE, SUPERUSER, bootstrap
 from clearinghouse.storage.embedded.identity import Launch, choose
+from clearinghouse.storage.embedded.uncut import uncut
 
 #: Seconds until a server must answer; recovery after a crash is part of it. It stops a
 #: broken cluster from being waited for without end.
@@ -143,6 +144,15 @@ class EmbeddedPostgres:
         :class:`ClearingHouseError` (``CH.UNAVAILABLE``); the detail says what is wrong.
         """
         self._make_folders()
+        try:
+            self._start_or_attach()
+        except PermissionError as error:
+            raise _error(
+                f"{error.filename} belongs to another user: run this as that user, or "
+                "name another state_dir"
+            ) from error
+
+    def _start_or_attach(self) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self.is_owner or self._take_lock():
@@ -165,23 +175,32 @@ class EmbeddedPostgres:
     def stop(self) -> None:
         """Stop the server if this process owns it; let go of it otherwise.
 
-        Fast stop: open transactions are rolled back, nobody is waited for.
+        Fast stop: open transactions are rolled back, nobody is waited for. A signal
+        that arrives meanwhile has its effect afterwards.
         """
         if not self.is_owner:
             self._socket_dir = None
             return
-        postmaster = pidfile.read(self._data)
-        if postmaster is not None:
-            for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
-                if not postmaster.is_alive:
-                    break
+        with uncut():
+            self._end()
+            if self._socket_dir is not None:
+                shutil.rmtree(self._socket_dir, ignore_errors=True)
+                self._socket_dir = None
+            self._release_lock()
+
+    def _end(self) -> None:
+        """End the server, harder each time it does not go."""
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+            if self._process is not None:  # it may not have written its number yet
+                self._process.send_signal(number)
+                with suppress(subprocess.TimeoutExpired):
+                    self._reap()
+            postmaster = pidfile.read(self._data)
+            if postmaster is not None and postmaster.is_alive:
                 postmaster.signal(number)
                 self._wait_until_gone(postmaster)
-        self._reap()
-        if self._socket_dir is not None:
-            shutil.rmtree(self._socket_dir, ignore_errors=True)
-            self._socket_dir = None
-        self._release_lock()
+            elif self._process is None:
+                return
 
     def _make_folders(self) -> None:
         try:
@@ -291,16 +310,33 @@ class EmbeddedPostgres:
         if self._options.get("fsync") == "off":
             command.append("--no-sync")
         with self._log_path.open("wb") as log:
-            code = launch.identity.popen(command, output=log).wait(START_SECONDS)
+            process = launch.identity.popen(command, output=log)
+        try:
+            code = process.wait(START_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise _error(f"initdb takes longer than {START_SECONDS} s") from error
+        finally:
+            # Left alone, it would go on writing where the next start begins anew.
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
         if code != 0:
             raise _error(f"initdb failed: {self._log_tail()}")
         unfinished.rename(self._data)
 
     def _make_socket_dir(self, launch: Launch) -> None:
-        """Use the folder of the last run again: then its URLs stay good."""
+        """Use the folder of the last run again: then its URLs stay good.
+
+        An owner that stopped has removed it, and those who shared its server go on.
+        """
         last = self._socket_dir
-        if last is not None and last.name.startswith(_SOCKET_PREFIX) and last.is_dir():
-            return
+        if last is not None and last.name.startswith(_SOCKET_PREFIX):
+            if last.is_dir():
+                return
+            with suppress(OSError):  # somebody else's by now: another one then
+                last.mkdir(mode=0o700)
+                launch.identity.give(last)
+                return
         base = tempfile.gettempdir()
         if len(base) > SOCKET_DIR_LENGTH_MAX:
             base = "/tmp"  # noqa: S108 -- mkdtemp makes an own folder, mode 0700
@@ -312,7 +348,7 @@ class EmbeddedPostgres:
         settings = self._options | {"unix_socket_directories": str(self._socket_dir)}
         command = [launch.binaries.program("postgres"), "-D", str(self._data)]
         command += _flags(f"{name}={value}" for name, value in settings.items())
-        with self._log_path.open("wb") as log:
+        with self._log_path.open("wb") as log, uncut():
             self._process = launch.identity.popen(command, output=log)
 
     def _reap(self) -> None:

@@ -1,0 +1,126 @@
+"""Server and worker as a supervisor sees them: started, stopped, killed, started."""
+
+from __future__ import annotations
+
+import http.client
+import signal
+import socket
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from clearinghouse.storage.embedded.postgres import EmbeddedPostgres
+from tests.running.program import Program, own_port
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STOPPED = 0
+
+
+def test_server_finishes_the_message_in_work_and_stops(state_dir: Path) -> None:
+    server = Program(state_dir, "serve").start().ready()
+    half = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    half.putrequest("POST", "/services/access")
+    half.putheader("Content-Type", "text/xml; charset=utf-8")
+    half.putheader("Content-Length", "100")
+    half.endheaders(b"<" * 50)
+    time.sleep(0.3)  # let a thread take it up
+
+    server.signal(signal.SIGTERM).until_says("Stopping worker")
+    half.send(b"<" * 50)
+    answer = half.getresponse()
+
+    assert answer.status == 500  # a fault: this is no message
+    assert b"Fault" in answer.read()
+    assert server.ended() == STOPPED
+    assert not server.left()
+    assert "Traceback" not in server.said
+
+
+def test_impatient_person_leaves_no_process(state_dir: Path) -> None:
+    server = Program(state_dir, "serve").start().ready()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if server.running:
+            server.signal(number)
+            time.sleep(0.2)
+
+    assert server.ended() == STOPPED, server.said
+    assert not server.left()
+    assert "Traceback" not in server.said
+
+
+@pytest.mark.parametrize("moment", ["postgres.lock", "postgres/data/postmaster.pid"])
+def test_server_that_is_stopped_while_it_starts_leaves_no_process(
+    state_dir: Path, moment: str
+) -> None:
+    server = Program(state_dir, "serve").start().until_there(moment)
+
+    server.signal(signal.SIGTERM)
+
+    assert server.ended() == STOPPED, server.said
+    assert not server.left()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_worker_stops_cleanly_and_leaves_no_process(
+    state_dir: Path, number: int
+) -> None:
+    worker = Program(state_dir, "worker").start().until_says("delivering")
+
+    worker.signal(number)
+
+    assert worker.ended() == STOPPED, worker.said
+    assert not worker.left()
+
+
+def test_killed_server_is_started_again_on_the_same_database(state_dir: Path) -> None:
+    first = Program(state_dir, "serve").start().ready()
+    database = EmbeddedPostgres(state_dir).pid
+    first.signal(signal.SIGKILL)
+    first.ended()
+
+    second = Program(state_dir, "serve", port=first.port)
+    _until_free(first.port)
+    second.start().ready()
+
+    assert EmbeddedPostgres(state_dir).pid == database  # adopted, not made anew
+    assert second.stop() == STOPPED
+    assert not second.left()
+    assert not first.left()
+
+
+def _until_free(port: int) -> None:
+    """Wait until the server processes of a killed server have gone too."""
+    for _ in range(400):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"port {port} is still open")
+
+
+def test_second_server_shares_the_database_and_outlives_the_first(
+    state_dir: Path,
+) -> None:
+    first = Program(state_dir, "serve").start().ready()
+    second = Program(state_dir, "serve", port=own_port(1)).start().ready()
+
+    assert first.stop() == STOPPED  # it owned the database, and stops it
+    second.until_says("database_restarted").ready()
+
+    assert second.stop() == STOPPED
+    assert not second.left()
+
+
+def test_taken_port_is_told_with_a_free_one(state_dir: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        server = Program(state_dir, "serve", port=port).start()
+        code = server.ended()
+
+    assert code == 1
+    assert f"port {port} is taken; try: clearinghouse serve --port" in server.said
+    assert not server.left()
