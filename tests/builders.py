@@ -127,6 +127,7 @@ def make_list_part(owner: Participant, **override: Any) -> ListPart:  # noqa: AN
         "expected_count": 1,
         "part": 1,
         "parts": 1,
+        "digest": sha256(b"part").digest(),
         "received_at": NOW,
     } | override
     return ListPart(owner_id=owner.participant_id, **values)

@@ -143,9 +143,10 @@ def put_credentials(
     """Take one part of a CSP's full list; the last part puts the list in force.
 
     A list that would remove more than half of what is in force is held for the
-    operator; a refused entry removes nothing. A list whose parts do not add up is set
-    aside and refused. Raises :class:`ClearingHouseError` (``CREDENTIAL_LIST_PARTS``)
-    for a part that does not fit the others.
+    operator; a refused entry removes nothing. A part that came before changes nothing.
+    A list whose parts do not add up is set aside and refused. Raises
+    :class:`ClearingHouseError` (``CREDENTIAL_LIST_PARTS``) for a part that does not fit
+    the others, or that came before with another content.
     """
     judged = _judge(env, exchange.sender, command.entries, command.unread)
     with env.database.begin("bulk") as tx:
@@ -159,21 +160,21 @@ def put_credentials(
             expected_count=command.expected_count,
             part=command.part,
             parts=command.parts,
+            digest=exchange.digest,
             received_at=now,
         )
-        repeated = lists.has_part(tx, credentials.STAGING, part)
-        staged = credentials.stage_part(
-            tx,
-            part,
-            judged.entries,
-            kept=judged.kept,
-            refused=len({item.index for item in judged.items}),
-        )
-        outcome = (
-            _repeated(staged, judged.items)
-            if repeated
-            else _settled(tx, staged, judged.items, now=now)
-        )
+        lists.lock_owner(tx, credentials.STAGING, part.owner_id)
+        if lists.has_part(tx, credentials.STAGING, part):
+            outcome: ListOutcome | Refusal = _repeated(tx, part, judged.items)
+        else:
+            staged = credentials.stage_part(
+                tx,
+                part,
+                judged.entries,
+                kept=judged.kept,
+                refused=len({item.index for item in judged.items}),
+            )
+            outcome = _settled(tx, staged, judged.items, now=now)
         answer = render(outcome)
         messages.remember(tx, exchange, answer, at=now)
     return answer
@@ -202,6 +203,7 @@ def update_credentials(
                 expected_count=len(judged.entries) + len(removals),
                 part=1,
                 parts=1,
+                digest=exchange.digest,
                 received_at=now,
             )
             delta = credentials.apply_delta(
@@ -363,8 +365,9 @@ def _known_subjects(
     ]
 
 
-def _repeated(staged: StagedList, items: tuple[Item, ...]) -> ListOutcome:
+def _repeated(tx: Connection, part: ListPart, items: tuple[Item, ...]) -> ListOutcome:
     """Answer for a part that came before, under another message id."""
+    staged = lists.required_list(tx, credentials.STAGING, part)
     return ListOutcome(
         code=codes.ALREADY_DONE,
         items=items,

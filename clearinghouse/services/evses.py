@@ -93,7 +93,7 @@ def put_evses(
 
     A part that came before changes nothing. A list whose parts do not add up is set
     aside and refused. Raises :class:`ClearingHouseError` (``EVSE_LIST_PARTS``) for a
-    part that does not fit the others.
+    part that does not fit the others, or that came before with another content.
     """
     cso_id = exchange.sender.participant_id
     arrived = ListPart(
@@ -102,6 +102,7 @@ def put_evses(
         expected_count=part.expected_count,
         part=part.part,
         parts=part.parts,
+        digest=exchange.digest,
         received_at=exchange.received_at,
     )
     # The last part of a large list applies all of it.
@@ -227,9 +228,7 @@ def _misfit(path: str, expected: str, found: int) -> Item:
 
 def _repeated(tx: Connection, part: ListPart, judged: Judged) -> Counted:
     """Answer for a part that came before."""
-    staged = lists.staged_list(tx, evses.STAGING, part.owner_id, part.list_id)
-    if staged is None:
-        raise ClearingHouseError(codes.INTERNAL, "a part without its list")
+    staged = lists.required_list(tx, evses.STAGING, part)
     return _counted(judged, staged.state, otherwise=codes.ALREADY_DONE)
 
 

@@ -29,10 +29,12 @@ from clearinghouse.storage.tables.credentials import (
     credential,
     credential_list,
     credential_list_entry,
+    credential_list_part,
 )
 
 STAGING = lists.Staging(
     lists=credential_list,
+    parts=credential_list_part,
     entries=credential_list_entry,
     owner="csp_id",
     lock_space=7_311_902,
@@ -83,15 +85,13 @@ def stage_part(
 ) -> lists.StagedList:
     """Store one part of a full list; of an entry named twice the last counts.
 
-    A part that came before changes nothing, and a list that is applied or held stays
-    so. ``kept`` are subjects of refused entries: they stand in the list as they are in
-    force now, if they are; ``refused`` counts all entries that were not taken. Raises
-    :class:`ClearingHouseError` (``CREDENTIAL_LIST_PARTS``) when the part does not fit
-    the others.
+    A part that came before is for the caller to recognise, by
+    :func:`clearinghouse.storage.lists.has_part`. ``kept`` are subjects of refused
+    entries: they stand in the list as they are in force now, if they are; ``refused``
+    counts all entries that were not taken. Raises :class:`ClearingHouseError`
+    (``CREDENTIAL_LIST_PARTS``) when the part does not fit the others.
     """
-    staged = lists.open_part(tx, STAGING, part)
-    if staged.state is not ListState.STAGED or lists.has_part(tx, STAGING, part):
-        return staged
+    lists.open_part(tx, STAGING, part)
     place = {"csp_id": part.owner_id, "list_id": part.list_id, "part": part.part}
     rows = {entry.subject_id: _values(entry) | place for entry in entries}
     if rows:

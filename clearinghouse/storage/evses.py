@@ -19,10 +19,16 @@ from clearinghouse.identifiers import evse_id
 from clearinghouse.storage import lists
 from clearinghouse.storage.feeds import Cursor, Page, page_of, paged
 from clearinghouse.storage.tables.columns import among, touched
-from clearinghouse.storage.tables.evses import evse, evse_list, evse_list_entry
+from clearinghouse.storage.tables.evses import (
+    evse,
+    evse_list,
+    evse_list_entry,
+    evse_list_part,
+)
 
 STAGING = lists.Staging(
     lists=evse_list,
+    parts=evse_list_part,
     entries=evse_list_entry,
     owner="cso_id",
     lock_space=7_311_903,
@@ -61,9 +67,7 @@ def stage_part(
 
     Behaves as :func:`clearinghouse.storage.credentials.stage_part`.
     """
-    staged = lists.open_part(tx, STAGING, part)
-    if staged.state is not ListState.STAGED:
-        return staged
+    lists.open_part(tx, STAGING, part)
     rows = {
         one.evse_id.key: _values(one)
         | {"cso_id": part.owner_id, "list_id": part.list_id, "part": part.part}

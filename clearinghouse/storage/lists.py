@@ -18,7 +18,7 @@ from sqlalchemy import (
     Connection,
     Row,
     Table,
-    all_,
+    and_,
     any_,
     delete,
     func,
@@ -48,13 +48,17 @@ _LOCK = text("SELECT pg_advisory_xact_lock(:space, :owner)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListPart:
-    """What a message says of the part it carries; ``part`` counts from 1."""
+    """What a message says of the part it carries; ``part`` counts from 1.
+
+    ``digest`` is the SHA-256 of the message's body: all that makes the part what it is.
+    """
 
     owner_id: int
     list_id: UUID
     expected_count: int
     part: int
     parts: int
+    digest: bytes
     received_at: datetime
 
 
@@ -92,6 +96,7 @@ class Staging:
     """The tables of one sort of list, and how its owner's column is called."""
 
     lists: Table
+    parts: Table
     entries: Table
     owner: str
     lock_space: int
@@ -107,7 +112,7 @@ def lock_owner(tx: Connection, staging: Staging, owner_id: int) -> None:
     tx.execute(_LOCK, {"space": staging.lock_space, "owner": owner_id})
 
 
-def open_part(tx: Connection, staging: Staging, part: ListPart) -> StagedList:
+def open_part(tx: Connection, staging: Staging, part: ListPart) -> None:
     """Note the arrival of a part; a new list sets an unfinished older one aside.
 
     Raises :class:`ClearingHouseError` with the sort's code when the part does not fit
@@ -117,22 +122,24 @@ def open_part(tx: Connection, staging: Staging, part: ListPart) -> StagedList:
     known = staged_list(tx, staging, part.owner_id, part.list_id)
     if known is None:
         _set_aside(tx, staging, part.owner_id)
-        # An id that was used for a list that is set aside: see _required.
+        # An id that was used for a list that is set aside: see required_list.
         new = insert(staging.lists).values(_first_values(staging, part))
         tx.execute(new.on_conflict_do_nothing())
     elif (known.parts, known.expected_count) != (part.parts, part.expected_count):
         raise ClearingHouseError(staging.misfit, "the parts tell different totals")
     if not 1 <= part.part <= part.parts <= PARTS_MAX:
         raise ClearingHouseError(staging.misfit, f"part {part.part} of {part.parts}")
-    return _required(tx, staging, part.owner_id, part.list_id)
+    required_list(tx, staging, part)
 
 
 def close_part(
     tx: Connection, staging: Staging, part: ListPart, *, refused: int = 0
 ) -> StagedList:
-    """Count the part in, once, and the distinct entries stored so far."""
+    """Count the part in, and the distinct entries stored so far."""
     lists = staging.lists
     entries = staging.entries
+    place = {staging.owner: part.owner_id, "list_id": part.list_id, "part": part.part}
+    tx.execute(insert(staging.parts).values(place | {"digest": part.digest}))
     count = (
         select(func.count())
         .select_from(entries)
@@ -152,22 +159,46 @@ def close_part(
         .where(
             staging.owner_of(lists) == part.owner_id,
             lists.c.list_id == part.list_id,
-            literal(part.part) != all_(lists.c.parts_received),
         )
         .values(values)
     )
-    return _required(tx, staging, part.owner_id, part.list_id)
+    return required_list(tx, staging, part)
 
 
 def has_part(tx: Connection, staging: Staging, part: ListPart) -> bool:
-    """Say whether a part of this number came before: then it changes nothing."""
-    lists = staging.lists
-    query = select(literal(part.part) == any_(lists.c.parts_received)).where(
-        staging.owner_of(lists) == part.owner_id,
-        lists.c.list_id == part.list_id,
-        lists.c.state != DISCARDED,
+    """Say whether a part came before; the caller holds the owner's lock.
+
+    Raises :class:`ClearingHouseError` with the sort's code when a part of this number
+    came before with another content: the sender lost track of its own list.
+    """
+    lists, parts = staging.lists, staging.parts
+    same_list = and_(
+        staging.owner_of(lists) == part.owner_id, lists.c.list_id == part.list_id
     )
-    return tx.execute(query).scalar_one_or_none() is True
+    before = (
+        select(parts.c.digest)
+        .where(
+            staging.owner_of(parts) == part.owner_id,
+            parts.c.list_id == part.list_id,
+            parts.c.part == part.part,
+        )
+        .scalar_subquery()
+    )
+    query = select(func.coalesce(before, part.digest)).where(
+        same_list,
+        lists.c.state != DISCARDED,
+        literal(part.part) == any_(lists.c.parts_received),
+    )
+    digest = tx.execute(query).scalar_one_or_none()
+    if digest not in (None, part.digest):
+        again = Item(
+            code=staging.misfit,
+            path="part",
+            expected="what this part held before; begin anew with a new listId",
+            found=str(part.part),
+        )
+        raise ClearingHouseError(staging.misfit, "another content", items=(again,))
+    return digest is not None
 
 
 def staged_list(
@@ -182,6 +213,23 @@ def staged_list(
     )
     row = tx.execute(query).one_or_none()
     return None if row is None else _staged(staging, row)
+
+
+def required_list(tx: Connection, staging: Staging, part: ListPart) -> StagedList:
+    """Return the list of a part.
+
+    Raises :class:`ClearingHouseError` with the sort's code when its id was used for a
+    list that is set aside: a new upload needs a new id.
+    """
+    found = staged_list(tx, staging, part.owner_id, part.list_id)
+    if found is None:
+        again = Item(
+            code=staging.misfit,
+            path="listId",
+            expected="a new listId: this list was set aside",
+        )
+        raise ClearingHouseError(staging.misfit, "set aside", items=(again,))
+    return found
 
 
 def held_lists(tx: Connection, staging: Staging) -> tuple[StagedList, ...]:
@@ -266,21 +314,6 @@ def _set_state(
         .where(staging.owner_of(lists) == owner_id, lists.c.list_id == list_id)
         .values(state=state)
     )
-
-
-def _required(
-    tx: Connection, staging: Staging, owner_id: int, list_id: UUID
-) -> StagedList:
-    found = staged_list(tx, staging, owner_id, list_id)
-    if found is None:
-        # Its id was used for a list that is set aside: a new upload needs a new id.
-        again = Item(
-            code=staging.misfit,
-            path="listId",
-            expected="a new listId: this list was set aside",
-        )
-        raise ClearingHouseError(staging.misfit, "set aside", items=(again,))
-    return found
 
 
 def _staged(staging: Staging, row: Row[*tuple[Any, ...]]) -> StagedList:

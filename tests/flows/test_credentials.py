@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
@@ -144,11 +145,45 @@ def test_part_that_comes_again_under_a_new_message_id_changes_nothing(
     list_id = uuid4()
     put(roaming.csp_speaks, entry(CARD), list_id=list_id)
 
-    again = put(roaming.csp_speaks, entry(OTHER_CARD), list_id=list_id)
+    again = put(roaming.csp_speaks, entry(CARD), list_id=list_id)
 
     assert again.code == codes.ALREADY_DONE.number
+    assert again.required("state") == "APPLIED"
     assert again.required("listVersion") == "1"
     assert set(lines(pulled(roaming.cso_speaks))) == {CARD}
+
+
+def test_part_that_comes_again_with_other_entries_is_refused(roaming: Roaming) -> None:
+    list_id = uuid4()
+    send = partial(put, roaming.csp_speaks, parts=2, expected=2, list_id=list_id)
+    send(entry(CARD), part=1)
+
+    other = send(entry(CARD, status="BLOCKED"), part=1)
+    send(entry(OTHER_CARD), part=2)
+    late = send(entry(CARD), part=2)
+
+    for refused in (other, late):
+        assert refused.code == codes.CREDENTIAL_LIST_PARTS.number
+        assert [item["path"] for item in refused.items] == ["part"]
+    assert lines(pulled(roaming.cso_speaks)) == {
+        CARD: ("VALID", False),
+        OTHER_CARD: ("VALID", False),
+    }
+
+
+def test_two_messages_with_one_part_at_once_put_it_in_force_once(
+    roaming: Roaming,
+) -> None:
+    send = partial(put, roaming.csp_speaks, list_id=uuid4())
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(send, entry(CARD)) for _ in range(4)]
+
+    states = [one.result().required("state") for one in answers]
+    told = sorted(one.result().code for one in answers)
+    assert states == ["APPLIED"] * 4
+    assert told == [0, *[codes.ALREADY_DONE.number] * 3]
+    assert lines(pulled(roaming.cso_speaks)) == {CARD: ("VALID", False)}
 
 
 def test_refuses_parts_that_tell_different_totals(roaming: Roaming) -> None:

@@ -6,7 +6,8 @@ and another CSO that have none.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import uuid4
 
@@ -109,7 +110,9 @@ class World:
     ) -> Counted | Refusal:
         """Send a part."""
         answers: Answers[Counted | Refusal] = Answers()
-        evses.put_evses(self.env, self.exchange(sender), part, answers)
+        body = sha256(repr(part).encode()).digest()
+        exchange = replace(self.exchange(sender), digest=body)
+        evses.put_evses(self.env, exchange, part, answers)
         return answers.outcomes[-1]
 
     def update(

@@ -73,13 +73,27 @@ def test_part_that_comes_again_under_another_message_id_changes_nothing(
     whole = {"list_id": uuid4(), "expected_count": 3, "parts": 2}
     world.put(ONE, TWO, **whole, part=1)
 
-    again = world.put(FOUR, **whole, part=1)
+    again = world.put(ONE, TWO, **whole, part=1)
     last = world.put(THREE, **whole, part=2)
-    after = world.put(FOUR, **whole, part=2)
+    after = world.put(THREE, **whole, part=2)
 
     assert (again.code, again.state) == (codes.ALREADY_DONE, ListState.STAGED)
     assert last.state is ListState.APPLIED
     assert (after.code, after.state) == (codes.ALREADY_DONE, ListState.APPLIED)
+    assert world.in_force() == {ONE, TWO, THREE}
+
+
+def test_part_that_comes_again_with_other_evses_is_refused(world: World) -> None:
+    whole = {"list_id": uuid4(), "expected_count": 3, "parts": 2}
+    world.put(ONE, TWO, **whole, part=1)
+
+    with pytest.raises(ClearingHouseError) as refused:
+        world.put(ONE, FOUR, **whole, part=1)
+    last = world.put(THREE, **whole, part=2)
+
+    assert refused.value.code is codes.EVSE_LIST_PARTS
+    assert [item.path for item in refused.value.items] == ["part"]
+    assert last.state is ListState.APPLIED
     assert world.in_force() == {ONE, TWO, THREE}
 
 

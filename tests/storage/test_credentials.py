@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from clearinghouse.domain.participants import Participant
     from clearinghouse.storage.database import Database
+    from tests.fixtures.database import Site
 
 
 @pytest.fixture
@@ -80,30 +83,37 @@ def test_list_takes_effect_when_its_last_part_came(
     assert (listed.list_version, listed.confirmed_at) == (1, seconds(5))
 
 
-def test_part_that_comes_twice_counts_once(
+def test_part_is_known_by_its_content_even_when_its_list_is_in_force(
     database: Database, csp: Participant
 ) -> None:
+    part = make_list_part(csp)
     with database.begin() as tx:
-        part = make_list_part(csp, parts=2)
-
+        before = lists.has_part(tx, credentials.STAGING, part)
         credentials.stage_part(tx, part, [make_entry(1)])
-        again = credentials.stage_part(tx, part, [make_entry(1)])
-
-    assert (again.parts_received, again.entries) == (1, 1)
-
-
-def test_part_of_an_applied_list_changes_nothing(
-    database: Database, csp: Participant
-) -> None:
-    with database.begin() as tx:
-        part = make_list_part(csp)
-        credentials.stage_part(tx, part, [make_entry(1)])
+        staged = lists.has_part(tx, credentials.STAGING, part)
         credentials.apply_list(tx, csp.participant_id, part.list_id, at=NOW)
+        applied = lists.has_part(tx, credentials.STAGING, part)
 
-        again = credentials.stage_part(tx, part, [make_entry(2)])
+        other = replace(part, digest=sha256(b"another").digest())
+        with pytest.raises(ClearingHouseError) as caught:
+            lists.has_part(tx, credentials.STAGING, other)
 
-        assert again.state is ListState.APPLIED
-        assert credentials.listed_credential(tx, 2) is None
+    assert (before, staged, applied) == (False, True, True)
+    assert caught.value.code is CREDENTIAL_LIST_PARTS
+    assert [item.path for item in caught.value.items] == ["part"]
+
+
+def test_part_whose_content_was_never_noted_counts_as_the_same(
+    database: Database, csp: Participant, site: Site
+) -> None:
+    part = make_list_part(csp)
+    with database.begin() as tx:
+        credentials.stage_part(tx, part, [make_entry(1)])
+    with site.superuser() as connection:
+        connection.execute("DELETE FROM clearing.credential_list_part")
+
+    with database.begin() as tx:
+        assert lists.has_part(tx, credentials.STAGING, part)
 
 
 @pytest.mark.parametrize(

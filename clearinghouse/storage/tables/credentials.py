@@ -47,6 +47,16 @@ credential_list = Table(
     schema="clearing",
 )
 
+credential_list_part = Table(
+    "credential_list_part",
+    metadata,
+    integer("csp_id", key=True),
+    Column("list_id", Uuid, primary_key=True),
+    integer("part", key=True),
+    Column("digest", LargeBinary, nullable=False),
+    schema="clearing",
+)
+
 credential_list_entry = Table(
     "credential_list_entry",
     metadata,

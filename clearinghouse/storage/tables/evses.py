@@ -62,6 +62,16 @@ evse_list = Table(
     schema="clearing",
 )
 
+evse_list_part = Table(
+    "evse_list_part",
+    metadata,
+    integer("cso_id", key=True),
+    Column("list_id", Uuid, primary_key=True),
+    integer("part", key=True),
+    Column("digest", LargeBinary, nullable=False),
+    schema="clearing",
+)
+
 evse_list_entry = Table(
     "evse_list_entry",
     metadata,
