@@ -10,14 +10,24 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Iterable
+import threading
+from queue import Empty, SimpleQueue
 from urllib.parse import SplitResult, urlsplit
 
 from clearinghouse import codes
+from clearinghouse.addresses import is_public
 from clearinghouse.domain.errors import Item
 
 #: Addresses of one name that are looked at; stops a name server's endless answer.
 ADDRESSES_MAX = 32
+
+#: Longest wait for one look-up. A name server may take half a minute to say nothing,
+#: and the partner's request waits meanwhile.
+LOOK_UP_SECONDS = 2.0
+
+#: Look-ups at once. Those that hang keep their place until the resolver gives up, so
+#: that nobody can fill the process with them.
+LOOK_UPS_MAX = 16
 
 _SCHEMES = {True: frozenset({"https", "http"}), False: frozenset({"https"})}
 _DEFAULT_PORTS = {"https": 443, "http": 80}
@@ -45,28 +55,9 @@ def check_url(
     addresses = _addresses(host, port or _DEFAULT_PORTS[parts.scheme])
     if not addresses:
         return _item(index, _PUBLIC, "a name that does not resolve")
-    if not is_public(addresses):
+    if not all(is_public(one) for one in addresses):
         return _item(index, _PUBLIC, "an address inside a private network")
     return None
-
-
-def is_public(addresses: Iterable[str]) -> bool:
-    """Say whether all addresses are of the public internet.
-
-    Loopback, private, link-local, multicast and reserved ones are not, nor is an IPv6
-    address that wraps one of them.
-    """
-    return all(_is_public(ipaddress.ip_address(text)) for text in addresses)
-
-
-def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        teredo = address.teredo
-        if inner is not None or teredo is not None:
-            wrapped = inner if teredo is None else teredo[1]
-            return wrapped is not None and _is_public(wrapped)
-    return address.is_global and not address.is_multicast
 
 
 def _shape(parts: SplitResult, *, allow_http: bool) -> tuple[str, str] | None:
@@ -100,10 +91,33 @@ def _is_odd_number(host: str) -> bool:
     return False
 
 
+_PLACES = threading.BoundedSemaphore(LOOK_UPS_MAX)
+
+
 def _addresses(host: str, port: int) -> list[str]:
+    """Return what a name leads to; nothing when nobody says so in time."""
+    if not _PLACES.acquire(timeout=LOOK_UP_SECONDS):
+        return []
+    answer = SimpleQueue[list[str]]()
+
+    def look_up() -> None:
+        try:
+            answer.put(_looked_up(host, port))
+        finally:
+            _PLACES.release()
+
+    # A daemon: a look-up that hangs does not keep the process from ending.
+    threading.Thread(target=look_up, name="look-up", daemon=True).start()
+    try:
+        return answer.get(timeout=LOOK_UP_SECONDS)
+    except Empty:
+        return []
+
+
+def _looked_up(host: str, port: int) -> list[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
+    except (OSError, ValueError):
         return []
     addresses = {str(entry[4][0]).partition("%")[0] for entry in found}
     return sorted(addresses)[:ADDRESSES_MAX]

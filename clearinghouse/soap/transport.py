@@ -8,7 +8,6 @@ judged: the one that was resolved and allowed is the one that is connected to.
 
 from __future__ import annotations
 
-import ipaddress
 import select
 import socket
 import ssl
@@ -19,6 +18,7 @@ from typing import Any
 
 import httpcore
 
+from clearinghouse.addresses import is_public
 from clearinghouse.soap.deadlines import Caller, Deadline
 
 # Addresses of one name that are tried; stops a name with hundreds of them.
@@ -91,26 +91,6 @@ class DeadlineBackend(httpcore.NetworkBackend):
         if not self._allow_private and not all(is_public(one) for one in addresses):
             raise AddressRefused
         return addresses[:ADDRESSES_MAX]
-
-
-def is_public(address: str) -> bool:
-    """Whether an address is one of the public Internet.
-
-    Loopback, link-local, private, multicast and reserved ones are not, nor are IPv6
-    addresses that carry such an IPv4 one inside.
-    """
-    parsed = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(parsed, ipaddress.IPv6Address):
-        inner = parsed.ipv4_mapped or parsed.sixtofour
-        if inner is not None:
-            return inner.is_global and not inner.is_multicast
-        if parsed in _TRANSLATED:
-            return False
-    return parsed.is_global and not parsed.is_multicast
-
-
-# Addresses that a translator turns into IPv4 ones (RFC 6052).
-_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 class DeadlineStream(httpcore.NetworkStream):

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from typing import TYPE_CHECKING
+
 import pytest
 
-from clearinghouse.services.endpoints import check_url, is_public
+from clearinghouse.services import endpoints
+from clearinghouse.services.endpoints import check_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def refused(url: str, *, allow_http: bool = False, allow_private: bool = False) -> str:
@@ -30,6 +38,9 @@ def refused(url: str, *, allow_http: bool = False, allow_private: bool = False) 
         "https://0.0.0.0/x",
         "https://224.0.0.1/x",
         "https://100.64.0.1/x",
+        "https://[fec0::1]/x",
+        "https://[64:ff9b:1::a00:1]/x",
+        "https://[::7f00:1]/x",
     ],
 )
 def test_refuses_addresses_that_are_not_of_the_public_internet(url: str) -> None:
@@ -72,6 +83,48 @@ def test_settings_open_http_and_private_addresses_for_demo_and_tests() -> None:
     assert not refused(url, allow_http=True, allow_private=True)
 
 
-def test_one_private_address_among_public_ones_is_enough_to_refuse() -> None:
-    assert is_public(["8.8.8.8", "2001:4860:4860::8888"])
-    assert not is_public(["8.8.8.8", "10.0.0.1"])
+def _leads_to(*addresses: str) -> Callable[..., list[tuple[object, ...]]]:
+    """Return a look-up that gives these addresses for every name."""
+
+    def look_up(_host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        return [(0, 0, 0, "", (address, port)) for address in addresses]
+
+    return look_up
+
+
+def test_one_private_address_among_public_ones_is_enough_to_refuse(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", _leads_to("8.8.8.8", "2a00:1450::1"))
+    public = refused("https://partner.example/x")
+    monkeypatch.setattr(socket, "getaddrinfo", _leads_to("8.8.8.8", "10.0.0.1"))
+    mixed = refused("https://partner.example/x")
+
+    assert not public
+    assert "private network" in mixed
+
+
+def test_name_server_that_says_nothing_does_not_hold_the_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answered = threading.Event()
+
+    def hang(*_: object, **__: object) -> list[tuple[object, ...]]:
+        answered.wait()
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    monkeypatch.setattr(endpoints, "LOOK_UP_SECONDS", 0.05)
+    try:
+        found = [
+            refused("https://partner.example/x")
+            for _ in range(endpoints.LOOK_UPS_MAX + 1)
+        ]
+        hanging = [one for one in threading.enumerate() if one.name == "look-up"]
+    finally:
+        answered.set()
+    for thread in hanging:
+        thread.join()
+
+    assert all("does not resolve" in one for one in found)
+    assert len(hanging) == endpoints.LOOK_UPS_MAX, "one more waits for nobody"

@@ -15,7 +15,6 @@ from clearinghouse.soap.client import (
     TimedOut,
     Unreachable,
 )
-from clearinghouse.soap.transport import is_public
 from tests.soap.partner import Caller, Calling, reply, serving
 
 ADDRESSES = [
@@ -27,6 +26,9 @@ ADDRESSES = [
     "http://192.168.1.1/",
     "http://[::ffff:127.0.0.1]/",
     "http://[fd00::1]/",
+    "http://[fec0::1]/",
+    "http://[64:ff9b:1::a00:1]/",
+    "http://[::7f00:1]/",
     "http://0.0.0.0/",
 ]
 
@@ -62,28 +64,6 @@ def test_calls_nobody_without_tls(calling: Calling) -> None:
 
         assert outcome == Unreachable(Reason.ADDRESS, sent=False)
         assert partner.connections == 0
-
-
-PUBLIC = {
-    "8.8.8.8": True,
-    "2606:4700::1111": True,
-    "127.0.0.1": False,
-    "100.64.0.1": False,
-    "224.0.0.1": False,
-    "255.255.255.255": False,
-    "::": False,
-    "fe80::1%eth0": False,
-    "ff02::1": False,
-    "::ffff:10.0.0.1": False,
-    "::ffff:8.8.8.8": True,
-    "64:ff9b::a00:1": False,
-    "2002:a00:1::1": False,
-}
-
-
-@pytest.mark.parametrize(("address", "public"), PUBLIC.items())
-def test_knows_public_addresses(address: str, *, public: bool) -> None:
-    assert is_public(address) is public
 
 
 @pytest.fixture(scope="module")
