@@ -23,7 +23,7 @@ ADDRESSES_MAX = 32
 
 #: Longest wait for one look-up. A name server may take half a minute to say nothing,
 #: and the partner's request waits meanwhile.
-LOOK_UP_SECONDS = 2.0
+LOOK_UP_SECONDS = 2
 
 #: Look-ups at once. Those that hang keep their place until the resolver gives up, so
 #: that nobody can fill the process with them.
