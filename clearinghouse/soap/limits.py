@@ -8,7 +8,6 @@ Measured: 0.5 ms for a message of 1,000 records, where the parser takes 2.6 ms.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from clearinghouse import codes
 from clearinghouse.soap.faults import SoapFault
@@ -52,19 +51,8 @@ _UTF8_NAMES = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii"})
 # Longer than any XML declaration.
 _HEAD_BYTES = 256
 _WIDE_MARKS = (b"\xfe\xff", b"\xff\xfe", b"\x00<", b"<\x00", b"\x00\x00", b"Lo\xa7\x94")
+_NUL, _EXCLAMATION, _AMPERSAND = b"\x00!&"
 _DOCTYPE = re.compile(rb"<!(?:DOCTYPE|ENTITY|ELEMENT|ATTLIST|NOTATION)", re.IGNORECASE)
-
-
-class Census(NamedTuple):
-    """What the filter counted; lets later steps skip checks that cannot fail."""
-
-    openings: int
-    equals: int
-
-    @property
-    def is_flat(self) -> bool:
-        """Whether depth and attributes per element are within bounds for certain."""
-        return self.openings < OPENINGS_FLAT and self.equals <= ATTRIBUTES_MAX
 
 
 def check_encoding(data: bytes) -> None:
@@ -88,31 +76,31 @@ def check_encoding(data: bytes) -> None:
         raise SoapFault(codes.XML_ENCODING, detail="declared encoding")
 
 
-def check_bytes(data: bytes) -> Census:
+def check_bytes(data: bytes) -> int | None:
     """Check a whole message before it is parsed; the caller bounds its length.
 
-    Raises :class:`SoapFault` XML_EMPTY, XML_ENCODING, XML_MALFORMED, XML_DTD or
-    XML_LIMIT.
+    Returns how many equals signs it has when depth and attributes per element are
+    within bounds for certain, ``None`` when the tree has to be looked at. Raises
+    :class:`SoapFault` XML_EMPTY, XML_ENCODING, XML_MALFORMED, XML_DTD or XML_LIMIT.
     """
     check_encoding(data)
-    if b"\x00" in data:
+    # A byte is looked for by its number: a third of the time that a text of one takes.
+    if _NUL in data:
         raise SoapFault(codes.XML_MALFORMED, detail="NUL")
-    # Searching for one byte is many times faster than for two.
-    if b"!" in data and _DOCTYPE.search(data):
+    if _EXCLAMATION in data and _DOCTYPE.search(data):
         raise SoapFault(codes.XML_DTD)
-    openings, equals = _count(data, b"<"), _count(data, b"=")
+    # Dropping a byte is up to four times faster than counting it.
+    length = len(data)
+    openings = length - len(data.replace(b"<", b""))
+    equals = length - len(data.replace(b"=", b""))
     if openings > OPENINGS_MAX or equals > EQUALS_MAX:
         raise SoapFault(codes.XML_LIMIT, detail="too much markup")
-    if b"&" in data and _count(data, b"&") > AMPERSANDS_MAX:
+    if _AMPERSAND in data and length - len(data.replace(b"&", b"")) > AMPERSANDS_MAX:
         raise SoapFault(codes.XML_LIMIT, detail="too many references")
     if not data.isascii():
         check_utf8(data)
-    return Census(openings, equals)
-
-
-def _count(data: bytes, byte: bytes) -> int:
-    """Count one byte; dropping it is four times faster than ``bytes.count``."""
-    return len(data) - len(data.replace(byte, b""))
+    is_flat = openings < OPENINGS_FLAT and equals <= ATTRIBUTES_MAX
+    return equals if is_flat else None
 
 
 def check_utf8(data: bytes) -> None:

@@ -88,9 +88,9 @@ def parse(data: bytes) -> etree._Element:
     message counts as suspect (see :func:`count_suspect`).
     """
     try:
-        census = check_bytes(data)
+        equals = check_bytes(data)
         root = _parse_tree(data)
-        if not census.is_flat or _may_hold_id(data, census.equals):
+        if equals is None or _may_hold_id(data, equals):
             check_tree(root, data)
     except SoapFault:
         count_suspect(len(data))

@@ -16,6 +16,7 @@ from clearinghouse.contract.catalogue import Contract
 from clearinghouse.contract.loader import AuthoredFiles
 from clearinghouse.contract.model import namespace
 from clearinghouse.soap.limits import HEADER_BLOCKS_MAX
+from clearinghouse.soap.patterns import simplified
 from clearinghouse.soap.versions import VERSIONS, Version
 
 _ENVELOPE = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"
@@ -45,24 +46,29 @@ class Validator:
     """A schema for many threads.
 
     lxml keeps the errors of the last validation inside the schema object, so each
-    validation takes one of a stock for itself.
+    validation takes one of a stock for itself: the one that was used last, which the
+    processor still has at hand.
     """
 
     def __init__(self, files: AuthoredFiles, name: str) -> None:
-        self._stock: SimpleQueue[etree.XMLSchema] = SimpleQueue()
-        for _ in range(STOCK):
-            self._stock.put(files.compile(name))
+        self._stock = [files.compile(name) for _ in range(STOCK)]
+        # An entry for each schema in the stock; who gets one finds a schema there.
+        self._free: SimpleQueue[None] = SimpleQueue()
+        for _ in self._stock:
+            self._free.put(None)
 
     def accepts(self, element: etree._Element) -> bool:
         """Whether the element is valid."""
-        schema = self._stock.get()
+        self._free.get()
+        schema = self._stock.pop()
         try:
             return schema(element)
         except etree.XMLSchemaError:
             # libxml2 gave up inside (an entity node, a pattern too dear).
             return False
         finally:
-            self._stock.put(schema)
+            self._stock.append(schema)
+            self._free.put(None)
 
 
 def envelope_validators(contract: Contract) -> dict[Version, Validator]:
@@ -102,5 +108,5 @@ def target_namespaces(contract: Contract) -> dict[str, str]:
 
 def generated(contract: Contract, name: str, text: str) -> Validator:
     """Return the validator of a schema of ours that is no authored file."""
-    content = {**contract.files.content, f"xsd/{name}.xsd": text.encode()}
+    content = simplified(contract.files) | {f"xsd/{name}.xsd": text.encode()}
     return Validator(AuthoredFiles(content=MappingProxyType(content)), name)
