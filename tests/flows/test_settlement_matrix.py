@@ -12,6 +12,7 @@ import pytest
 
 from clearinghouse.domain.agreements import Terms
 from clearinghouse.domain.exchange import Role
+from clearinghouse.domain.money import CURRENCIES
 from clearinghouse.domain.tariffs import Component, ComponentType
 from clearinghouse.services import settlement
 from clearinghouse.soap.parser import parse_own
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from clearinghouse.contract.catalogue import Contract
     from clearinghouse.domain.participants import Participant
     from clearinghouse.services.environment import Environment
+    from tests.fixtures.database import Site
     from tests.fixtures.engine import Answer, Speaker
 
 NAMESPACE = {"s": "urn:clearinghouse:iec63119:statement:1"}
@@ -155,3 +157,36 @@ def test_an_empty_window_closes_and_consumes_no_number(
     empty = speakers["A"].call("settlement", "GetPositions", _WINDOW)
     assert empty.required("windowState") == "CLOSED"
     assert not empty.has("position")
+
+
+def test_hub_sees_its_positions_with_hundreds_of_partners(
+    env: Environment, speaker: Callable[[Participant], Speaker], site: Site
+) -> None:
+    currencies = sorted(CURRENCIES)[:30]
+    with env.database.begin() as tx:
+        hub = make_participant(tx, party_id="DEHUB")
+        for number in range(250):
+            make_participant(tx, party_id=f"FR{number:03d}")
+    settlement.ensure_window(env, "2026-11")
+    with site.superuser() as connection:
+        # No batch is behind these totals: triggers and foreign keys rest.
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(_TOTALS, (currencies, len(currencies), hub.participant_id))
+
+    answer = speaker(hub).call("settlement", "GetPositions")
+
+    assert answer.code == 0, answer.raw
+    positions = answer.all("position")
+    assert len(positions) == 250
+    assert len({answer.children(one)["counterpartyId"] for one in positions}) == 250
+    assert len(answer.all("net")) == len(currencies)
+
+
+_TOTALS = """
+    INSERT INTO clearing.batch_total
+    SELECT window_id, gen_random_uuid(), debtor.participant_id, hub.participant_id,
+           (%s::text[])[1 + debtor.participant_id %% %s], 1, 1000, 500
+    FROM clearing.settlement_window, clearing.participant AS hub
+    JOIN clearing.participant AS debtor USING (status)
+    WHERE hub.participant_id = %s AND debtor.participant_id <> hub.participant_id
+"""
