@@ -58,8 +58,12 @@ class XmlWriter:
                 f"<startedAt>{text.started_at}</startedAt>"
                 f"<endedAt>{text.ended_at}</endedAt>"
                 f"<energyWh>{line.energy_wh}</energyWh>"
+                f"<chargeSeconds>{line.charge_seconds}</chargeSeconds>"
+                f"<idleSeconds>{line.idle_seconds}</idleSeconds>"
+                f"<parkingSeconds>{line.parking_seconds}</parkingSeconds>"
                 f"<tariffId>{line.tariff_id}</tariffId>"
                 f"<tariffVersion>{line.tariff_version}</tariffVersion>"
+                f"<engineVersion>{line.engine_version}</engineVersion>"
                 f"<claimedNet>{text.claimed}</claimedNet>"
                 f"<net>{text.net}</net>{rules}</line>\n"
             )

@@ -41,7 +41,9 @@ EXPECTED = b"""<?xml version='1.0' encoding='UTF-8'?>
 <sdrId>SDR-0001</sdrId><sessionId>00000000-0000-0000-0000-000000000001</sessionId>\
 <evseId>CH*REP*E0001*1</evseId><startedAt>2026-11-21T11:00:00Z</startedAt>\
 <endedAt>2026-11-21T11:40:00Z</endedAt><energyWh>23456</energyWh>\
-<tariffId>T-1</tariffId><tariffVersion>1</tariffVersion>\
+<chargeSeconds>2400</chargeSeconds><idleSeconds>0</idleSeconds>\
+<parkingSeconds>0</parkingSeconds><tariffId>T-1</tariffId>\
+<tariffVersion>1</tariffVersion><engineVersion>1</engineVersion>\
 <claimedNet>11.49</claimedNet><net>11.49</net><rule>S-304</rule></line>
 <digest><algorithm>SHA-256</algorithm><lineCount>1</lineCount>\
 <value>3cc5a4d4aef19d32ef4152f6b865b503c23415d888acffdaef5a81c5abc28a2c</value>\
