@@ -7,7 +7,8 @@ saving. The clock is read here and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Protocol
 
 #: How far a partner's clock may run ahead of ours before its reports are refused. It
@@ -16,6 +17,10 @@ CLOCK_AHEAD_SECONDS = 120
 
 _MICROSECOND = timedelta(microseconds=1)
 _SECOND = timedelta(seconds=1)
+
+
+#: Instants whose text is remembered: those of a few thousand SDRs.
+_TEXTS_REMEMBERED_MAX = 8_192
 
 
 class Clock(Protocol):
@@ -43,6 +48,20 @@ class ShiftedClock:
     def now(self) -> datetime:
         """Return the present instant plus the offset in force, aware, in UTC."""
         return datetime.now(UTC) + self._offset()
+
+
+def instant_text(at: datetime) -> str:
+    """Return an instant in ISO 8601, with its own offset.
+
+    For the bulk path, which writes the same instants again and again: into a digest, a
+    statement, two columns. Equal instants of two offsets are two texts.
+    """
+    return _text(at, at.tzinfo)
+
+
+@lru_cache(maxsize=_TEXTS_REMEMBERED_MAX)
+def _text(at: datetime, _zone: tzinfo | None) -> str:
+    return at.isoformat()
 
 
 def is_within(at: datetime, valid_from: datetime, valid_until: datetime | None) -> bool:

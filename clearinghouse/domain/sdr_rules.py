@@ -188,7 +188,7 @@ def _times(case: Case) -> None:
 def _age(case: Case) -> None:
     days = min(case.terms.late_limit_days, LATE_DAYS_MAX)
     age = case.facts.now - case.record.ended_at
-    if age > timedelta(days=days):
+    if age.days >= days and age > timedelta(days=days):
         case.hit(
             _S107, f"{_SESSION}/endedAt", f"at most {days} days ago", f"{age.days} days"
         )

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from clearinghouse import codes
 from clearinghouse.codes import Code
-from clearinghouse.domain.clock import seconds_between
+from clearinghouse.domain.clock import instant_text, seconds_between
 from clearinghouse.domain.errors import Item
 from clearinghouse.domain.exchange import Role, Sender
 from clearinghouse.domain.rating import Interval, Usage
@@ -202,8 +202,8 @@ def content_digest(
         "" if session_id is None else session_id.hex,
         record.partner_session_id or "",
         f"{subject_id} {contract_subject_id}",
-        record.started_at.isoformat(),
-        record.ended_at.isoformat(),
+        instant_text(record.started_at),
+        instant_text(record.ended_at),
         f"{record.parking_seconds} {record.idle_seconds}",
         record.tariff_id,
         record.currency,
@@ -235,7 +235,7 @@ def _period(
     start, end = part.started_at, part.ended_at
     if start == whole.started_at and end == whole.ended_at:
         return ""
-    return f"{start.isoformat()} {end.isoformat()}"
+    return f"{instant_text(start)} {instant_text(end)}"
 
 
 class TotalsCounter:

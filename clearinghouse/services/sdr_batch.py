@@ -5,15 +5,16 @@ Holds sums and a bounded list of remarks; records pass through and are not kept.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from json.encoder import encode_basestring
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection
 
 from clearinghouse import codes
+from clearinghouse.domain.clock import instant_text
 from clearinghouse.domain.errors import ClearingHouseError, Item
 from clearinghouse.domain.exchange import Exchange
 from clearinghouse.domain.outbox import DeliveryKind
@@ -21,6 +22,8 @@ from clearinghouse.domain.rating import ENGINE_VERSION
 from clearinghouse.domain.sdr_facts import Judgement, Outcome
 from clearinghouse.domain.sdr_rules import judge
 from clearinghouse.domain.sdrs import (
+    ChargingSession,
+    ChargingTransaction,
     ControlTotals,
     RuleHit,
     ServiceDetailRecord,
@@ -55,7 +58,13 @@ DELIVERY_MAX = 500
 _UNMATCHED = "S-201"
 
 _MINUTE = timedelta(minutes=1)
-_to_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+#: A text as a JSON string, quotes and all.
+_quoted = encode_basestring
+
+
+#: What lies between two instants.
+_Part = ServiceDetailRecord | ChargingSession | ChargingTransaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -385,37 +394,57 @@ class Batch:
 def detail_of(candidate: Candidate) -> str:
     """Return what of a record stands in no column, as JSON; no personal data.
 
-    Credential and contract only as the pseudonyms under which they were sent.
+    Credential and contract only as the pseudonyms under which they were sent. Joined
+    by hand: an encoder that asks each value what it is takes three times as long.
     """
     record, facts = candidate.record, candidate.facts
-    return _to_json(
-        {
-            "evse": record.evse_id,
-            "partner": record.partner_session_id,
-            "credential": facts.subject_id,
-            "contract": facts.contract_subject_id,
-            "end_offset": _offset_minutes(record.ended_at),
-            "sessions": [
-                [
-                    session.charging_session_id,
-                    session.started_at.isoformat(),
-                    session.ended_at.isoformat(),
-                    [
-                        [
-                            one.charging_transaction_id,
-                            one.started_at.isoformat(),
-                            one.ended_at.isoformat(),
-                            one.energy_wh,
-                            one.meter_start_wh,
-                            one.meter_stop_wh,
-                        ]
-                        for one in session.transactions
-                    ],
-                ]
-                for session in record.charging_sessions
-            ],
-        }
+    partner = record.partner_session_id
+    whole = _period_json(record)
+    sessions = ",".join(
+        [_session_json(one, record, whole) for one in record.charging_sessions]
     )
+    return (
+        f'{{"evse":{_quoted(record.evse_id)},'
+        f'"partner":{"null" if partner is None else _quoted(partner)},'
+        f'"credential":{_number(facts.subject_id)},'
+        f'"contract":{_number(facts.contract_subject_id)},'
+        f'"end_offset":{_offset_minutes(record.ended_at)},"sessions":[{sessions}]}}'
+    )
+
+
+def _session_json(
+    session: ChargingSession, record: ServiceDetailRecord, whole: str
+) -> str:
+    """Return a charging session; ``whole`` is the period of the record.
+
+    Most parts fill the whole, in the same instants: those are written once.
+    """
+    parts: list[_Part] = [session, *session.transactions]
+    periods = [
+        whole
+        if one.started_at is record.started_at and one.ended_at is record.ended_at
+        else _period_json(one)
+        for one in parts
+    ]
+    transactions = ",".join(
+        [
+            f"[{_quoted(one.charging_transaction_id)},{period},"
+            f"{one.energy_wh},{_number(one.meter_start_wh)},"
+            f"{_number(one.meter_stop_wh)}]"
+            for one, period in zip(session.transactions, periods[1:], strict=True)
+        ]
+    )
+    return f"[{_quoted(session.charging_session_id)},{periods[0]},[{transactions}]]"
+
+
+def _period_json(
+    part: ServiceDetailRecord | ChargingSession | ChargingTransaction,
+) -> str:
+    return f'"{instant_text(part.started_at)}","{instant_text(part.ended_at)}"'
+
+
+def _number(value: int | None) -> str:
+    return "null" if value is None else str(value)
 
 
 def _is_matched(candidate: Candidate, hits: Iterable[RuleHit]) -> bool:
@@ -434,6 +463,8 @@ def _session_id(candidate: Candidate, hits: Iterable[RuleHit]) -> UUID | None:
 
 
 def _offset_minutes(at: datetime) -> int:
+    if at.tzinfo is UTC:
+        return 0
     offset = at.utcoffset()
     return 0 if offset is None else offset // _MINUTE
 

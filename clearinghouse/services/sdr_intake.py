@@ -8,9 +8,10 @@ batch that is not what its sender declared leaves nothing behind.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from threading import Lock
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -33,6 +34,9 @@ from clearinghouse.telemetry import metrics
 #: Records that are judged and written at a time: enough for one query to serve many,
 #: few enough to weigh nothing.
 CHUNK_RECORDS = 1_000
+
+_READING = Lock()
+_Indexed = tuple[int, ServiceDetailRecord | Unreadable]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +114,7 @@ def _take(
     window = settlement.join_open_window(tx)
     batch = Batch(env, tx, exchange, window.window_id)
     records = enumerate(submission.records)
-    while chunk := list(islice(records, CHUNK_RECORDS)):
+    while chunk := _next_chunk(records):
         batch.take(chunk)
     batch.check(submission.control)
     batch.finish(submission.batch_sequence)
@@ -122,6 +126,16 @@ def _take(
         items=items,
         omitted=omitted,
     )
+
+
+def _next_chunk(records: Iterator[_Indexed]) -> list[_Indexed]:
+    """Read the next records; one batch at a time, which costs the processors less.
+
+    Parser and schema let other threads run in the midst of each record. Two batches
+    that are both being read would wait for each other thousands of times.
+    """
+    with _READING:
+        return list(islice(records, CHUNK_RECORDS))
 
 
 def _code(counts: Counts, items: tuple[Item, ...]) -> Code:

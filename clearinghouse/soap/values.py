@@ -9,17 +9,25 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from uuid import UUID
 
 from clearinghouse.soap.text import escape, is_special
 
 _TRUE = frozenset({"true", "1"})
 _TWO = tuple(f"{number:02d}" for number in range(100))
+#: Texts of instants that are remembered: those of some records, not of a batch.
+INSTANTS_REMEMBERED_MAX = 256
 _NO_OFFSET = timedelta()
 
 
+@lru_cache(maxsize=INSTANTS_REMEMBERED_MAX)
 def read_instant(text: str) -> datetime:
-    """Return the moment with the offset that was sent."""
+    """Return the moment with the offset that was sent.
+
+    In an SDR the same few moments stand in several places; each text is read once, and
+    gives one object.
+    """
     return datetime.fromisoformat(text.strip())
 
 

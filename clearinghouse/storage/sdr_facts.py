@@ -14,6 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from clearinghouse.domain.clock import instant_text
 from clearinghouse.domain.sdr_facts import EvseFacts, Neighbour, SessionFacts
 from clearinghouse.domain.sessions import SessionState
 
@@ -242,7 +243,7 @@ def sessions_by_id(tx: Connection, ids: Collection[UUID]) -> dict[UUID, FoundSes
     """Return sessions by our ids for them."""
     if not ids:
         return {}
-    rows = tx.execute(_SESSIONS, {"ids": _array(ids)})
+    rows = tx.execute(_SESSIONS, {"ids": _array(one.hex for one in ids)})
     return {row[0]: _session(row) for row in rows}
 
 
@@ -264,7 +265,7 @@ def sessions_that_fit(tx: Connection, stays: Sequence[Stay]) -> dict[int, FoundS
         "places": _array(stay.place for stay in stays),
         "keys": _array(stay.evse_key for stay in stays),
         "subjects": _array(stay.subject_id for stay in stays),
-        "starts": _array(stay.started_at for stay in stays),
+        "starts": _array(instant_text(stay.started_at) for stay in stays),
     }
     return {row[0]: _session(row[1:]) for row in tx.execute(_FITTING, place)}
 
@@ -273,7 +274,7 @@ def sessions_that_wait(tx: Connection, ids: Collection[UUID]) -> set[UUID]:
     """Return which sessions had an SDR and have none now: it was rejected."""
     if not ids:
         return set()
-    return set(tx.execute(_WAITING, {"ids": _array(ids)}).scalars())
+    return set(tx.execute(_WAITING, {"ids": _array(one.hex for one in ids)}).scalars())
 
 
 def windows_since(tx: Connection, since: datetime) -> list[int]:
@@ -288,8 +289,8 @@ def neighbours_on_evse(
     place = {
         "places": _array(stay.place for stay in stays),
         "keys": _array(stay.evse_key for stay in stays),
-        "starts": _array(stay.started_at for stay in stays),
-        "ends": _array(stay.ended_at for stay in stays),
+        "starts": _array(instant_text(stay.started_at) for stay in stays),
+        "ends": _array(instant_text(stay.ended_at) for stay in stays),
         "windows": windows,
         "hours": OVERLAP_HOURS,
         "nearest": NEAREST_MAX,
@@ -308,8 +309,8 @@ def neighbours_of_subject(
         "places": _array(stay.place for stay in known),
         "subjects": _array(stay.subject_id for stay in known),
         "keys": _array(stay.evse_key for stay in known),
-        "starts": _array(stay.started_at for stay in known),
-        "ends": _array(stay.ended_at for stay in known),
+        "starts": _array(instant_text(stay.started_at) for stay in known),
+        "ends": _array(instant_text(stay.ended_at) for stay in known),
         "windows": windows,
         "hours": TRAVEL_HOURS,
         "nearest": NEAREST_MAX,

@@ -15,9 +15,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection, func, insert, select, text
 
+from clearinghouse.domain.clock import instant_text
 from clearinghouse.domain.errors import Item
 from clearinghouse.domain.sessions import SDR_STATES
-from clearinghouse.storage.database import Database
+from clearinghouse.storage.database import Database, copied_text
 from clearinghouse.storage.tables.messages import message
 from clearinghouse.storage.tables.sdrs import (
     batch_total,
@@ -31,6 +32,10 @@ from clearinghouse.storage.tables.sdrs import (
 #: First half of the key of the lock that lets one batch per submitter run at a time:
 #: sequence numbers and duplicates are judged against what is committed.
 SUBMITTER_LOCK = 73_119_012
+
+#: No value, and the beginning of bytes, in a line of COPY's text format.
+_NULL = r"\N"
+_BYTES = r"\\x"
 
 _LOCK = text("SELECT pg_advisory_xact_lock(:space, :submitter_id)")
 _DRAW = text("""
@@ -202,12 +207,12 @@ def draw_numbers(tx: Connection, count: int) -> Sequence[int]:
 
 def copy_sdrs(tx: Connection, rows: Iterable[NewSdr]) -> None:
     """Add SDRs to their window."""
-    Database.copy(tx, sdr, NewSdr._fields, rows)
+    Database.copy_lines(tx, sdr, NewSdr._fields, map(_sdr_line, rows))
 
 
 def copy_keys(tx: Connection, rows: Iterable[NewKey]) -> None:
     """Take the ids of SDRs."""
-    Database.copy(tx, sdr_key, NewKey._fields, rows)
+    Database.copy_lines(tx, sdr_key, NewKey._fields, map(_key_line, rows))
 
 
 def copy_hits(tx: Connection, rows: Iterable[NewHit]) -> None:
@@ -234,10 +239,36 @@ def mark_sessions(tx: Connection, session_ids: Collection[UUID]) -> int:
     """Let sessions have their SDR; return how many moved."""
     if not session_ids:
         return 0
-    ids = ",".join([str(session_id) for session_id in session_ids])
+    ids = ",".join([session_id.hex for session_id in session_ids])
     states = [state.value for state in SDR_STATES]
     place = {"ids": f"{{{ids}}}", "states": states}
     return tx.execute(_MARK, place).rowcount
+
+
+def _sdr_line(row: NewSdr) -> str:
+    """Return a row as COPY reads it, its fields in the order of the class."""
+    session_id, subject_id = row.session_id, row.subject_id
+    return (
+        f"{row.window_id}\t{row.sdr_no}\t{row.submitter_id}\t"
+        f"{copied_text(row.sdr_uid)}\t{row.csp_id}\t{row.cso_id}\t"
+        f"{row.batch_id.hex}\t{row.record_no}\t{row.status}\t"
+        f"{_NULL if session_id is None else session_id.hex}\t"
+        f"{_NULL if subject_id is None else subject_id}\t"
+        f"{copied_text(row.evse_key)}\t{instant_text(row.started_at)}\t{instant_text(row.ended_at)}\t"
+        f"{row.start_offset_minutes}\t{row.energy_wh}\t{row.charge_seconds}\t"
+        f"{row.idle_seconds}\t{row.parking_seconds}\t{row.tariff_version_id}\t"
+        f"{row.engine_version}\t{row.currency}\t{row.net_minor}\t"
+        f"{row.claimed_minor}\t{row.rule_codes}\t"
+        f"{_BYTES}{row.content_digest.hex()}\t{copied_text(row.detail)}\t"
+        f"{instant_text(row.received_at)}\t{row.change_id}\n"
+    )
+
+
+def _key_line(row: NewKey) -> str:
+    return (
+        f"{row.submitter_id}\t{_BYTES}{row.uid_hash.hex()}\t"
+        f"{_BYTES}{row.content_digest.hex()}\t{row.window_id}\t{row.sdr_no}\n"
+    )
 
 
 def items_as_json(items: Iterable[Item]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -12,6 +12,7 @@ from clearinghouse import codes
 from clearinghouse.domain.clock import (
     ShiftedClock,
     SystemClock,
+    instant_text,
     is_too_far_ahead,
     is_within,
     milliseconds_between,
@@ -96,3 +97,10 @@ def test_error_keeps_code_and_detail_apart() -> None:
     assert str(error) == "NO_AGREEMENT: CHVIS with DEHOM"
     assert str(ClearingHouseError(codes.NO_AGREEMENT)) == "NO_AGREEMENT"
     assert error.items == ()
+
+
+def test_text_of_an_instant_keeps_the_offset_it_was_written_in() -> None:
+    winter = NOW.astimezone(timezone(timedelta(hours=1)))
+
+    assert instant_text(NOW) == "2026-11-20T12:00:00+00:00"
+    assert instant_text(winter) == "2026-11-20T13:00:00+01:00"

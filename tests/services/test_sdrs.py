@@ -122,6 +122,41 @@ def test_the_home_csp_pulls_the_record_as_it_was_submitted(world: World) -> None
     assert found.window_id == 1
 
 
+def test_whatever_a_submitter_writes_comes_back_unchanged(world: World) -> None:
+    odd = """\\N\\t"é\\\\'{}"""
+    record = world.session()
+    (session,) = record.charging_sessions
+    (whole,) = session.transactions
+    offset = timezone(timedelta(hours=2))
+    half = whole.started_at + timedelta(minutes=20)
+    parts = [
+        replace(
+            whole,
+            charging_transaction_id=odd,
+            ended_at=half.astimezone(offset),
+            energy_wh=20_000,
+            meter_start_wh=5,
+            meter_stop_wh=20_005,
+        ),
+        replace(whole, started_at=half, energy_wh=3_456),
+    ]
+    sent = replace(
+        record,
+        sdr_id=odd,
+        partner_session_id=odd,
+        charging_sessions=[
+            replace(session, charging_session_id=odd, transactions=parts)
+        ],
+    )
+
+    assert world.submit([sent]).counts.accepted == 1
+
+    (found,) = _get(world, world.csp).items
+    assert found.record == sent
+    (stored,) = found.record.charging_sessions
+    assert str(stored.transactions[0].ended_at).endswith("+02:00")
+
+
 def test_a_feed_goes_on_from_its_cursor_and_misses_nothing(world: World) -> None:
     records = [world.session() for _ in range(5)]
     world.submit(records[:3])

@@ -15,12 +15,14 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from clearinghouse.codes import UNAVAILABLE
 from clearinghouse.domain.errors import ClearingHouseError
-from clearinghouse.storage import participants, schema
-from clearinghouse.storage.database import BUDGETS, Database, address
+from clearinghouse.storage import participants, schema, sessions
+from clearinghouse.storage.database import BUDGETS, Database, address, copied_text
 from clearinghouse.storage.embedded.postgres import EmbeddedPostgres
 from clearinghouse.storage.roles import APP_ROLE, OWNER_ROLE
+from clearinghouse.storage.sessions import PartnerSessionId
 from clearinghouse.storage.tables.participants import party_alias
-from tests.builders import make_csp
+from clearinghouse.storage.tables.sessions import session_partner_id
+from tests.builders import make_cso, make_csp, make_session
 from tests.fixtures.database import given_bindir, make_state_dir
 
 if TYPE_CHECKING:
@@ -126,6 +128,21 @@ def test_copy_inserts_in_the_callers_transaction(database: Database) -> None:
     assert count == 100
     assert found is not None
     assert len(found.aliases) == 101
+
+
+def test_copied_lines_keep_the_texts_of_others(database: Database) -> None:
+    name = "a\\tb\t\\N\n\r\\."
+    with database.begin() as tx:
+        cso = make_cso(tx)
+        session = make_session(cso)
+        sessions.insert_session(tx, session)
+        number, where = cso.participant_id, session.session_id
+        line = f"{number}\t{copied_text(name)}\t{where.hex}\n"
+
+        columns = ["participant_id", "value", "session_id"]
+        database.copy_lines(tx, session_partner_id, columns, [line])
+
+        assert sessions.partner_ids_of(tx, where) == (PartnerSessionId(number, name),)
 
 
 def test_copy_whose_connection_breaks_is_unavailable(
