@@ -32,6 +32,7 @@ from clearinghouse.domain.sdrs import (
     check_entitled,
     item_of,
 )
+from clearinghouse.services import sdr_delivery
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.sdr_facts import Candidate, Knowledge
 from clearinghouse.storage import outbox, sdr_intake
@@ -96,26 +97,36 @@ class _Rows:
     sessions: list[UUID]
 
 
+@dataclass(slots=True)
+class _Piece:
+    """What goes to one home CSP in one delivery: ``size`` bytes at most."""
+
+    csp_id: int
+    first: int
+    last: int
+    count: int = 0
+    size: int = 0
+
+
 class _Pieces:
     """The stretches of the batch that go to one home CSP, each of bounded length."""
 
     def __init__(self) -> None:
-        self._open: dict[int, list[int]] = {}
-        self.full: list[tuple[int, int, int]] = []
+        self.all: list[_Piece] = []
+        self._open: dict[int, _Piece] = {}
 
-    def add(self, csp_id: int, sdr_no: int) -> None:
-        piece = self._open.setdefault(csp_id, [0, sdr_no, sdr_no])
-        piece[0] += 1
-        piece[2] = sdr_no
-        if piece[0] == DELIVERY_MAX:
-            self.full.append((csp_id, piece[1], sdr_no))
-            del self._open[csp_id]
-
-    def all(self) -> list[tuple[int, int, int]]:
-        rest = [
-            (csp_id, first, last) for csp_id, (_, first, last) in self._open.items()
-        ]
-        return [*self.full, *rest]
+    def add(self, csp_id: int, sdr_no: int, size: int) -> None:
+        piece = self._open.get(csp_id)
+        if (
+            piece is None
+            or piece.count == DELIVERY_MAX
+            or piece.size + size > sdr_delivery.DELIVERY_BYTES_MAX
+        ):
+            piece = self._open[csp_id] = _Piece(csp_id, sdr_no, sdr_no)
+            self.all.append(piece)
+        piece.last = sdr_no
+        piece.count += 1
+        piece.size += size
 
 
 class Batch:
@@ -198,8 +209,8 @@ class Batch:
             ),
         )
         sdr_intake.copy_totals(self._tx, self._claims())
-        for csp_id, first, last in self._pieces.all():
-            self._deliver(csp_id, first, last)
+        for piece in self._pieces.all:
+            self._deliver(piece)
 
     def items(self) -> tuple[tuple[Item, ...], int]:
         """Return what to tell of single records, and how many are left out.
@@ -301,7 +312,8 @@ class Batch:
             self.counts.held += 1
             return
         self.counts.accepted += 1
-        self._pieces.add(row.csp_id, sdr_no)
+        size = sdr_delivery.bytes_max(candidate.record, hits)
+        self._pieces.add(row.csp_id, sdr_no, size)
         total = self._totals.setdefault((row.csp_id, row.currency), [0, 0, 0])
         total[0] += 1
         total[1] += row.energy_wh
@@ -367,18 +379,18 @@ class Batch:
                 net_minor=net_minor,
             )
 
-    def _deliver(self, csp_id: int, first: int, last: int) -> None:
+    def _deliver(self, piece: _Piece) -> None:
         outbox.enqueue(
             self._tx,
             NewDelivery(
-                participant_id=csp_id,
+                participant_id=piece.csp_id,
                 kind=DeliveryKind.DELIVER_SDRS,
                 subject_key=f"batch:{self.batch_id}",
                 payload={
                     "batch_id": str(self.batch_id),
                     "window_id": self._window_id,
-                    "first": first,
-                    "last": last,
+                    "first": piece.first,
+                    "last": piece.last,
                 },
             ),
             at=self._exchange.received_at,

@@ -19,6 +19,7 @@ from clearinghouse.domain.privacy import SubjectKind
 from clearinghouse.domain.sdrs import (
     ChargingSession,
     ChargingTransaction,
+    RuleHit,
     SdrStatus,
     ServiceDetailRecord,
     Verdict,
@@ -30,6 +31,19 @@ from clearinghouse.storage import sdrs
 from clearinghouse.storage.outbox import Delivery
 from clearinghouse.storage.sdrs import Place, StoredSdr, Stretch
 from clearinghouse.storage.vault import Subject
+
+#: Bytes of the SDRs of one delivery. Partners take messages as long as we do; the rest
+#: of those 2 MiB is for envelope and header.
+DELIVERY_BYTES_MAX = 2_000_000
+
+# What the parts of an SDR take in a message at most, beside their free texts: markup,
+# times, numbers and ids, and the credential, which may be added when it is sent.
+_SDR_BYTES = 2_800
+_SESSION_BYTES = 240
+_TRANSACTION_BYTES = 380
+_HIT_BYTES = 600
+# A character of a text, in UTF-8 or as a reference: "&amp;".
+_CHARACTER_BYTES = 5
 
 _VERDICTS = {
     SdrStatus.CONFIRMED: Verdict.CONFIRMED,
@@ -43,6 +57,24 @@ def to_deliver(env: Environment, delivery: Delivery) -> tuple[DeliveredSdr, ...]
         stored = sdrs.sdrs_of_stretch(tx, _stretch(delivery))
         hits = sdrs.hits_of(tx, [one.place for one in stored])
     return views_of(env, stored, hits, as_home=True)
+
+
+def bytes_max(record: ServiceDetailRecord, hits: Sequence[RuleHit]) -> int:
+    """Return how long an SDR may get in a delivery: a bound, not its length.
+
+    The largest SDR is far below :data:`DELIVERY_BYTES_MAX`, which five hundred of the
+    usual size do not reach either; five hundred large ones exceed it many times.
+    """
+    size = _SDR_BYTES + len(hits) * _HIT_BYTES
+    characters = len(record.evse_id) + len(record.partner_session_id or "")
+    for hit in hits:
+        characters += len(hit.path) + len(hit.expected) + len(hit.found)
+    for session in record.charging_sessions:
+        size += _SESSION_BYTES + len(session.transactions) * _TRANSACTION_BYTES
+        characters += len(session.charging_session_id)
+        for one in session.transactions:
+            characters += len(one.charging_transaction_id)
+    return size + characters * _CHARACTER_BYTES
 
 
 def record_delivered(env: Environment, delivery: Delivery) -> None:

@@ -17,9 +17,10 @@ from clearinghouse.domain.privacy import SubjectKind
 from clearinghouse.domain.sdrs import ServiceDetailRecord
 from clearinghouse.domain.sessions import SessionState
 from clearinghouse.identifiers.credential import CredentialKind
-from clearinghouse.services import sdr_batch, sdr_intake
+from clearinghouse.services import sdr_batch, sdr_delivery, sdr_intake
 from clearinghouse.services.sdr_batch import Unreadable
 from clearinghouse.storage import sessions
+from clearinghouse.storage.outbox import Claim, claim_due
 from clearinghouse.storage.sessions import PartnerSessionId
 from clearinghouse.storage.tables import sdrs as tables
 from clearinghouse.storage.tables.messages import outbox
@@ -94,6 +95,28 @@ def test_enqueues_a_delivery_for_each_csp_in_bounded_pieces(
         receivers = sorted(row.participant_id for row in rows)
     mine_id, other_id = lax_world.csp.participant_id, lax_world.other_csp.participant_id
     assert receivers == sorted([mine_id, mine_id, other_id])
+
+
+def test_large_sdrs_go_in_more_deliveries_than_small_ones(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = [world.session() for _ in range(5)]
+    two = 2 * sdr_delivery.bytes_max(records[0], [])
+    monkeypatch.setattr(sdr_delivery, "DELIVERY_BYTES_MAX", two)
+
+    world.submit(records)
+
+    with world.env.database.begin() as tx:
+        claim = Claim(now=world.env.clock.now(), per_participant=10)
+        waiting = claim_due(tx, claim)
+    told = [
+        [one.record.sdr_id for one in sdr_delivery.to_deliver(world.env, delivery)]
+        for delivery in waiting
+    ]
+    assert sorted(len(ids) for ids in told) == [1, 2, 2]
+    assert sorted(one for ids in told for one in ids) == [
+        record.sdr_id for record in records
+    ]
 
 
 def _quiet(place: int, **override: object) -> ServiceDetailRecord:

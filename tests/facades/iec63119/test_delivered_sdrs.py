@@ -1,0 +1,147 @@
+"""SDRs on their way to a partner: a delivery is never longer than a message may be."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from functools import cache
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clearinghouse import codes
+from clearinghouse.contract.catalogue import Contract
+from clearinghouse.domain.sdrs import (
+    ChargingSession,
+    ChargingTransaction,
+    RuleHit,
+    SdrStatus,
+    ServiceDetailRecord,
+    Severity,
+    item_of,
+)
+from clearinghouse.facades.iec63119.partner_requests import deliver_sdrs
+from clearinghouse.identifiers.credential import CredentialKind
+from clearinghouse.services import sdr_batch
+from clearinghouse.services.ports import DeliveredSdr
+from clearinghouse.services.sdr_delivery import DELIVERY_BYTES_MAX, bytes_max
+from clearinghouse.soap.binding import Bindings
+from clearinghouse.soap.bulk import RECORD_BYTES_MAX
+from clearinghouse.soap.limits import ORDINARY_BYTES_MAX
+
+#: Written in as many characters as an instant can take.
+AT = datetime(
+    2026, 3, 14, 18, 2, 11, 123_456, timezone(-timedelta(hours=11, minutes=30))
+)
+NAME = UUID(int=2**128 - 1)
+#: More than envelope, header and the beginning of the body take.
+AROUND_BYTES = 8_192
+
+
+@cache
+def _bindings() -> Bindings:
+    return Bindings(Contract.load().model)
+
+
+def _length(record: ServiceDetailRecord, hits: list[RuleHit], times: int = 1) -> int:
+    sdr = DeliveredSdr(
+        submitter_party="CHREP",
+        csp_party="DEABC",
+        received_at=AT,
+        status=SdrStatus.DELIVERED,
+        window_id=2**31 - 1,
+        rated_net_minor=-(10**15),
+        remarks=tuple(item_of(hit, 99_999) for hit in hits),
+        record=record,
+    )
+    return len(_bindings().write(deliver_sdrs(_bindings(), NAME, [sdr] * times)))
+
+
+def _sdr(
+    *, text: str, sessions: int, transactions: int, credential: str
+) -> ServiceDetailRecord:
+    """Make an SDR with all there can be in it, each value as long as it can be."""
+    transaction = ChargingTransaction(
+        charging_transaction_id=text,
+        started_at=AT,
+        ended_at=AT,
+        energy_wh=-1_000_000_000,
+        meter_start_wh=10**12,
+        meter_stop_wh=10**12,
+    )
+    session = ChargingSession(
+        charging_session_id=text,
+        started_at=AT,
+        ended_at=AT,
+        transactions=[transaction] * transactions,
+    )
+    record = ServiceDetailRecord(
+        sdr_id="S" * 64,
+        csp_id="DEABC",
+        cso_id="CHREP",
+        evse_id=text,
+        session_id=NAME,
+        partner_session_id=text,
+        started_at=AT,
+        ended_at=AT,
+        charging_sessions=[session] * sessions,
+        tariff_id="T" * 36,
+        currency="EUR",
+        claimed_net=Decimal("-123456789012.123456"),
+        parking_seconds=31_622_400,
+        idle_seconds=31_622_400,
+    )
+    record.contract_id = "C" * 32
+    record.credential_kind = max(CredentialKind, key=len)
+    record.credential_value = credential
+    return record
+
+
+def _hit(text: str) -> RuleHit:
+    return RuleHit(
+        rule="ABCDEFGH-1234",
+        severity=next(iter(Severity)),
+        code=max(codes.CATALOGUE.values(), key=lambda code: len(code.text)),
+        path=text,
+        expected=text,
+        found=text,
+    )
+
+
+@given(
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=64),
+    st.integers(0, 20),
+    st.integers(0, 3),
+    st.integers(0, sdr_batch.HITS_MAX),
+)
+def test_an_sdr_is_never_longer_than_its_bound(
+    text: str, sessions: int, transactions: int, hits: int
+) -> None:
+    visible = "".join(one if "!" <= one <= "~" else "&" for one in text)
+    record = _sdr(
+        text=visible,
+        sessions=sessions,
+        transactions=transactions,
+        credential=(visible * 255)[:255],
+    )
+    met = [_hit(text)] * hits
+    around = _length(record, met, 0)
+
+    assert _length(record, met) - around <= bytes_max(record, met)
+
+
+def test_a_full_delivery_fits_into_one_message_and_so_does_the_largest_sdr() -> None:
+    largest = _sdr(text="&" * 64, sessions=20, transactions=100, credential="&" * 255)
+    hits = [_hit("&" * 200)] * sdr_batch.HITS_MAX
+
+    assert DELIVERY_BYTES_MAX + AROUND_BYTES <= ORDINARY_BYTES_MAX
+    assert bytes_max(largest, hits) <= DELIVERY_BYTES_MAX
+    assert _length(largest, hits) > RECORD_BYTES_MAX, "larger than any that is taken"
+
+
+def test_as_many_usual_sdrs_as_the_contract_allows_go_in_one_delivery() -> None:
+    usual = _sdr(text="1", sessions=1, transactions=1, credential="04A1B2C3D4E580")
+    usual.evse_id, usual.partner_session_id = "CH*REP*E0001*1", str(NAME)
+
+    assert sdr_batch.DELIVERY_MAX * bytes_max(usual, []) <= DELIVERY_BYTES_MAX
