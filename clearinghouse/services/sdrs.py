@@ -19,7 +19,7 @@ from clearinghouse import codes
 from clearinghouse.codes import Code
 from clearinghouse.domain.errors import ClearingHouseError, Item
 from clearinghouse.domain.exchange import Exchange, Role, Sender
-from clearinghouse.domain.outbox import DeliveryKind
+from clearinghouse.domain.outbox import SERVICE_OF, DeliveryKind
 from clearinghouse.domain.sdrs import SdrStatus, Verdict, uid_hash, verdict_step
 from clearinghouse.domain.settlement import WindowState
 from clearinghouse.services import sdr_delivery
@@ -27,6 +27,7 @@ from clearinghouse.services.environment import Environment
 from clearinghouse.services.outcomes import Done, partly
 from clearinghouse.services.ports import DeliveredSdr
 from clearinghouse.storage import (
+    directory,
     messages,
     outbox,
     participants,
@@ -256,7 +257,12 @@ def _book(
     told: dict[int, list[int]] = {}
     for one, row in zip(taken, rows, strict=True):
         told.setdefault(one.stored.submitter_id, []).append(row)
+    # One that offers no such service, as a visited CSP, asks for the status when it
+    # likes: nobody would ever take the notice.
+    listening = directory.registered(tx, SERVICE_OF[DeliveryKind.NOTIFY_SDRS], told)
     for submitter_id, numbers in told.items():
+        if submitter_id not in listening:
+            continue
         notice = NewDelivery(
             participant_id=submitter_id,
             kind=DeliveryKind.NOTIFY_SDRS,

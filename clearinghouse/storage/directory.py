@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,6 +14,7 @@ from clearinghouse.domain.participants import EndpointService, Participant
 from clearinghouse.storage.agreements import agreements_of
 from clearinghouse.storage.feeds import Cursor, Page, page_of, paged
 from clearinghouse.storage.participants import participant_of, participants_query
+from clearinghouse.storage.tables.columns import among
 from clearinghouse.storage.tables.participants import (
     agreement,
     participant,
@@ -99,6 +101,17 @@ def endpoint_of(
     """Return where a participant's service is reached."""
     found = endpoints_of(tx, participant_id)
     return next((one for one in found if one.service is service), None)
+
+
+def registered(
+    tx: Connection, service: EndpointService, participant_ids: Collection[int]
+) -> frozenset[int]:
+    """Return those of the participants that registered where a service is."""
+    query = select(partner_endpoint.c.participant_id).where(
+        partner_endpoint.c.service == service,
+        among(partner_endpoint.c.participant_id, participant_ids),
+    )
+    return frozenset(tx.execute(query).scalars())
 
 
 def endpoints_of(tx: Connection, participant_id: int) -> tuple[Endpoint, ...]:

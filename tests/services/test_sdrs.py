@@ -10,16 +10,18 @@ import pytest
 from sqlalchemy import text
 
 from clearinghouse import codes
+from clearinghouse.domain.agreements import Terms
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.domain.exchange import Role
 from clearinghouse.domain.outbox import DeliveryKind
+from clearinghouse.domain.participants import EndpointService
 from clearinghouse.domain.privacy import SubjectKind
 from clearinghouse.domain.sdrs import SdrStatus, Verdict
 from clearinghouse.identifiers.credential import CredentialKind
 from clearinghouse.services import sdr_delivery, sdrs, settlement
 from clearinghouse.services.outcomes import Done
 from clearinghouse.services.sdrs import SdrQuery, SdrRole, StatusQuery, Word
-from clearinghouse.storage import outbox
+from clearinghouse.storage import directory, outbox
 from clearinghouse.storage.outbox import Claim
 from tests.builders import NOW, make_sender
 from tests.services.sdr_world import (
@@ -64,6 +66,7 @@ def _say(
     verdict: Verdict,
     *,
     reason: str | None = None,
+    submitter: str = "CHREP",
 ) -> Done:
     told: list[Done] = []
 
@@ -73,7 +76,7 @@ def _say(
 
     words = [
         Word(
-            submitter_party="CHREP",
+            submitter_party=submitter,
             sdr_id=record.sdr_id,
             verdict=verdict,
             reason=reason,
@@ -316,7 +319,20 @@ def test_a_delivery_leaves_out_what_was_rejected_since(world: World) -> None:
     assert sdr_delivery.to_deliver(world.env, delivery) == ()
 
 
+def _offers(world: World, who: Participant, service: EndpointService) -> None:
+    """Let a partner register an endpoint."""
+    endpoint = directory.Endpoint(
+        participant_id=who.participant_id,
+        service=service,
+        url="https://partner.example/re",
+        registered_at=NOW,
+    )
+    with world.env.database.begin() as tx:
+        directory.put_endpoint(tx, endpoint)
+
+
 def test_a_confirmation_is_booked_and_told_to_the_submitter(world: World) -> None:
+    _offers(world, world.cso, EndpointService.CSO_ENDPOINT)
     record = world.session()
     world.submit([record])
 
@@ -330,7 +346,25 @@ def test_a_confirmation_is_booked_and_told_to_the_submitter(world: World) -> Non
     assert (notice.sdr_id, notice.verdict) == (record.sdr_id, Verdict.CONFIRMED)
 
 
+@pytest.mark.clause("4.2-visited")
+def test_a_submitter_that_offers_no_service_for_it_is_not_told_but_may_ask(
+    env: Environment,
+) -> None:
+    world = make_world(env, terms=Terms(match_required=False))
+    _offers(world, world.visited_csp, EndpointService.CSP_ENDPOINT)
+    record = make_sdr(cso_id="CHREP")
+    world.submit([record], sender=world.visited_csp)
+
+    outcome = _say(world, world.csp, [record], Verdict.CONFIRMED, submitter="ATVIS")
+
+    assert (outcome.code, outcome.items) == (codes.OK, ())
+    assert _deliveries(world, DeliveryKind.NOTIFY_SDRS) == []
+    status = _status(world, world.visited_csp, record.sdr_id)
+    assert status is SdrStatus.CONFIRMED
+
+
 def test_a_rejection_takes_the_sdr_out_of_its_window(world: World) -> None:
+    _offers(world, world.cso, EndpointService.CSO_ENDPOINT)
     kept, gone = world.session(), world.session()
     world.submit([kept, gone])
 
