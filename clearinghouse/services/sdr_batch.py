@@ -52,9 +52,6 @@ ITEMS_MAX = 1_000
 #: Rule hits that are kept of one record: what an answer may hold of them.
 HITS_MAX = 40
 
-#: SDRs of one delivery (contract: DeliverSdrs).
-DELIVERY_MAX = 500
-
 #: The rule that speaks when an SDR does not fit its session.
 _UNMATCHED = "S-201"
 
@@ -97,38 +94,6 @@ class _Rows:
     sessions: list[UUID]
 
 
-@dataclass(slots=True)
-class _Piece:
-    """What goes to one home CSP in one delivery: ``size`` bytes at most."""
-
-    csp_id: int
-    first: int
-    last: int
-    count: int = 0
-    size: int = 0
-
-
-class _Pieces:
-    """The stretches of the batch that go to one home CSP, each of bounded length."""
-
-    def __init__(self) -> None:
-        self.all: list[_Piece] = []
-        self._open: dict[int, _Piece] = {}
-
-    def add(self, csp_id: int, sdr_no: int, size: int) -> None:
-        piece = self._open.get(csp_id)
-        if (
-            piece is None
-            or piece.count == DELIVERY_MAX
-            or piece.size + size > sdr_delivery.DELIVERY_BYTES_MAX
-        ):
-            piece = self._open[csp_id] = _Piece(csp_id, sdr_no, sdr_no)
-            self.all.append(piece)
-        piece.last = sdr_no
-        piece.count += 1
-        piece.size += size
-
-
 class Batch:
     """One batch in its transaction. Call take, then check, then finish."""
 
@@ -146,7 +111,7 @@ class Batch:
         self._unreadable = 0
         self._energy_wh = 0
         self._totals: dict[tuple[int, str], list[int]] = {}
-        self._pieces = _Pieces()
+        self._pieces = sdr_delivery.Pieces()
         self._grave: list[Item] = []
         self._light: list[Item] = []
         self._items = 0
@@ -379,7 +344,7 @@ class Batch:
                 net_minor=net_minor,
             )
 
-    def _deliver(self, piece: _Piece) -> None:
+    def _deliver(self, piece: sdr_delivery.Piece) -> None:
         outbox.enqueue(
             self._tx,
             NewDelivery(

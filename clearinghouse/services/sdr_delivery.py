@@ -8,6 +8,7 @@ as far as it sent them itself (clause 8-min).
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import cast
@@ -32,6 +33,9 @@ from clearinghouse.storage.outbox import Delivery
 from clearinghouse.storage.sdrs import Place, StoredSdr, Stretch
 from clearinghouse.storage.vault import Subject
 
+#: SDRs of one delivery (contract: DeliverSdrs).
+DELIVERY_MAX = 500
+
 #: Bytes of the SDRs of one delivery. Partners take messages as long as we do; the rest
 #: of those 2 MiB is for envelope and header.
 DELIVERY_BYTES_MAX = 2_000_000
@@ -49,6 +53,39 @@ _VERDICTS = {
     SdrStatus.CONFIRMED: Verdict.CONFIRMED,
     SdrStatus.REJECTED: Verdict.REJECTED,
 }
+
+
+@dataclass(slots=True)
+class Piece:
+    """What goes to one home CSP in one delivery: ``size`` bytes at most."""
+
+    csp_id: int
+    first: int
+    last: int
+    count: int = 0
+    size: int = 0
+
+
+class Pieces:
+    """The stretches of the batch that go to one home CSP, each of bounded length."""
+
+    def __init__(self) -> None:
+        self.all: list[Piece] = []
+        self._open: dict[int, Piece] = {}
+
+    def add(self, csp_id: int, sdr_no: int, size: int) -> None:
+        """Add the next SDR of a home CSP, of so many bytes at most."""
+        piece = self._open.get(csp_id)
+        if (
+            piece is None
+            or piece.count == DELIVERY_MAX
+            or piece.size + size > DELIVERY_BYTES_MAX
+        ):
+            piece = self._open[csp_id] = Piece(csp_id, sdr_no, sdr_no)
+            self.all.append(piece)
+        piece.last = sdr_no
+        piece.count += 1
+        piece.size += size
 
 
 def to_deliver(env: Environment, delivery: Delivery) -> tuple[DeliveredSdr, ...]:

@@ -17,7 +17,7 @@ from clearinghouse.domain.privacy import SubjectKind
 from clearinghouse.domain.sdrs import ServiceDetailRecord
 from clearinghouse.domain.sessions import SessionState
 from clearinghouse.identifiers.credential import CredentialKind
-from clearinghouse.services import sdr_batch, sdr_delivery, sdr_intake
+from clearinghouse.services import sdr_delivery, sdr_intake
 from clearinghouse.services.sdr_batch import Unreadable
 from clearinghouse.storage import sessions
 from clearinghouse.storage.outbox import Claim, claim_due
@@ -84,7 +84,7 @@ def test_takes_an_empty_batch_so_that_silence_can_be_told_from_loss(
 def test_enqueues_a_delivery_for_each_csp_in_bounded_pieces(
     lax_world: World,
 ) -> None:
-    number = sdr_batch.DELIVERY_MAX + 1
+    number = sdr_delivery.DELIVERY_MAX + 1
     mine = [_quiet(place) for place in range(number)]
     other = [_quiet(number, csp_id="FRXYZ")]
 

@@ -25,7 +25,11 @@ from clearinghouse.facades.iec63119.partner_requests import deliver_sdrs
 from clearinghouse.identifiers.credential import CredentialKind
 from clearinghouse.services import sdr_batch
 from clearinghouse.services.ports import DeliveredSdr
-from clearinghouse.services.sdr_delivery import DELIVERY_BYTES_MAX, bytes_max
+from clearinghouse.services.sdr_delivery import (
+    DELIVERY_BYTES_MAX,
+    DELIVERY_MAX,
+    bytes_max,
+)
 from clearinghouse.soap.binding import Bindings
 from clearinghouse.soap.bulk import RECORD_BYTES_MAX
 from clearinghouse.soap.limits import ORDINARY_BYTES_MAX
@@ -144,4 +148,4 @@ def test_as_many_usual_sdrs_as_the_contract_allows_go_in_one_delivery() -> None:
     usual = _sdr(text="1", sessions=1, transactions=1, credential="04A1B2C3D4E580")
     usual.evse_id, usual.partner_session_id = "CH*REP*E0001*1", str(NAME)
 
-    assert sdr_batch.DELIVERY_MAX * bytes_max(usual, []) <= DELIVERY_BYTES_MAX
+    assert DELIVERY_MAX * bytes_max(usual, []) <= DELIVERY_BYTES_MAX
