@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from clearinghouse import __version__
-from clearinghouse.cli.context import Context
+from clearinghouse.cli.context import Context, output_of, refuse
 from clearinghouse.cli.output import Output
 
 MARKUP: Literal["markdown"] = "markdown"
@@ -117,6 +117,16 @@ class Verbs(TyperGroup):
         super().__init__(**attributes)
         for entry in VERBS:
             self.add_command(Later(entry))
+
+    def invoke(self, context: Any) -> Any:  # noqa: ANN401 - passed on
+        """Run the verb; a file that cannot be read or written ends it with a line."""
+        try:
+            return super().invoke(context)
+        except BrokenPipeError:  # whoever read what we print has enough
+            raise
+        except OSError as error:
+            place = f"{error.filename}: " if error.filename else ""
+            refuse(output_of(context), f"{place}{error.strerror or error}")
 
 
 application = typer.Typer(

@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from clearinghouse.cli.context import house, output_of, refuse
+from clearinghouse.domain.settlement import WindowState
 from clearinghouse.services import settlement, statements
 
 group = typer.Typer(no_args_is_help=True, help="Reports.")
@@ -21,12 +22,19 @@ def export(
     """Write all statements of a window as XML and CSV; the same bytes each time."""
     output = output_of(context)
     with house(context) as env:
-        found = [w for w in settlement.windows(env) if w.label == window]
-        if not found:
+        found = settlement.window_named(env, window)
+        if found is None:
             refuse(output, f"no window {window}; see: clearinghouse settlement list")
+        if found.state is not WindowState.CLOSED:
+            refuse(
+                output,
+                f"{window} is not closed; first: "
+                f"clearinghouse settlement close {window}",
+            )
         with output.progress(f"statements of {window}", None):
-            files = statements.export_statements(env, found[0].window_id, folder)
+            files = statements.export_statements(env, found.window_id, folder)
+    text = f"{len(files)} files in {folder}"
     output.value(
         {"folder": str(folder), "files": [str(path) for path in files]},
-        f"{len(files)} files in {folder}",
+        text if files else f"{window} had nothing to settle: there is no statement",
     )

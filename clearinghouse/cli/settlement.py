@@ -7,11 +7,12 @@ from datetime import datetime
 import typer
 
 from clearinghouse.cli.context import house, output_of, refuse
+from clearinghouse.cli.output import Output
 from clearinghouse.domain import money
 from clearinghouse.domain.settlement import WindowState
-from clearinghouse.services import settlement
+from clearinghouse.services import settlement, statements
 from clearinghouse.services.environment import Environment
-from clearinghouse.storage.settlement import Settled
+from clearinghouse.storage.settlement import Settled, Window
 
 group = typer.Typer(no_args_is_help=True, help="Windows and their settlement.")
 
@@ -23,10 +24,15 @@ def following(label: str, now: datetime) -> str:
 
     The month after a label such as ``2026-11``; else the present instant.
     """
+    return _month_after(label) or f"{now:%Y-%m-%dT%H%M%S}"
+
+
+def _month_after(label: str) -> str | None:
+    """Return the month after one such as ``2026-11``; ``None`` for other labels."""
     try:
         month = datetime.strptime(label, "%Y-%m")  # noqa: DTZ007 - a month, no instant
     except ValueError:
-        return f"{now:%Y-%m-%dT%H%M%S}"
+        return None
     year = month.year + month.month // _DECEMBER
     return f"{year}-{month.month % _DECEMBER + 1:02d}"
 
@@ -35,44 +41,91 @@ def following(label: str, now: datetime) -> str:
 def close(
     context: typer.Context,
     label: str | None = typer.Argument(
-        None, help="The window to close; refused when another one is open."
+        None, help="The window to close: 2026-11. Default: the one whose month is over."
     ),
     next_label: str | None = typer.Option(
         None, "--next", help="Name of the window that opens."
     ),
 ) -> None:
-    """Close the open window: prove it, net it, post it, issue the statements.
+    """Close a window: prove it, net it, post it, issue the statements.
 
     Money taken in meanwhile falls into the next window. Safe to repeat: a close that
-    was cut off is finished, a window that is closed stays as it is.
+    was cut off is finished, and a window that is closed stays as it is. Without a label
+    a month that is not over is left open.
     """
     output = output_of(context)
     with house(context) as env:
-        open_label = _open_label(env)
-        if label is not None and label != open_label:
-            refuse(output, f"the open window is {open_label}, not {label}")
-        after = next_label or following(open_label, env.clock.now())
-        with output.progress(f"closing {open_label}", None):
+        wanted = _wanted(output, env, label)
+        if wanted.label == next_label:
+            refuse(output, f"{wanted.label} cannot follow itself; give --next another")
+        if wanted.state is WindowState.CLOSED:
+            _tell_closed_before(output, env, wanted)
+            return
+        after = next_label or following(wanted.label, env.clock.now())
+        with output.progress(f"closing {wanted.label}", None):
             closed = settlement.close(env, next_label=after)
-        rows = [_settled(found) for found in closed.settlements]
+            while closed.window.window_id < wanted.window_id:  # one was cut off before
+                output.remark(f"{closed.window.label} is closed now")
+                closed = settlement.close(env, next_label=after)
+    now_open = closed.next_window.label if closed.next_window else None
     output.value(
         {
             "window": closed.window.label,
             "window_id": closed.window.window_id,
-            "next": after,
+            "closed_before": False,
+            "next": now_open,
             "statements": closed.statements,
-            "settlements": rows,
+            "settlements": [_settled(found) for found in closed.settlements],
         },
         f"window {closed.window.label} is closed: claim equals proof, "
-        f"{closed.statements} statements; {after} is open",
+        f"{closed.statements} statements; {now_open} is open",
     )
 
 
-def _open_label(env: Environment) -> str:
-    for window in settlement.windows(env):
-        if window.state is WindowState.OPEN:
-            return window.label
-    return settlement.ensure_window(env, f"{env.clock.now():%Y-%m}").label
+def _wanted(output: Output, env: Environment, label: str | None) -> Window:
+    """Return the window to close; end the command when it cannot be meant."""
+    opened = settlement.ensure_window(env, f"{env.clock.now():%Y-%m}")
+    if label is not None:
+        found = settlement.window_named(env, label)
+        if found is None:
+            refuse(output, f"there is no window {label}; {opened.label} is open")
+        return found
+    pending = [
+        window
+        for window in settlement.windows(env)
+        if window.state in {WindowState.CUTOVER, WindowState.FAILED}
+    ]
+    if pending:
+        return pending[-1]  # the oldest
+    month_after = _month_after(opened.label)
+    if month_after is None or f"{env.clock.now():%Y-%m}" < month_after:
+        why = "is no month" if month_after is None else "is not over"
+        refuse(
+            output,
+            f"{opened.label} {why}; to close it all the same: "
+            f"clearinghouse settlement close {opened.label}",
+        )
+    return opened
+
+
+def _tell_closed_before(output: Output, env: Environment, window: Window) -> None:
+    """Issue what a cut off close still owes, which is mostly nothing, and say so."""
+    late = statements.issue_pending(env)
+    done = f"{late} statements that were missing are issued" if late else "nothing done"
+    output.value(
+        {
+            "window": window.label,
+            "window_id": window.window_id,
+            "closed_before": True,
+            "next": settlement.ensure_window(env, f"{env.clock.now():%Y-%m}").label,
+            "statements": statements.issue_window(env, window.window_id),
+            "settlements": [
+                _settled(found)
+                for found in settlement.settlements(env, window.window_id)
+            ],
+        },
+        f"{window.label} is closed already; {done}",
+    )
 
 
 @group.command(name="list")
@@ -82,6 +135,7 @@ def list_them(context: typer.Context) -> None:
         rows = [
             {
                 "window": window.label,
+                "window_id": window.window_id,
                 "state": window.state.value,
                 "opened": window.opened_at.isoformat(timespec="seconds"),
                 "closed": window.closed_at

@@ -122,6 +122,12 @@ def windows(env: Environment) -> list[Window]:
         return settlement.windows(tx)
 
 
+def window_named(env: Environment, label: str) -> Window | None:
+    """Return the window with this label, ``None`` when there is none."""
+    with env.database.begin_read_only() as tx:
+        return settlement.window_by_label(tx, label)
+
+
 def settlements(env: Environment, window_id: int) -> tuple[Settled, ...]:
     """Return what was settled in a window, by currency.
 

@@ -233,13 +233,14 @@ def export_statements(env: Environment, window_id: int, folder: Path) -> list[Pa
     """Write the statements of a closed window to files; return their paths.
 
     Named as ``ST-2026-000001-DEABC-EUR.xml``. Raises :class:`ClearingHouseError`
-    (``WINDOW_UNKNOWN``).
+    (``WINDOW_UNKNOWN``), :class:`OSError` when the folder cannot be written to.
     """
     with env.database.begin_read_only() as tx:
         if settlement.window_by_id(tx, window_id) is None:
             raise ClearingHouseError(codes.WINDOW_UNKNOWN, str(window_id))
         issued = statements.issued_in(tx, window_id)
-    folder.mkdir(parents=True, exist_ok=True)
+    if issued:
+        folder.mkdir(parents=True, exist_ok=True)
     return [_export(env, one, fmt, folder) for one in issued for fmt in StatementFormat]
 
 

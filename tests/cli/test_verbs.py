@@ -104,30 +104,6 @@ def test_agreement_binds_two_partners_and_gets_versions(
     assert "CSP" in wrong.output
 
 
-def test_empty_window_closes_once_and_the_next_one_is_open(
-    run: Callable[..., Result], tmp_path: Path
-) -> None:
-    closed = value_of(run("--json", "settlement", "close", "--next", "after"))
-    refused = run("settlement", "close", closed["window"])
-    windows = value_of(run("--json", "settlement", "list"))
-    folder = tmp_path / "reports"
-    words = ("--json", "report", "export", closed["window"], str(folder))
-    exported = value_of(run(*words))
-
-    assert (closed["next"], closed["statements"]) == ("after", 0)
-    assert refused.exit_code == 1
-    assert "after" in refused.output
-    assert {row["state"] for row in windows} == {"OPEN", "CLOSED"}
-    assert exported["files"] == []
-
-
-def test_unknown_window_has_no_report(run: Callable[..., Result]) -> None:
-    refused = run("report", "export", "never", "somewhere")
-
-    assert refused.exit_code == 1
-    assert "settlement list" in refused.output
-
-
 def test_settings_are_shown_without_secrets(
     run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,3 +54,20 @@ def test_every_command_that_is_shown_exists() -> None:
 
     assert _commands()
     assert not wrong
+
+
+def test_nobody_is_told_to_install_a_package_of_strangers() -> None:
+    # The bare name on the public registry is somebody else's; ours is on none.
+    by_name = re.compile(r"pip install[^\n]*[\s'\"]clearinghouse\b(?!/)")
+    texts = [
+        path
+        for folder in ("", "docs", "docs/adr", "deploy")
+        for path in (source.ROOT / folder).glob("*.rst")
+    ] + [*source.PACKAGE.rglob("*.py"), source.ROOT / "run"]
+    wrong = [
+        path.relative_to(source.ROOT).as_posix()
+        for path in texts
+        if by_name.search(path.read_text(encoding="utf-8"))
+    ]
+
+    assert not wrong

@@ -124,7 +124,7 @@ def _make_jaxws(folder: Path, wsdls: Sequence[str]) -> Command:
 
 
 TOOLS = (
-    Tool(name="zeep", needs=(), packages="clearinghouse[endpoint]", make=_make_zeep),
+    Tool(name="zeep", needs=(), packages=".[endpoint]", make=_make_zeep),
     Tool(name="php", needs=("php",), packages="php-cli php-soap", make=_make_php),
     Tool(name="node", needs=("node", "npm"), packages="nodejs npm", make=_make_node),
     Tool(

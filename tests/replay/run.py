@@ -202,7 +202,8 @@ class Replay:
 
     def close(self, month: str) -> None:
         """Close the window and book what the CSO's statement says was settled."""
-        closed = self.house.command("settlement", "close", "--next", f"after {month}")
+        words = ("close", self._open_window(), "--next", f"after {month}")
+        closed = self.house.command("settlement", *words)
         if not isinstance(closed, dict):
             raise TypeError("settlement close printed no object")
         for statement_id in self._statements(str(closed["window_id"])):
@@ -211,6 +212,12 @@ class Replay:
                 csp = position.findtext("{*}counterpartyId") or ""
                 net = Decimal(position.findtext("{*}net") or "0")
                 self.table[csp, month].settled += net
+
+    def _open_window(self) -> str:
+        windows = self.house.command("settlement", "list")
+        if not isinstance(windows, list):
+            raise TypeError("settlement list printed no list")
+        return next(str(row["window"]) for row in windows if row["state"] == "OPEN")
 
     def _statements(self, window_id: str) -> list[str]:
         found: list[str] = []

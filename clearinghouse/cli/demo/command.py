@@ -52,7 +52,8 @@ def _perform(output: Output, own: Settings, *, once: bool) -> None:
     except ModuleNotFoundError as error:
         refuse(
             output,
-            f"demo: {error.name} is missing: pip install 'clearinghouse[endpoint]'",
+            f"demo: {error.name} is missing; "
+            "in the checkout: pip install '.[endpoint]'",
         )
     logging.configure("WARNING")
     run = f"{SystemClock().now():%Y%m%d-%H%M%S}"

@@ -1,0 +1,110 @@
+"""The verbs on settlement and reports: what may be repeated, what is refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.fixtures.verbs import value_of
+from tests.services.sdr_world import make_world
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from typer.testing import Result
+
+    from clearinghouse.services.environment import Environment
+
+
+def open_month(run: Callable[..., Result]) -> str:
+    """Return the label of the open window, as a refused close names it."""
+    refused = run("settlement", "close")
+    assert refused.exit_code == 1
+    assert "is not over" in refused.output
+    return refused.output.split()[0]
+
+
+def test_empty_window_closes_once_and_the_next_one_is_open(
+    run: Callable[..., Result], tmp_path: Path
+) -> None:
+    words = ("settlement", "close", open_month(run))
+    closed = value_of(run("--json", *words, "--next", "after"))
+    again = run(*words)
+    as_json = value_of(run("--json", *words))
+    windows = value_of(run("--json", "settlement", "list"))
+    folder = tmp_path / "reports"
+    export = ("--json", "report", "export", closed["window"], str(folder))
+    exported = value_of(run(*export))
+
+    assert (closed["next"], closed["statements"]) == ("after", 0)
+    assert again.exit_code == 0
+    assert "closed already; nothing done" in again.output
+    assert as_json["closed_before"] is True
+    assert [row["state"] for row in windows] == ["OPEN", "CLOSED"]
+    assert windows[1]["window_id"] == closed["window_id"]
+    assert exported["files"] == []
+    assert not folder.exists()
+
+
+def test_only_a_month_that_is_over_closes_without_its_label(
+    run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    month = open_month(run)
+    clock = tmp_path / "clock"
+    clock.write_text(str(31 * 24 * 3600), encoding="ascii")
+    monkeypatch.setenv("CLEARINGHOUSE_CLOCK_FILE", str(clock))
+
+    closed = value_of(run("--json", "settlement", "close"))
+    refused = run("settlement", "close")
+
+    assert closed["window"] == month
+    assert refused.exit_code == 1
+    assert f"{closed['next']} is not over" in refused.output
+
+
+def test_window_that_never_was_cannot_be_closed(run: Callable[..., Result]) -> None:
+    month = open_month(run)
+
+    unknown = run("settlement", "close", "1999-12")
+    itself = run("settlement", "close", month, "--next", month)
+
+    assert unknown.exit_code == 1
+    assert f"{month} is open" in unknown.output
+    assert itself.exit_code == 1
+    assert "cannot follow itself" in itself.output
+
+
+def test_open_window_has_no_report(run: Callable[..., Result], tmp_path: Path) -> None:
+    month = open_month(run)
+
+    refused = run("report", "export", month, str(tmp_path / "reports"))
+
+    assert refused.exit_code == 1
+    assert f"settlement close {month}" in refused.output
+    assert not (tmp_path / "reports").exists()
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_folder_that_cannot_be_made_is_named(
+    run: Callable[..., Result], env: Environment, tmp_path: Path, form: tuple[str, ...]
+) -> None:
+    world = make_world(env)
+    world.submit([world.session()])
+    closed = world.close().window
+    in_the_way = tmp_path / "file"
+    in_the_way.touch()
+
+    refused = run(*form, "report", "export", closed.label, str(in_the_way / "below"))
+
+    assert refused.exit_code == 1
+    assert f"{in_the_way / 'below'}: Not a directory" in refused.output
+    assert isinstance(refused.exception, SystemExit)
+
+
+def test_unknown_window_has_no_report(run: Callable[..., Result]) -> None:
+    refused = run("report", "export", "never", "somewhere")
+
+    assert refused.exit_code == 1
+    assert "settlement list" in refused.output
