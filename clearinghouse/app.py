@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from multiprocessing import parent_process
@@ -36,6 +36,7 @@ from clearinghouse.storage.vault import Vault
 from clearinghouse.telemetry import logging
 
 if TYPE_CHECKING:
+    from clearinghouse.facades.iec63119.gateway import Gateway
     from clearinghouse.soap.server import Engine
 
 Environ = dict[str, Any]
@@ -88,17 +89,16 @@ def environment_with_partners(
     settings: Settings, at: Addresses
 ) -> Iterator[Environment]:
     """Give what a worker needs on these addresses; raises as :func:`environment`."""
-    with _opened(settings, at) as env:
-        yield _joined(env, settings)
+    with _opened(settings, at) as env, closing(_partners(env, settings)) as partners:
+        yield replace(env, partners=partners)
 
 
-def _joined(env: Environment, settings: Settings) -> Environment:
-    """Return the environment with the partners at the other end of the line."""
+def _partners(env: Environment, settings: Settings) -> Gateway:
+    """Return the partners at the other end of the line; the caller hangs up."""
     # Loaded here: the operator's verbs know neither contract nor façades.
     from clearinghouse.facades import iec63119  # noqa: PLC0415
 
-    partners = iec63119.gateway(env.database, env.vault, env.clock, settings)
-    return replace(env, partners=partners)
+    return iec63119.gateway(env.database, env.vault, env.clock, settings)
 
 
 @contextmanager
@@ -200,7 +200,8 @@ def wsgi() -> WsgiApp:
         privacy=_secret(settings.database_privacy_url),
         owner=_secret(settings.database_owner_url),
     )
-    env = _joined(build(settings, at), settings)
+    env = build(settings, at)
+    env = replace(env, partners=_partners(env, settings))
     front = Front(engine(env, settings), lambda: is_ready(env.database))
     _settle_down()
     return behind_proxies(front, settings.trusted_proxies)

@@ -186,6 +186,16 @@ def interrupt_on_stop() -> None:
             signal.signal(number, signal.default_int_handler)
 
 
+def ignore_stops() -> None:
+    """Hear no more signals that ask us to stop: all is put away, the process ends.
+
+    Python takes its handlers away before it ends; the last signal of an impatient
+    person would then count as a violent death.
+    """
+    for number in STOPS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Let no signal cut off what is being put away; for the main thread."""

@@ -14,7 +14,12 @@ import typer
 
 from clearinghouse.cli.context import output_of, refusals, refuse, settings
 from clearinghouse.cli.output import Output
-from clearinghouse.cli.processes import ChildError, free_port, interrupt_on_stop
+from clearinghouse.cli.processes import (
+    ChildError,
+    free_port,
+    ignore_stops,
+    interrupt_on_stop,
+)
 from clearinghouse.cli.tls import fault_of_pair
 from clearinghouse.domain.errors import ClearingHouseError
 
@@ -81,6 +86,7 @@ def _working(output: Output) -> Iterator[None]:
             yield
     except KeyboardInterrupt:
         output.remark("stopped")
+    ignore_stops()
 
 
 def _tell_unknown(output: Output) -> None:

@@ -12,6 +12,8 @@ from typing import cast
 
 import structlog
 
+from clearinghouse.telemetry import traces
+
 
 def configure(level: str = "INFO") -> None:
     """Send events of ``level`` and above to standard error.
@@ -30,7 +32,7 @@ def configure(level: str = "INFO") -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            structlog.processors.ExceptionRenderer(traces.told),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import shutil
 import signal
 import socket
 import time
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clearinghouse.storage.embedded.postgres import EmbeddedPostgres
+from tests.fixtures.database import make_state_dir
 from tests.running.program import Program, own_port
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ def test_server_finishes_the_message_in_work_and_stops(state_dir: Path) -> None:
 def test_impatient_person_leaves_no_process(state_dir: Path) -> None:
     server = Program(state_dir, "serve").start().ready()
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
         if server.running:
             server.signal(number)
             time.sleep(0.2)
@@ -62,6 +64,20 @@ def test_server_that_is_stopped_while_it_starts_leaves_no_process(
 
     assert server.ended() == STOPPED, server.said
     assert not server.left()
+
+
+def test_stop_while_the_database_is_made_leaves_nothing_half_made() -> None:
+    folder = make_state_dir()
+    try:
+        server = Program(folder, "serve").start().until_there("postgres/data.new")
+
+        code = server.signal(signal.SIGINT).ended()
+
+        assert code == STOPPED, server.said
+        assert not server.left()
+        assert not EmbeddedPostgres(folder).exists
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

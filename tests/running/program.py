@@ -20,9 +20,9 @@ from tests.running.remains import (
     processes_of,
 )
 
-READY_SECONDS = 90.0
+READY_SECONDS = 240.0
 """Longest wait for what a program does when it starts."""
-END_SECONDS = 60.0
+END_SECONDS = 240.0
 """Longest wait for a program that was asked to stop."""
 _POLL_SECONDS = 0.05
 _FIRST_PORT = 20_063
