@@ -149,13 +149,6 @@ class Contract:
         address = quoteattr(public_url.rstrip("/") + found.path, {'"': "&quot;"})
         return _ADDRESS.sub(lambda match: match[1] + address.encode(), found.wsdl)
 
-    def xsd_bytes(self, name: str) -> bytes:
-        """Return an authored schema by its name without ending.
-
-        Raises :class:`KeyError` when there is none of that name.
-        """
-        return self.files.content[f"xsd/{name}.xsd"]
-
     def published(self, path: str, public_url: str | None = None) -> bytes | None:
         """Return what is served at ``/wsdl/<name>.wsdl`` or ``/xsd/<name>.xsd``.
 

@@ -61,8 +61,3 @@ def is_held(*, present: int, removed: int) -> bool:
     for credentials and EVSEs alike.
     """
     return 2 * removed > present
-
-
-def list_is_complete(*, parts: int, received: int) -> bool:
-    """Say whether all parts of a list have come."""
-    return received == parts

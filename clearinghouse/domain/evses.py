@@ -7,6 +7,7 @@ and counts as unknown, which is a change that partners get.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -126,6 +127,15 @@ def supersedes(incoming: EvseStatus, stored: EvseStatus | None) -> bool:
     Compared by event time, not by arrival; at the same instant the later arrival wins.
     """
     return stored is None or incoming.occurred_at >= stored.occurred_at
+
+
+def newest(statuses: Iterable[EvseStatus]) -> dict[str, EvseStatus]:
+    """Return the newest of several statuses for each EVSE, by its key."""
+    found: dict[str, EvseStatus] = {}
+    for status in statuses:
+        if supersedes(status, found.get(status.evse_key)):
+            found[status.evse_key] = status
+    return found
 
 
 def as_of(status: EvseStatus, now: datetime) -> EvseStatus:

@@ -14,7 +14,6 @@ from types import MappingProxyType
 
 #: Decimal digits of a price: micro-units.
 PRICE_DIGITS = 6
-MICRO_PER_UNIT = 10**PRICE_DIGITS
 NANO_PER_UNIT = 10**9
 NANO_PER_MICRO = 1000
 
@@ -144,11 +143,6 @@ def divide_half_away(numerator: int, divisor: int) -> int:
     if numerator < 0:
         return -((-2 * numerator + divisor) // (2 * divisor))
     return (2 * numerator + divisor) // (2 * divisor)
-
-
-def nano_to_minor(nano: int, currency: Currency) -> int:
-    """Round nano-units to minor units, half away from zero: once per SDR."""
-    return divide_half_away(nano, NANO_PER_UNIT // currency.minor_per_unit)
 
 
 def minor_to_decimal(amount_minor: int, currency: Currency) -> Decimal:

@@ -23,10 +23,6 @@ from clearinghouse.domain.exchange import Role, Sender
 from clearinghouse.domain.rating import Interval, Usage
 from clearinghouse.identifiers.credential import CredentialKind
 
-#: Records of one batch (B-005). It bounds the memory of one call and what is repeated
-#: when its answer is lost.
-BATCH_MAX = 50_000
-
 #: Characters of a rule hit's texts: they quote what partners sent.
 TEXT_MAX = 200
 
@@ -306,18 +302,6 @@ def check_sequence(last: int | None, sequence: int) -> RuleHit | None:
         return None
     return _batch_hit(
         "B-004", codes.SDR_BATCH_SEQUENCE, "batchSequence", (expected, sequence)
-    )
-
-
-def check_size(count: int) -> RuleHit | None:
-    """Judge the size of a batch (B-005)."""
-    if count <= BATCH_MAX:
-        return None
-    return _batch_hit(
-        "B-005",
-        codes.SDR_BATCH_ENTITLED,
-        "serviceDetailRecord",
-        (f"at most {BATCH_MAX}", count),
     )
 
 

@@ -94,11 +94,6 @@ _EVENTS = tuple(Trigger(kind.value) for kind in SessionEventKind)
 #: States from which an SDR may come: from AUTHORIZED on.
 SDR_STATES = frozenset({*_WAITING, *_CHARGING, _S.START_FAILED, _S.ENDED, _S.EXPIRED})
 
-#: States that no event and no timer leaves.
-FINAL_STATES = frozenset(
-    {_S.REFUSED, _S.START_FAILED, _S.EXPIRED, _S.CANCELLED, _S.SDR_RECEIVED}
-)
-
 TRANSITIONS: Mapping[tuple[SessionState, Trigger], SessionState] = MappingProxyType(
     {
         (_S.REQUESTED, _T.AUTHORIZE): _S.AUTHORIZED,
@@ -223,11 +218,6 @@ class Applied:
     state_before: SessionState
     in_order: bool
 
-    @property
-    def changed_state(self) -> bool:
-        """Whether the event moved the session."""
-        return self.session.state is not self.state_before
-
 
 def step(state: SessionState, trigger: Trigger) -> SessionState | IllegalStep:
     """Return the state after a trigger, or why the state does not allow it."""
@@ -277,11 +267,6 @@ def is_repeat(stored: SessionEvent, incoming: SessionEvent) -> bool:
         and stored.energy_wh == incoming.energy_wh
         and stored.reason == incoming.reason
     )
-
-
-def is_gap(state: SessionState) -> bool:
-    """Say whether an SDR that comes in this state shows that reports are missing."""
-    return state in SDR_STATES and state is not SessionState.ENDED
 
 
 def _ends_late(session: Session, event: SessionEvent) -> bool:

@@ -29,8 +29,8 @@ _NEXT_STATES = {
     # A window whose close was interrupted stays in cutover and is closed again.
     WindowState.CUTOVER: (WindowState.CLOSED, WindowState.FAILED),
     WindowState.CLOSED: (),
-    # After its cause is found a failed window is proved anew, never waved through.
-    WindowState.FAILED: (WindowState.CUTOVER,),
+    # A failed window is proved anew, never waved through, and may fail again.
+    WindowState.FAILED: (WindowState.CUTOVER, WindowState.FAILED),
 }
 
 

@@ -113,11 +113,6 @@ def counterparty_of(line: StatementLine) -> str:
     return line.submitter_id
 
 
-def line_order(line: StatementLine) -> tuple[datetime, str, str]:
-    """Return the key by which lines are ordered."""
-    return line.started_at, line.submitter_id, line.sdr_id
-
-
 class Audit:
     """Adds up the lines of a statement as they pass, and compares at the end."""
 

@@ -58,7 +58,6 @@ _REMEMBERED_MAX = 65_536
 _EXPECTED = "CC*OOO*E and 1 to 31 letters, digits or *, as DE*823*E1234*5678"
 _ISO = re.compile(r"([A-Z]{2})\*?([A-Z0-9]{3})\*?E([A-Z0-9][A-Z0-9*]{0,30})")
 _DIN = re.compile(r"\+?([0-9]{1,3})\*([0-9]{3})\*([0-9][0-9*]{0,30})")
-_OUTLET = re.compile(r"[A-Z0-9][A-Z0-9*]*")
 _WITH_E_IN_FRONT = re.compile(r"([A-Z]{2})\*?E\*?([A-Z0-9]{3})\*?E([A-Z0-9*]{1,31})")
 _WITHOUT_E = re.compile(r"([A-Z]{2})\*?([A-Z0-9]{3})\*?([A-Z0-9][A-Z0-9*]{0,30})")
 _STRANGE = re.compile(r"[^A-Z0-9*+]")

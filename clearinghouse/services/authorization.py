@@ -46,6 +46,7 @@ from clearinghouse.services.ports import (
     AuthorizeQuestion,
     Deadline,
 )
+from clearinghouse.services.session_places import party_id_of, place_of
 from clearinghouse.services.takeover import claimed
 from clearinghouse.storage import (
     messages,
@@ -126,7 +127,7 @@ def authorize_start(
             answer = render(_begun(tx, exchange.sender, case, asked, now=now))
             messages.remember(tx, exchange, answer, at=now)
             return answer
-        cso_party = gather.party_id_of(tx, case.operator_id)
+        cso_party = party_id_of(tx, case.operator_id)
     # No transaction is open while the home CSP thinks.
     question = _question(command.presented, case.session_id, case.evse_id, cso_party)
     deadline = _deadline(env, exchange)
@@ -168,7 +169,7 @@ def authorize_stop(
             answer = render(_stopped(tx, session, asked))
             messages.remember(tx, exchange, answer, at=now)
             return answer
-        evse_id, cso_party = gather.place_of(tx, session)
+        evse_id, cso_party = place_of(tx, session)
     question = _question(command.presented, session.session_id, evse_id, cso_party)
     deadline = _deadline(env, exchange)
     reply = env.partners.authorize(asked.home_id, question, deadline=deadline)

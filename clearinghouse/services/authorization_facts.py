@@ -36,7 +36,7 @@ from clearinghouse.services.ports import (
     TimedOut,
     Unreachable,
 )
-from clearinghouse.storage import agreements, authorization, evses, participants
+from clearinghouse.storage import agreements, authorization, participants
 from clearinghouse.storage.authorization import Question
 from clearinghouse.storage.vault import Found
 
@@ -190,22 +190,6 @@ def _without_secrets(
     if not needs_home or listed is None or listed.status is CredentialStatus.BLOCKED:
         return facts
     return replace(facts, listed=None)
-
-
-def place_of(tx: Connection, session: Session) -> tuple[EvseId, str]:
-    """Return a session's EVSE and the party id of its operator."""
-    stored = evses.evse_by_key(tx, session.evse_key)
-    if stored is None:
-        raise ClearingHouseError(codes.INTERNAL, "a session at an EVSE that never was")
-    return stored.evse.evse_id, party_id_of(tx, stored.cso_id)
-
-
-def party_id_of(tx: Connection, participant_id: int) -> str:
-    """Return the party id of a participant that a row refers to."""
-    found = participants.participant_by_id(tx, participant_id)
-    if found is None:
-        raise ClearingHouseError(codes.INTERNAL, "a participant that is none")
-    return found.party_id
 
 
 def live_answer(reply: Reply[AuthorizeAnswer]) -> LiveAnswer:

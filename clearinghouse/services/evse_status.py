@@ -21,6 +21,9 @@ from clearinghouse.domain.evses import (
     check_status,
     valid_until,
 )
+from clearinghouse.domain.evses import (
+    newest as newest_of,
+)
 from clearinghouse.domain.exchange import Exchange, Sender
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.evse_entries import Known, Place, identify
@@ -73,7 +76,7 @@ def put_status(
         now = env.clock.now()
         known = known_of(tx, exchange.sender, [one.received for one in reported])
         good, items = _judged(reported, known, now=now)
-        newest = _newest(good)
+        newest = newest_of(good.values())
         used = evse_status.put_statuses(
             tx, exchange.sender.participant_id, list(newest.values())
         )
@@ -168,16 +171,6 @@ def _status(one: ReportedStatus, place: Place, known: Known) -> EvseStatus | Ite
             one.occurred_at, one.occupancy, one.time_to_live_seconds
         ),
     )
-
-
-def _newest(good: dict[int, EvseStatus]) -> dict[str, EvseStatus]:
-    """Return the newest status of each EVSE; at the same instant the later entry."""
-    newest: dict[str, EvseStatus] = {}
-    for status in good.values():
-        known = newest.get(status.evse_key)
-        if known is None or status.occurred_at >= known.occurred_at:
-            newest[status.evse_key] = status
-    return newest
 
 
 def _older(index: int, status: EvseStatus) -> Item:

@@ -37,7 +37,8 @@ from clearinghouse.services import session_names as names
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.outcomes import Refusal
 from clearinghouse.services.ports import SessionNotice
-from clearinghouse.storage import evses, messages, outbox, participants, sessions
+from clearinghouse.services.session_places import place_of
+from clearinghouse.storage import messages, outbox, participants, sessions
 from clearinghouse.storage.outbox import NewDelivery
 from clearinghouse.storage.sessions import PartnerSessionId, StoredEvent
 
@@ -174,7 +175,7 @@ def session_notice(
         session = sessions.session_by_id(tx, session_id)
         if session is None:
             return None
-        evse_id, cso_party = _place(tx, session)
+        evse_id, cso_party = place_of(tx, session)
         own = [
             one.value
             for one in sessions.partner_ids_of(tx, session_id)
@@ -188,7 +189,7 @@ def session_notice(
         occurred_at=datetime.fromisoformat(str(payload["occurred_at"])),
         state=SessionState(str(payload["state"])),
         cso_party=cso_party,
-        evse_id=evse_id,
+        evse_id=evse_id.spaced,
         energy_wh=energy if isinstance(energy, int) else None,
         partner_session_id=own[0] if own else None,
     )
@@ -297,7 +298,7 @@ def _failure(session: Session, now: datetime) -> SessionEvent:
 
 
 def _view(tx: Connection, session: Session) -> SessionView:
-    evse_id, cso_party = _place(tx, session)
+    evse_id, cso_party = place_of(tx, session)
     given = sessions.partner_ids_of(tx, session.session_id)
     parties = {one.participant_id for one in given}
     if session.home_id is not None:
@@ -308,18 +309,7 @@ def _view(tx: Connection, session: Session) -> SessionView:
         session=session,
         cso_party=cso_party,
         csp_party=None if home is None else home.party_id,
-        evse_id=evse_id,
+        evse_id=evse_id.spaced,
         names=tuple((known[one.participant_id].party_id, one.value) for one in given),
         events=tuple(one.event for one in sessions.events_of(tx, session.session_id)),
     )
-
-
-def _place(tx: Connection, session: Session) -> tuple[str, str]:
-    """Return a session's EVSE, spaced, and the party id of its operator."""
-    stored = evses.evse_by_key(tx, session.evse_key)
-    operator = (
-        None if stored is None else participants.participant_by_id(tx, stored.cso_id)
-    )
-    if stored is None or operator is None:
-        raise ClearingHouseError(codes.INTERNAL, "a session at an EVSE that never was")
-    return stored.evse.evse_id.spaced, operator.party_id

@@ -16,8 +16,6 @@ from clearinghouse.soap.faults import SoapFault
 REALTIME_BYTES_MAX = 65_536
 # A list part of 1,000 entries is under 1 MB; stops memory use per request.
 ORDINARY_BYTES_MAX = 2_097_152
-# Request line and headers together as a WSGI server hands them over.
-HEADER_BYTES_MAX = 16_384
 # Markup of 1,000 records of 25 fields needs about 52,000; stops element floods.
 OPENINGS_MAX = 100_000
 # Our messages carry a handful of attributes; stops attribute floods.

@@ -41,9 +41,6 @@ STAGING = lists.Staging(
     misfit=CREDENTIAL_LIST_PARTS,
 )
 
-#: Credentials of one contract that a remote start looks through.
-CONTRACT_CREDENTIALS_MAX = 100
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialEntry:
@@ -238,19 +235,6 @@ def listed_credential(tx: Connection, subject_id: int) -> ListedCredential | Non
     row = tx.execute(_listed().where(credential.c.subject_id == subject_id))
     found = row.one_or_none()
     return None if found is None else _credential(found)
-
-
-def credentials_of_contract(
-    tx: Connection, contract_subject_id: int
-) -> tuple[ListedCredential, ...]:
-    """Return the credentials of one contract, for a remote start by contract id."""
-    query = (
-        _listed()
-        .where(credential.c.contract_subject_id == contract_subject_id)
-        .order_by(credential.c.subject_id)
-        .limit(CONTRACT_CREDENTIALS_MAX)
-    )
-    return tuple(_credential(row) for row in tx.execute(query))
 
 
 def list_version(tx: Connection, csp_id: int) -> int:

@@ -34,21 +34,15 @@ class StoredStatus:
 def put_statuses(
     tx: Connection, cso_id: int, statuses: Sequence[EvseStatus]
 ) -> frozenset[str]:
-    """Store reported statuses; return the keys of those that were used.
+    """Store reported statuses, one of each EVSE; return the keys of those used.
 
-    An older one than what is known is not used, nor one of another CSO's EVSE. Of two
-    for one EVSE in the same call the later counts.
+    An older one than what is known is not used, nor one of another CSO's EVSE.
     """
-    newest: dict[str, EvseStatus] = {}
-    for status in statuses:
-        known = newest.get(status.evse_key)
-        if known is None or status.occurred_at >= known.occurred_at:
-            newest[status.evse_key] = status
-    if not newest:
+    if not statuses:
         return frozenset()
-    new = insert(evse_status).values(
-        [_values(cso_id, newest[key]) for key in sorted(newest)]
-    )
+    # In one order, so that two messages never wait for each other.
+    ordered = sorted(statuses, key=lambda status: status.evse_key)
+    new = insert(evse_status).values([_values(cso_id, status) for status in ordered])
     replaced = {
         name: new.excluded[name]
         for name in ("availability", "occupancy", "occurred_at", "valid_until", "stale")
@@ -82,13 +76,6 @@ def expire_statuses(tx: Connection, *, now: datetime) -> int:
         )
     )
     return tx.execute(expired).rowcount
-
-
-def status_of(tx: Connection, evse_key: str) -> EvseStatus | None:
-    """Return what is known of an EVSE; nobody ever said anything: ``None``."""
-    query = select(evse_status).where(evse_status.c.evse_key == evse_key)
-    row = tx.execute(query).one_or_none()
-    return None if row is None else _status(row)
 
 
 def statuses_changed(

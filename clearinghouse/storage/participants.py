@@ -76,16 +76,6 @@ def participant_by_party_id(tx: Connection, party_id: str) -> Participant | None
     return _one(tx, participants_query().where(participant.c.party_id == party_id))
 
 
-def owner_of_alias(tx: Connection, alias: str) -> Participant | None:
-    """Return the participant that may use an operator or provider id."""
-    owner = (
-        select(party_alias.c.participant_id)
-        .where(party_alias.c.alias == alias)
-        .scalar_subquery()
-    )
-    return _one(tx, participants_query().where(participant.c.participant_id == owner))
-
-
 def owners_of_aliases(tx: Connection, aliases: Iterable[str]) -> dict[str, int]:
     """Return the participants' numbers by alias; unknown aliases are left out."""
     query = select(party_alias).where(among(party_alias.c.alias, aliases))

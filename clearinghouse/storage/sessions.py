@@ -172,24 +172,6 @@ def sessions_by_id(tx: Connection, session_ids: Iterable[UUID]) -> dict[UUID, Se
     return {one.session_id: one for one in found}
 
 
-def sessions_by_partner_id(
-    tx: Connection, participant_id: int, values: Iterable[str]
-) -> dict[str, Session]:
-    """Return a partner's sessions by its own ids; unknown ids are left out."""
-    query = (
-        select(session, session_partner_id.c.value)
-        .join(
-            session_partner_id,
-            session_partner_id.c.session_id == session.c.session_id,
-        )
-        .where(
-            session_partner_id.c.participant_id == participant_id,
-            among(session_partner_id.c.value, values),
-        )
-    )
-    return {row.value: _session(row) for row in tx.execute(query)}
-
-
 def lock_starts(tx: Connection, evse_key: str) -> None:
     """Let one remote start at an EVSE be judged at a time, until the transaction ends.
 

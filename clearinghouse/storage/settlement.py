@@ -14,13 +14,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, text, update
 
-from clearinghouse.codes import UNAVAILABLE
+from clearinghouse.codes import UNAVAILABLE, WINDOW_STATE
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.domain.settlement import (
     PairTotal,
-    Position,
     Settlement,
     WindowState,
+    may_follow,
 )
 from clearinghouse.storage.database import Database
 from clearinghouse.storage.tables.sdrs import settlement_window
@@ -351,24 +351,6 @@ def settlements_of(tx: Connection, window_id: int) -> list[Settled]:
     return [Settled(**row._mapping) for row in tx.execute(query)]  # noqa: SLF001
 
 
-def positions_of(tx: Connection, settlement_id: int) -> list[Position]:
-    """Return the positions of a settlement in order of participants."""
-    query = (
-        select(settlement_position)
-        .where(settlement_position.c.settlement_id == settlement_id)
-        .order_by(settlement_position.c.participant_id)
-    )
-    return [
-        Position(
-            participant_id=row.participant_id,
-            receivable_minor=row.receivable_minor,
-            payable_minor=row.payable_minor,
-            net_minor=row.net_minor,
-        )
-        for row in tx.execute(query)
-    ]
-
-
 def disagreements(tx: Connection, window_id: int) -> list[str]:
     """Return where matrix, positions and ledger of a window differ; empty proves it."""
     rows = tx.execute(_DISAGREEMENTS, {"window_id": window_id})
@@ -383,12 +365,25 @@ def _totals(rows: Iterable[Any]) -> list[PairTotal]:
     return [PairTotal(*row) for row in rows]
 
 
-def _change(tx: Connection, window_id: int, **values: object) -> None:
-    tx.execute(
+def _change(
+    tx: Connection, window_id: int, *, state: WindowState, **values: object
+) -> None:
+    """Move a window on.
+
+    Raises :class:`ClearingHouseError` (``WINDOW_STATE``) when no window of this number
+    may go there: a closed one stays closed.
+    """
+    before = [one for one in WindowState if may_follow(one, state)]
+    moved = tx.execute(
         update(settlement_window)
-        .where(settlement_window.c.window_id == window_id)
-        .values(**values)
+        .where(
+            settlement_window.c.window_id == window_id,
+            settlement_window.c.state.in_(before),
+        )
+        .values(state=state, **values)
     )
+    if moved.rowcount != 1:
+        raise ClearingHouseError(WINDOW_STATE, f"window {window_id} to {state}")
 
 
 def _one(tx: Connection, condition: Any) -> Window | None:  # noqa: ANN401

@@ -94,14 +94,6 @@ def versions_of(
     return tuple(_version(row) for row in tx.execute(query))
 
 
-def versions_by_id(
-    tx: Connection, tariff_version_ids: Iterable[int]
-) -> dict[int, TariffVersion]:
-    """Return versions by our numbers; unknown numbers are left out."""
-    query = select(tariff).where(among(tariff.c.tariff_version_id, tariff_version_ids))
-    return {row.tariff_version_id: _version(row) for row in tx.execute(query)}
-
-
 def tariffs_changed(
     tx: Connection,
     receiver_id: int,

@@ -22,6 +22,7 @@ from clearinghouse.domain.evses import (
     as_of,
     check_evse,
     check_status,
+    newest,
     supersedes,
     time_to_live_seconds,
     valid_until,
@@ -139,11 +140,17 @@ def test_status_in_the_future_is_refused() -> None:
 
 @given(st.lists(st.integers(-1000, 1000), min_size=1, max_size=20))
 def test_newest_status_wins_in_any_order(offsets: list[int]) -> None:
-    stored: EvseStatus | None = None
-    for offset in offsets:
-        incoming = make_status(offset)
-        if supersedes(incoming, stored):
-            stored = incoming
+    (found,) = newest(make_status(offset) for offset in offsets).values()
 
-    assert stored is not None
-    assert stored.occurred_at == NOW + timedelta(seconds=max(offsets))
+    assert found.occurred_at == NOW + timedelta(seconds=max(offsets))
+
+
+def test_of_two_statuses_of_one_instant_the_later_counts() -> None:
+    first = make_status(0)
+    second = replace(first, occupancy=Occupancy.OCCUPIED)
+    other = replace(first, evse_key="CHVISE12")
+
+    assert newest([first, other, second]) == {
+        first.evse_key: second,
+        other.evse_key: other,
+    }

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearinghouse.domain.credentials import is_held, list_is_complete
+from clearinghouse.domain.credentials import is_held
 from clearinghouse.domain.exchange import Role
 from clearinghouse.domain.participants import (
     Connection,
@@ -81,8 +81,3 @@ def test_list_that_would_remove_more_than_half_is_held(
 @given(st.integers(1, 10**6))
 def test_empty_list_is_always_held(present: int) -> None:
     assert is_held(present=present, removed=present)
-
-
-def test_list_is_complete_when_all_parts_are_there() -> None:
-    assert list_is_complete(parts=2, received=2)
-    assert not list_is_complete(parts=2, received=1)

@@ -14,7 +14,6 @@ from clearinghouse import codes
 from clearinghouse.codes import Code
 from clearinghouse.domain.exchange import Role, Sender
 from clearinghouse.domain.sdrs import (
-    BATCH_MAX,
     ControlTotals,
     SdrStatus,
     ServiceDetailRecord,
@@ -24,7 +23,6 @@ from clearinghouse.domain.sdrs import (
     check_control,
     check_entitled,
     check_sequence,
-    check_size,
     content_digest,
     uid_hash,
     usage_of,
@@ -150,11 +148,6 @@ def test_b004_sequence_has_no_gap_and_no_repeat(
     hit = check_sequence(last, sequence)
 
     assert (hit and hit.expected) == expected
-
-
-def test_b005_size_of_a_batch() -> None:
-    assert check_size(BATCH_MAX) is None
-    assert check_size(BATCH_MAX + 1) is not None
 
 
 @pytest.mark.clause("4.2-visited", "4.2-dual")

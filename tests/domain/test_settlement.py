@@ -157,6 +157,8 @@ def test_n4_one_cent_on_a_position_is_found_with_its_participant() -> None:
         (WindowState.CUTOVER, WindowState.CLOSED, True),
         (WindowState.CUTOVER, WindowState.FAILED, True),
         (WindowState.FAILED, WindowState.CUTOVER, True),
+        (WindowState.FAILED, WindowState.FAILED, True),
+        (WindowState.CLOSED, WindowState.FAILED, False),
         (WindowState.FAILED, WindowState.CLOSED, False),
         (WindowState.OPEN, WindowState.CLOSED, False),
         (WindowState.CLOSED, WindowState.OPEN, False),

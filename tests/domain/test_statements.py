@@ -14,7 +14,6 @@ from clearinghouse.domain.statements import (
     Statement,
     StatementLine,
     counterparty_of,
-    line_order,
     violations,
 )
 from tests.domain.builders import NOW, SESSION_ID, START
@@ -157,11 +156,10 @@ def test_lines_may_come_in_pieces() -> None:
     assert audit.violations() == ()
 
 
-def test_line_knows_its_other_side_and_its_place() -> None:
+def test_line_knows_its_other_side_() -> None:
     assert [counterparty_of(line) for line in LINES] == [
         "DEHOM",
         "DEHOM",
         "DEHOM",
         "FROTH",
     ]
-    assert min(LINES, key=line_order).sdr_id == "S1"

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from clearinghouse.domain.participants import Participant
     from clearinghouse.domain.sdrs import ServiceDetailRecord
     from clearinghouse.services.environment import Environment
+    from tests.fixtures.partners import StillClock
 
 
 @pytest.fixture
@@ -99,18 +100,31 @@ def test_nets_the_worked_matrix_n1_and_n2(
     assert settled.gross_minor == 2761_53
     assert settled.bilateral_minor == 1460_53
     assert settled.multilateral_minor == 367_01
-    with world.env.database.begin_read_only() as tx:
-        positions = {
-            position.participant_id: position.net_minor
-            for position in store.positions_of(tx, settled.settlement_id)
-        }
-    assert {name: positions[p.participant_id] for name, p in four.items()} == {
+    nets = {
+        name: settlement.positions(
+            world.env, make_sender(partner), closing.window.window_id
+        ).net
+        for name, partner in four.items()
+    }
+    assert {name: net["EUR"] for name, net in nets.items()} == {
         "A": 350_26,
         "B": -344_77,
         "C": 16_75,
         "D": -22_24,
     }
     assert settlement.prove(world.env, closing.window.window_id) == ()
+
+
+def test_closed_window_is_never_moved_again(world: World, clock: StillClock) -> None:
+    window_id = world.close().window.window_id
+
+    with pytest.raises(ClearingHouseError) as again, world.env.database.begin() as tx:
+        store.mark_cutover(tx, window_id, at=clock.now())
+    with pytest.raises(ClearingHouseError) as failed, world.env.database.begin() as tx:
+        store.mark_failed(tx, window_id, claim=b"1", proof=b"2")
+
+    for refused in (again, failed):
+        assert refused.value.code is codes.WINDOW_STATE
 
 
 def test_the_ledger_holds_the_positions_and_nothing_else(

@@ -265,20 +265,6 @@ def test_feed_shows_only_the_csps_asked_for(
     assert set(changes) == {2}
 
 
-def test_credentials_of_a_contract_are_found(
-    database: Database, csp: Participant
-) -> None:
-    with database.begin() as tx:
-        part = make_list_part(csp, expected_count=2)
-        entries = [make_entry(1, contract_subject_id=100), make_entry(2)]
-        credentials.stage_part(tx, part, entries)
-        credentials.apply_list(tx, csp.participant_id, part.list_id, at=NOW)
-
-        found = credentials.credentials_of_contract(tx, 100)
-
-    assert [one.subject_id for one in found] == [1]
-
-
 def test_last_mention_in_a_part_counts(database: Database, csp: Participant) -> None:
     with database.begin() as tx:
         part = make_list_part(csp, list_id=uuid4(), expected_count=2)

@@ -150,23 +150,10 @@ def test_older_status_never_overwrites_newer(
     _put_status(database, cso, newer)
 
     used = _put_status(database, cso, make_status(occurred_at=seconds(9)))
-    with database.begin_read_only() as tx:
-        stored = evse_status.status_of(tx, _KEY)
-
-    assert used == frozenset()
-    assert stored == newer
-
-
-def test_of_two_statuses_in_one_message_the_later_counts(
-    database: Database, cso: Participant
-) -> None:
-    later = make_status(occupancy=Occupancy.OCCUPIED, occurred_at=seconds(10))
-
-    used = _put_status(database, cso, later, make_status(occurred_at=seconds(9)))
     news, _ = _news(database, cso, START)
 
-    assert used == {_KEY}
-    assert news == [later]
+    assert used == frozenset()
+    assert news == [newer]
 
 
 def test_stale_status_becomes_unknown_and_is_news(
@@ -205,8 +192,6 @@ def test_status_names_the_evse_as_its_operator_writes_it(
     assert {one.evse_id for one in page.items} == {"CH*REP*E0001*1", "CHREPE9"}
 
 
-def test_nothing_is_known_of_an_evse_that_nobody_reported(database: Database) -> None:
-    with database.begin_read_only() as tx:
-        assert evse_status.status_of(tx, _KEY) is None
+def test_no_status_changes_nothing(database: Database) -> None:
     with database.begin() as tx:
         assert evse_status.put_statuses(tx, 1, []) == frozenset()

@@ -37,9 +37,6 @@ def test_participant_comes_back_as_it_was_admitted(database: Database) -> None:
     with database.begin_read_only() as tx:
         assert participants.participant_by_id(tx, admitted.participant_id) == admitted
         assert participants.participant_by_party_id(tx, "DEABC") == admitted
-        assert participants.owner_of_alias(tx, "CHSWI") == admitted
-        assert participants.owner_of_alias(tx, "DEABC") == admitted
-        assert participants.owner_of_alias(tx, "FRXXX") is None
         assert participants.all_participants(tx) == (admitted,)
         assert participants.party_ids(tx) == {admitted.participant_id: "DEABC"}
         assert participants.owners_of_aliases(tx, ["CHSWI", "FRXXX"]) == {
@@ -61,10 +58,9 @@ def test_alias_of_another_participant_is_not_given_twice(database: Database) -> 
 
         assert participants.add_alias(tx, one.participant_id, "CHSWI")
         assert not participants.add_alias(tx, other.participant_id, "CHSWI")
-        owner = participants.owner_of_alias(tx, "CHSWI")
+        owners = participants.owners_of_aliases(tx, ["CHSWI"])
 
-    assert owner is not None
-    assert owner.participant_id == one.participant_id
+    assert owners == {"CHSWI": one.participant_id}
 
 
 def test_suspension_and_heartbeat_are_stored(database: Database) -> None:

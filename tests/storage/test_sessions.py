@@ -99,9 +99,6 @@ def test_partner_id_names_one_session_for_ever(
         assert sessions.session_by_partner_id(tx, named) == one
         assert sessions.session_by_partner_id(tx, named, for_update=True) == one
         assert sessions.partner_ids_of(tx, one.session_id) == (named,)
-        assert sessions.sessions_by_partner_id(
-            tx, cso.participant_id, ["A-1", "A-2"]
-        ) == {"A-1": one}
 
 
 def test_timer_takes_sessions_whose_time_is_up_and_skips_busy_ones(

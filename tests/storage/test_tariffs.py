@@ -37,11 +37,9 @@ def test_tariff_comes_back_as_published(database: Database) -> None:
         made = _publish(tx, cso, tariff)
 
         by_name = tariffs.versions_of(tx, cso.participant_id, ["T-1", "T-2"])
-        by_number = tariffs.versions_by_id(tx, [made.tariff_version_id])
 
     assert (made.version, made.tariff) == (1, tariff)
     assert by_name == (made,)
-    assert by_number == {made.tariff_version_id: made}
 
 
 def test_same_words_are_the_same_version_and_others_the_next(

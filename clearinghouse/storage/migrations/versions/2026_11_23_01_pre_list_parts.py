@@ -27,7 +27,8 @@ def upgrade() -> None:
             FOREIGN KEY (csp_id, list_id) REFERENCES clearing.credential_list
                 ON DELETE CASCADE
         );
-        GRANT SELECT, INSERT ON clearing.credential_list_part TO clearinghouse_app;
+        GRANT SELECT, INSERT, DELETE
+            ON clearing.credential_list_part TO clearinghouse_app;
     """)
     op.execute("""
         CREATE TABLE clearing.evse_list_part (
@@ -39,7 +40,8 @@ def upgrade() -> None:
             FOREIGN KEY (cso_id, list_id) REFERENCES clearing.evse_list
                 ON DELETE CASCADE
         );
-        GRANT SELECT, INSERT ON clearing.evse_list_part TO clearinghouse_app;
+        GRANT SELECT, INSERT, DELETE
+            ON clearing.evse_list_part TO clearinghouse_app;
     """)
 
 
