@@ -14,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from select import POLLIN, poll
 from types import MappingProxyType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import psycopg
 from psycopg import sql
@@ -25,12 +26,17 @@ from sqlalchemy import (
     Engine,
     Table,
     create_engine,
+    event,
     make_url,
     text,
 )
+from sqlalchemy.exc import InvalidatePoolError
 
 from clearinghouse.storage.failures import as_unavailable
 from clearinghouse.storage.roles import APP_ROLE
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import DBAPIConnection
 
 BudgetName = Literal["realtime", "ordinary", "bulk", "closing"]
 
@@ -73,10 +79,13 @@ POOL_RECYCLE_SECONDS = 1_800
 #: Seconds to reach the server at all.
 CONNECT_SECONDS = 3
 
+#: The entry of a connection that names its budget; ``None``: nobody knows.
+_BUDGET = "budget"
+
 _SET_BUDGET = text(
-    "SELECT set_config('statement_timeout', :statement, true),"
-    " set_config('lock_timeout', :lock, true),"
-    " set_config('idle_in_transaction_session_timeout', :idle, true)"
+    "SELECT set_config('statement_timeout', :statement, false),"
+    " set_config('lock_timeout', :lock, false),"
+    " set_config('idle_in_transaction_session_timeout', :idle, false)"
 )
 
 _COPY_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", "\t": r"\t", "\r": r"\r"})
@@ -101,9 +110,11 @@ class Database:
         retryable) when the database cannot do its part in time; after a commit that
         broke off, the caller repeats the message and is told the stored answer.
         """
-        with as_unavailable(), self._engine.begin() as tx:
-            _spend(tx, budget)
-            yield tx
+        with as_unavailable(), self._engine.connect() as connection:
+            with connection.begin():
+                _spend(connection, budget)
+                yield connection
+            connection.info[_BUDGET] = budget
 
     @contextmanager
     def begin_read_only(self, budget: BudgetName = "ordinary") -> Iterator[Connection]:
@@ -113,6 +124,19 @@ class Database:
             with tx.begin():
                 _spend(tx, budget)
                 yield tx
+            tx.info[_BUDGET] = budget
+
+    @contextmanager
+    def look_up(self, budget: BudgetName = "ordinary") -> Iterator[Connection]:
+        """Give a connection for one statement that reads: no transaction around it.
+
+        Spares two of three round trips. Raises as :meth:`begin` does.
+        """
+        with as_unavailable(), self._engine.connect() as connection:
+            alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+            _spend(alone, budget)
+            alone.info[_BUDGET] = budget
+            yield alone
 
     def listen(self, channel: str) -> psycopg.Connection[tuple[object, ...]]:
         """Return a connection of its own that hears a channel's notifications.
@@ -215,7 +239,7 @@ def _driver(connection: object) -> psycopg.Connection[tuple[object, ...]]:
 
 
 def _engine(url: URL, pool_size: int) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=pool_size,
         max_overflow=POOL_OVERFLOW,
@@ -223,17 +247,45 @@ def _engine(url: URL, pool_size: int) -> Engine:
         pool_recycle=POOL_RECYCLE_SECONDS,
         # Values of a failed statement stay out of errors and so out of logs.
         hide_parameters=True,
-        # One short round trip tells a connection that died with its server from a
-        # living one: after a restart the first request already works.
-        pool_pre_ping=True,
         # The last connections used go first, so that a peak's extras grow old.
         pool_use_lifo=True,
     )
 
+    @event.listens_for(engine, "checkout")
+    def look(connection: object, _record: object, _proxy: object) -> None:
+        """Tell a connection that died with its server from a living one.
+
+        After a restart the first request already works. A server that goes away says
+        so, or its socket is closed; one that said nothing is asked nothing, which
+        spares each transaction a round trip.
+        """
+        raw = _driver(connection)
+        try:
+            if _has_something_to_read(raw):
+                engine.dialect.do_ping(cast("DBAPIConnection", raw))
+        except psycopg.Error as error:
+            raise InvalidatePoolError from error
+
+    return engine
+
+
+def _has_something_to_read(connection: psycopg.Connection[tuple[object, ...]]) -> bool:
+    """Look at the socket without waiting.
+
+    Raises :class:`psycopg.OperationalError` for a connection that is closed.
+    """
+    waiting = poll()
+    waiting.register(connection.fileno(), POLLIN)
+    return bool(waiting.poll(0))
+
 
 def _spend(tx: Connection, budget: BudgetName) -> None:
-    # The ordinary budget is the connection's own setting and costs no round trip.
-    if budget != "ordinary":
+    """Set the limits of a budget, when the connection was last used with another.
+
+    Who commits notes the budget with the connection; a rollback takes it back.
+    """
+    if tx.info.get(_BUDGET, "ordinary") != budget:
+        tx.info[_BUDGET] = None
         limits = BUDGETS[budget]
         tx.execute(
             _SET_BUDGET,

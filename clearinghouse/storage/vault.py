@@ -80,7 +80,8 @@ class Vault:
         budget: BudgetName = "realtime",
     ) -> dict[str, Found]:
         """Return what is enrolled of these values; unknown ones are left out."""
-        with self._begin(budget) as (tx, ring):
+        ring = self._open_ring()
+        with self._database.look_up(budget) as tx:
             return _find(tx, ring, kind, _distinct(values))
 
     def enrol(

@@ -71,6 +71,36 @@ def test_budget_holds_for_its_transaction_only(database: Database) -> None:
     assert _setting(database, "TimeZone") == "UTC"
 
 
+def test_budget_that_was_set_in_vain_is_set_again(site: Site) -> None:
+    limit = f"{BUDGETS['realtime'].statement_ms}ms"
+    query = text("SELECT current_setting('statement_timeout')")
+    # One connection, so that each transaction finds what the one before it left.
+    database = Database(site.business_url, pool_size=1)
+
+    def fail() -> None:
+        with database.begin("realtime"):
+            raise RuntimeError
+
+    try:
+        with pytest.raises(RuntimeError):
+            fail()
+        for _ in range(2):
+            with database.begin("realtime") as tx:
+                assert tx.execute(query).scalar_one() == limit
+        with pytest.raises(RuntimeError):
+            fail()
+        with database.look_up("realtime") as alone:
+            assert alone.execute(query).scalar_one() == limit
+        with database.begin_read_only("ordinary") as tx:
+            assert tx.execute(query).scalar_one() == "5s"
+        with database.look_up("realtime") as alone:
+            assert alone.execute(query).scalar_one() == limit
+        with database.begin() as tx:
+            assert tx.execute(query).scalar_one() == "5s"
+    finally:
+        database.close()
+
+
 def test_statement_that_takes_too_long_is_ended_as_unavailable(
     database: Database,
 ) -> None:
