@@ -47,6 +47,7 @@ def add(
     if made:
         value["password"] = password
         text += f"; password, shown only now: {password}"
+    text += "\nnext, when its partners are admitted: clearinghouse agreement add ..."
     output_of(context).value(value, text)
 
 

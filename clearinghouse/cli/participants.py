@@ -49,7 +49,9 @@ def add(
     )
     with house(context) as env:
         admitted = participants.admit(env, admission)
-    next_step = f"admitted; next: clearinghouse account add {party_id} --username ..."
+    next_step = (
+        f"admitted; next: clearinghouse account add {admitted.party_id} --username ..."
+    )
     _print(context, admitted, next_step)
 
 

@@ -18,6 +18,7 @@ from clearinghouse.services.environment import Environment
 from clearinghouse.services.participants import note, participant_named
 from clearinghouse.storage import access as rows
 from clearinghouse.storage.access import Account, AccountStatus
+from clearinghouse.storage.failures import UNIQUE_VIOLATION, sqlstate_of
 
 USERNAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 """What Login takes as a user name: the contract's type of it."""
@@ -54,7 +55,12 @@ def add_account(env: Environment, new: NewAccount) -> int:
             )
             note(tx, env, "add account", f"{found.party_id} {new.username}")
     except IntegrityError as error:
-        detail = f"the user name {new.username} is taken"
+        if sqlstate_of(error) != UNIQUE_VIOLATION:
+            raise
+        detail = (
+            f"the user name {new.username} is taken; for a new password: "
+            f"clearinghouse account password {new.username}"
+        )
         raise ClearingHouseError(SEMANTIC, detail) from error
     return account_id
 
@@ -118,7 +124,10 @@ def _set_status(env: Environment, username: str, status: AccountStatus) -> int:
 def _named(tx: Connection, username: str) -> Account:
     account = rows.account_by_username(tx, username)
     if account is None:
-        raise ClearingHouseError(SEMANTIC, f"no account has the user name {username}")
+        detail = (
+            f"no account has the user name {username}; see: clearinghouse account list"
+        )
+        raise ClearingHouseError(SEMANTIC, detail)
     return account
 
 

@@ -16,11 +16,13 @@ from clearinghouse.domain.errors import ClearingHouseError, Item
 from clearinghouse.domain.exchange import Role
 from clearinghouse.domain.participants import Participant, ParticipantStatus
 from clearinghouse.identifiers import party_id as party_ids
+from clearinghouse.identifiers.countries import COUNTRIES
 from clearinghouse.services.environment import Environment
 from clearinghouse.storage import access as access_rows
 from clearinghouse.storage import audit
 from clearinghouse.storage import participants as rows
 from clearinghouse.storage.audit import AuditEntry
+from clearinghouse.storage.failures import UNIQUE_VIOLATION, sqlstate_of
 
 OPERATOR = "operator"
 """Who acts at the command line, in the audit trail."""
@@ -51,24 +53,42 @@ def admit(env: Environment, admission: Admission) -> Participant:
     now = env.clock.now()
     new = rows.NewParticipant(
         party_id=party_ids.compact(admission.party_id),
-        name=admission.name,
+        name=admission.name.strip(),
         roles=admission.roles,
         country=admission.country,
         aliases=frozenset(party_ids.compact(alias) for alias in admission.aliases),
     )
     try:
         with env.database.begin() as tx:
+            _refuse_taken(tx, new.aliases | {new.party_id})
             admitted = rows.admit(tx, new, at=now)
             note(tx, env, "admit", new.party_id)
     except IntegrityError as error:
-        detail = f"{new.party_id} or one of its aliases is taken"
+        if sqlstate_of(error) != UNIQUE_VIOLATION:
+            raise
+        detail = "one of its ids was taken in this moment; try again"
         raise ClearingHouseError(SEMANTIC, detail) from error
     return admitted
 
 
+def _refuse_taken(tx: Connection, party_ids: frozenset[str]) -> None:
+    """Raise ``CH.SEMANTIC`` with the ids that partners use, and which partners."""
+    owners = rows.owners_of_aliases(tx, party_ids)
+    if not owners:
+        return
+    names = rows.participants_by_id(tx, owners.values())
+    taken = [
+        f"{alias} is taken"
+        if names[owner].party_id == alias
+        else f"{alias} is taken by {names[owner].party_id}"
+        for alias, owner in sorted(owners.items())
+    ]
+    raise ClearingHouseError(SEMANTIC, "; ".join(taken))
+
+
 def _wrong(admission: Admission) -> list[Item]:
     items = [
-        _not_an_id(path)
+        _not_an_id(path, value)
         for path, value in [
             ("partyId", admission.party_id),
             *(("alias", alias) for alias in sorted(admission.aliases)),
@@ -78,7 +98,7 @@ def _wrong(admission: Admission) -> list[Item]:
     if not admission.roles:
         items.append(Item(code=SEMANTIC, path="role", expected="CSP, CSO or both"))
     if (
-        not 0 < len(admission.name) <= NAME_LENGTH_MAX
+        not 0 < len(admission.name.strip()) <= NAME_LENGTH_MAX
         or not admission.name.isprintable()
     ):
         items.append(
@@ -88,17 +108,21 @@ def _wrong(admission: Admission) -> list[Item]:
                 expected=f"1 to {NAME_LENGTH_MAX} characters",
             )
         )
-    country = admission.country
-    if not (len(country) == 2 and country.isascii() and country.isupper()):  # noqa: PLR2004  ISO 3166 alpha-2
+    if admission.country not in COUNTRIES:
         items.append(
-            Item(code=SEMANTIC, path="country", expected="two capital letters")
+            Item(
+                code=SEMANTIC,
+                path="country",
+                expected="two capital letters after ISO 3166, as DE",
+                found=admission.country,
+            )
         )
     return items
 
 
-def _not_an_id(path: str) -> Item:
-    expected = "two letters and three letters or digits"
-    return Item(code=SEMANTIC, path=path, expected=expected)
+def _not_an_id(path: str, value: str) -> Item:
+    expected = "two letters of a country and three letters or digits, as DE*ABC"
+    return Item(code=SEMANTIC, path=path, expected=expected, found=value)
 
 
 def all_participants(env: Environment) -> tuple[Participant, ...]:
@@ -131,12 +155,12 @@ def add_alias(env: Environment, party_id: str, alias: str) -> Participant:
     an id that is none or is taken.
     """
     if not party_ids.is_valid(alias):
-        raise ClearingHouseError(SEMANTIC, items=(_not_an_id("alias"),))
+        raise ClearingHouseError(SEMANTIC, items=(_not_an_id("alias", alias),))
     with env.database.begin() as tx:
         found = participant_named(tx, party_id)
         further = party_ids.compact(alias)
         if not rows.add_alias(tx, found.participant_id, further):
-            raise ClearingHouseError(SEMANTIC, f"{further} is taken")
+            _refuse_taken(tx, frozenset({further}))
         note(tx, env, "add alias", f"{found.party_id} {further}")
         return participant_named(tx, party_id)
 

@@ -18,6 +18,7 @@ from clearinghouse.codes import UNAVAILABLE
 from clearinghouse.domain.errors import ClearingHouseError
 
 LOCK_NOT_AVAILABLE = "55P03"
+UNIQUE_VIOLATION = "23505"
 _READ_ONLY = "25006"  # the primary became a standby under us
 _IDLE_IN_TRANSACTION = "25P03"  # the server ended a transaction that went idle
 _ELSEWHERE = frozenset({_READ_ONLY, _IDLE_IN_TRANSACTION})

@@ -42,7 +42,7 @@ def test_taken_party_id_is_refused_with_its_name(run: Callable[..., Result]) -> 
     refused = run("participant", "add", "DEABC", *words)
 
     assert refused.exit_code == 1
-    assert "DEABC" in refused.output
+    assert "DEABC is taken" in refused.output
 
 
 def test_suspended_partner_takes_part_again_when_resumed(
@@ -85,6 +85,7 @@ def test_short_password_and_taken_user_name_are_refused(
 
     assert (short.exit_code, twice.exit_code) == (1, 1)
     assert "12" in short.output
+    assert "account password one" in twice.output
 
 
 def test_agreement_binds_two_partners_and_gets_versions(

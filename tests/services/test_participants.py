@@ -58,6 +58,8 @@ def test_admitted_partner_takes_part_under_all_its_ids(env: Environment) -> None
         (replace(ADMISSION, name=""), "name"),
         (replace(ADMISSION, name="x" * 101), "name"),
         (replace(ADMISSION, name="two\nlines"), "name"),
+        (replace(ADMISSION, name="  "), "name"),
+        (replace(ADMISSION, country="ZZ"), "country"),
         (replace(ADMISSION, country="de"), "country"),
         (replace(ADMISSION, country="DEU"), "country"),
         (replace(ADMISSION, roles=frozenset()), "role"),
@@ -82,6 +84,7 @@ def test_refuses_an_id_that_another_partner_uses(env: Environment) -> None:
         participants.admit(env, twin)
 
     assert refused.value.code is codes.SEMANTIC
+    assert refused.value.detail == "NLTNM is taken by DEABC"
     assert [one.party_id for one in participants.all_participants(env)] == ["DEABC"]
     assert len(acts(env)) == 1
 
