@@ -105,7 +105,8 @@ def _partners(env: Environment, settings: Settings) -> Gateway:
 def _opened(settings: Settings, at: Addresses) -> Iterator[Environment]:
     env = build(settings, at)
     try:
-        _check_schema(env.database)
+        place = f" in {settings.state_dir.absolute()}" if at.embedded else ""
+        _check_schema(env.database, place)
         yield env
     finally:
         env.database.close()
@@ -123,12 +124,12 @@ def build(settings: Settings, at: Addresses) -> Environment:
     )
 
 
-def _check_schema(database: Database) -> None:
+def _check_schema(database: Database, place: str) -> None:
     with database.begin_read_only() as tx:
         found = schema.current(tx)
     if found is None or found < schema.head():
         has = "has no tables yet" if found is None else f"is at step {found}"
-        detail = f"the database {has}; run: clearinghouse database upgrade"
+        detail = f"the database{place} {has}; run: clearinghouse database upgrade"
         raise ClearingHouseError(UNAVAILABLE, detail)
 
 
