@@ -16,6 +16,8 @@ from clearinghouse.storage.settlement import Settled, Window
 
 group = typer.Typer(no_args_is_help=True, help="Windows and their settlement.")
 
+LABEL_LENGTH_MAX = 64
+"""Longest label of a window: it stands on statements and in answers."""
 _DECEMBER = 12
 
 
@@ -25,6 +27,10 @@ def following(label: str, now: datetime) -> str:
     The month after a label such as ``2026-11``; else the present instant.
     """
     return _month_after(label) or f"{now:%Y-%m-%dT%H%M%S}"
+
+
+def _is_label(label: str) -> bool:
+    return 0 < len(label) <= LABEL_LENGTH_MAX and label.isprintable()
 
 
 def _month_after(label: str) -> str | None:
@@ -61,6 +67,8 @@ def close(
         if wanted.state is WindowState.CLOSED:
             _tell_closed_before(output, env, wanted)
             return
+        if next_label is not None and not _is_label(next_label):
+            refuse(output, f"--next: 1 to {LABEL_LENGTH_MAX} printable characters")
         after = next_label or following(wanted.label, env.clock.now())
         with output.progress(f"closing {wanted.label}", None):
             closed = settlement.close(env, next_label=after)

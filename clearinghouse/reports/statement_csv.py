@@ -16,6 +16,7 @@ from clearinghouse.reports.lines import LineNumbers, LineText
 COLUMNS = (
     "statementId",
     "windowId",
+    "windowLabel",
     "lineNo",
     "role",
     "counterpartyId",
@@ -61,7 +62,10 @@ class CsvWriter:
     """Writes one statement: head, batches of lines in order, foot."""
 
     def __init__(self, statement: Statement) -> None:
-        self._prefix = f"{statement.statement_id},{statement.window_id},"
+        self._prefix = (
+            f"{statement.statement_id},{statement.window_id},"
+            f"{cell(statement.window_label)},"
+        )
         self._currency = statement.currency
 
     def head(self) -> bytes:

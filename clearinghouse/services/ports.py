@@ -185,6 +185,7 @@ class DeliveredSdr:
     received_at: datetime
     status: SdrStatus
     window_id: int | None
+    window_label: str | None
     rated_net_minor: int
     remarks: tuple[Item, ...]
     record: ServiceDetailRecord

@@ -152,6 +152,7 @@ def views_of(
             received_at=one.received_at,
             status=one.status,
             window_id=one.place.window_id,
+            window_label=one.window_label,
             rated_net_minor=one.net_minor,
             remarks=hits.get(one.place, ()),
             record=_record(

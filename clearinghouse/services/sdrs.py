@@ -93,6 +93,7 @@ class Standing:
     sdr_id: str
     status: SdrStatus
     window_id: int | None = None
+    window_label: str | None = None
     rated_net_minor: int | None = None
     currency: str | None = None
     remarks: tuple[Item, ...] = ()
@@ -343,6 +344,7 @@ def _standing(stored: StoredSdr, remarks: tuple[Item, ...]) -> Standing:
         sdr_id=stored.sdr_uid,
         status=stored.status,
         window_id=stored.place.window_id,
+        window_label=stored.window_label,
         rated_net_minor=stored.net_minor,
         currency=stored.currency,
         remarks=remarks,

@@ -106,6 +106,7 @@ class StoredSdr:
     record_no: int
     status: SdrStatus
     changed_at: datetime
+    window_label: str
     window_state: WindowState
     session_id: UUID | None
     subject_id: int | None
@@ -409,6 +410,7 @@ def _query() -> Select[Any]:
             _csp.c.party_id.label("csp_party"),
             _cso.c.party_id.label("cso_party"),
             tariff.c.tariff_id,
+            settlement_window.c.label.label("window_label"),
             settlement_window.c.state.label("window_state"),
             _status,
             _changed_at,
@@ -442,6 +444,7 @@ def _stored(row: Row[Any]) -> StoredSdr:
         record_no=row.record_no,
         status=SdrStatus(row.current_status),
         changed_at=row.changed_at,
+        window_label=row.window_label,
         window_state=WindowState(row.window_state),
         session_id=row.session_id,
         subject_id=row.subject_id,

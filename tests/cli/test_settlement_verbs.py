@@ -69,11 +69,14 @@ def test_window_that_never_was_cannot_be_closed(run: Callable[..., Result]) -> N
 
     unknown = run("settlement", "close", "1999-12")
     itself = run("settlement", "close", month, "--next", month)
+    too_long = run("settlement", "close", month, "--next", "x" * 65)
 
     assert unknown.exit_code == 1
     assert f"{month} is open" in unknown.output
     assert itself.exit_code == 1
     assert "cannot follow itself" in itself.output
+    assert too_long.exit_code == 1
+    assert "64" in too_long.output
 
 
 def test_open_window_has_no_report(run: Callable[..., Result], tmp_path: Path) -> None:

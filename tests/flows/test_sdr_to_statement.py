@@ -85,12 +85,12 @@ def _decide(speaker: Speaker, record: ServiceDetailRecord, verdict: str) -> Answ
     )
 
 
+def _named(record: ServiceDetailRecord) -> str:
+    return f"<sdrId>{record.sdr_id}</sdrId><submitterId>CHREP</submitterId>"
+
+
 def _status(speaker: Speaker, record: ServiceDetailRecord) -> str:
-    answer = speaker.call(
-        "sdr",
-        "GetSdrStatus",
-        f"<sdrId>{record.sdr_id}</sdrId><submitterId>CHREP</submitterId>",
-    )
+    answer = speaker.call("sdr", "GetSdrStatus", _named(record))
     (standing,) = answer.all("status")[:1]
     return answer.children(standing)["status"]
 
@@ -131,6 +131,13 @@ def test_an_sdr_comes_to_stand_on_the_statements_of_both(
     assert _status(cso, taken) == "SETTLED"
     after = csp.call("settlement", "GetPositions", "<windowId>1</windowId>")
     assert after.required("windowState") == "CLOSED"
+    for told in (
+        after,
+        csp.call("settlement", "ListStatements"),
+        csp.call("sdr", "GetSdrs"),
+        csp.call("sdr", "GetSdrStatus", _named(taken)),
+    ):
+        assert told.required("windowLabel") == "2026-11"
     assert (after.required("payable"), after.required("amount")) == ("11.49", "-11.49")
     schema = contract.schema("statement")
     roots = [parse_own(_document(one, "XML")) for one in (cso, csp)]

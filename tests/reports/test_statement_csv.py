@@ -16,10 +16,10 @@ from clearinghouse.reports.statement_csv import COLUMNS, render
 from tests.reports.statement_values import make_line, make_statement
 
 EXPECTED = (
-    b"statementId,windowId,lineNo,role,counterpartyId,submitterId,sdrId,sessionId,"
-    b"evseId,startedAt,endedAt,energyWh,chargeSeconds,idleSeconds,parkingSeconds,"
+    b"statementId,windowId,windowLabel,lineNo,role,counterpartyId,submitterId,sdrId,"
+    b"sessionId,evseId,startedAt,endedAt,energyWh,chargeSeconds,idleSeconds,parkingSeconds,"
     b"tariffId,tariffVersion,engineVersion,currency,claimedNet,net,rules\r\n"
-    b"ST-2026-000001,7,1,RECEIVABLE,DEABC,CHREP,SDR-0001,"
+    b"ST-2026-000001,7,2026-11,1,RECEIVABLE,DEABC,CHREP,SDR-0001,"
     b"00000000-0000-0000-0000-000000000001,CH*REP*E0001*1,2026-11-21T11:00:00Z,"
     b"2026-11-21T11:40:00Z,23456,2400,0,0,T-1,1,1,EUR,11.49,11.49,S-301 S-304\r\n"
 )

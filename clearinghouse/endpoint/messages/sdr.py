@@ -116,6 +116,7 @@ class DeliveredSdr:
     received_at: datetime
     status: SdrStatus
     window_id: int | None = None
+    window_label: str | None = None
     rated_net: Decimal
     rule_hit: tuple[ResultItem, ...] = ()
     service_detail_record: ServiceDetailRecord
@@ -156,6 +157,7 @@ class StatusOfSdr:
     sdr_id: str
     status: SdrStatus
     window_id: int | None = None
+    window_label: str | None = None
     rated_net: Decimal | None = None
     currency: str | None = None
     rule_hit: tuple[ResultItem, ...] = ()

@@ -31,6 +31,7 @@ class GetPositionsResponse:
 
     result: Result
     window_id: int | None = None
+    window_label: str | None = None
     window_state: WindowState | None = None
     position: tuple[Position, ...] = ()
     net: tuple[CurrencyAmount, ...] = ()
@@ -42,6 +43,7 @@ class StatementEntry:
 
     statement_id: str
     window_id: int
+    window_label: str | None = None
     currency: str
     closed_at: datetime
     net: Decimal

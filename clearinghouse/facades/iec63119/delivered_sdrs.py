@@ -25,6 +25,7 @@ def delivered_sdr(bindings: Bindings, delivered: DeliveredSdr) -> Record:
         received_at=delivered.received_at,
         status=delivered.status,
         window_id=delivered.window_id,
+        window_label=delivered.window_label,
         rated_net=minor_to_decimal(delivered.rated_net_minor, currency),
         rule_hit=[result_item(bindings, item) for item in delivered.remarks],
         service_detail_record=_record(bindings, record),

@@ -126,6 +126,7 @@ def _status(desk: Desk, standing: Standing) -> Record:
         sdr_id=standing.sdr_id,
         status=SDR_STATUS.write(standing.status),
         window_id=standing.window_id,
+        window_label=standing.window_label,
         rated_net=rated_net,
         currency=standing.currency,
         rule_hit=[results.result_item(desk.bindings, one) for one in standing.remarks],

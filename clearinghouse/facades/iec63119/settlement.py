@@ -31,6 +31,7 @@ def _get_positions(desk: Desk, call: Call) -> bytes:
         call,
         Done(),
         window_id=found.window.window_id,
+        window_label=found.window.label,
         window_state=WINDOW_STATE.write(shown),
         position=[_position(desk, one) for one in found.positions],
         net=[
@@ -79,6 +80,7 @@ def _entry(desk: Desk, issued: Issued) -> Record:
         "settlement:StatementEntry",
         statement_id=issued.statement_id,
         window_id=issued.window_id,
+        window_label=issued.window_label,
         currency=issued.currency,
         closed_at=issued.closed_at,
         net=minor_to_decimal(issued.net_minor, currency_of(issued.currency)),

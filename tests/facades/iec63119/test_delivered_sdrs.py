@@ -55,6 +55,7 @@ def _length(record: ServiceDetailRecord, hits: list[RuleHit], times: int = 1) ->
         received_at=AT,
         status=SdrStatus.DELIVERED,
         window_id=2**31 - 1,
+        window_label="\N{GRINNING FACE}" * 64,
         rated_net_minor=-(10**15),
         remarks=tuple(item_of(hit, 99_999) for hit in hits),
         record=record,
