@@ -174,8 +174,7 @@ class Batch:
             ),
         )
         sdr_intake.copy_totals(self._tx, self._claims())
-        for piece in self._pieces.all:
-            self._deliver(piece)
+        outbox.enqueue_all(self._tx, self._deliveries(), at=at)
 
     def items(self) -> tuple[tuple[Item, ...], int]:
         """Return what to tell of single records, and how many are left out.
@@ -344,10 +343,9 @@ class Batch:
                 net_minor=net_minor,
             )
 
-    def _deliver(self, piece: sdr_delivery.Piece) -> None:
-        outbox.enqueue(
-            self._tx,
-            NewDelivery(
+    def _deliveries(self) -> Iterable[NewDelivery]:
+        for piece in self._pieces.all:
+            yield NewDelivery(
                 participant_id=piece.csp_id,
                 kind=DeliveryKind.DELIVER_SDRS,
                 subject_key=f"batch:{self.batch_id}",
@@ -357,9 +355,7 @@ class Batch:
                     "first": piece.first,
                     "last": piece.last,
                 },
-            ),
-            at=self._exchange.received_at,
-        )
+            )
 
     def _tell(self, items: Sequence[Item], *, grave: bool) -> None:
         """Remember items for the answer, up to its bound of each kind."""
@@ -424,14 +420,14 @@ def _number(value: int | None) -> str:
     return "null" if value is None else str(value)
 
 
-def _is_matched(candidate: Candidate, hits: Iterable[RuleHit]) -> bool:
+def _is_matched(candidate: Candidate, hits: Sequence[RuleHit]) -> bool:
     """Say whether the SDR fits its session, and so ends it."""
     if candidate.facts.session is None:
         return False
-    return not any(hit.rule == _UNMATCHED for hit in hits)
+    return not hits or all(hit.rule != _UNMATCHED for hit in hits)
 
 
-def _session_id(candidate: Candidate, hits: Iterable[RuleHit]) -> UUID | None:
+def _session_id(candidate: Candidate, hits: Sequence[RuleHit]) -> UUID | None:
     """Return the session that was found; where it does not fit, what was sent."""
     session = candidate.facts.session
     if session is None or not _is_matched(candidate, hits):
@@ -446,8 +442,8 @@ def _offset_minutes(at: datetime) -> int:
     return 0 if offset is None else offset // _MINUTE
 
 
-def _rule_codes(hits: Iterable[RuleHit]) -> str:
-    return " ".join(dict.fromkeys(hit.rule for hit in hits))
+def _rule_codes(hits: Sequence[RuleHit]) -> str:
+    return " ".join(dict.fromkeys([hit.rule for hit in hits])) if hits else ""
 
 
 def _hit_row(window_id: int, sdr_no: int, hit: RuleHit) -> NewHit:

@@ -109,19 +109,7 @@ def enqueue(tx: Connection, new: NewDelivery, *, at: datetime) -> bool:
     """
     added = (
         insert(outbox)
-        .values(
-            delivery_id=new.delivery_id,
-            participant_id=new.participant_id,
-            kind=new.kind,
-            subject_key=new.subject_key,
-            payload=dict(new.payload),
-            state=DeliveryState.READY,
-            attempts=0,
-            run_at=at,
-            lease_no=0,
-            dedupe_key=new.dedupe_key,
-            created_at=at,
-        )
+        .values(_row(new, at))
         .on_conflict_do_nothing(index_elements=["dedupe_key"])
         .returning(outbox.c.delivery_id)
     )
@@ -129,6 +117,30 @@ def enqueue(tx: Connection, new: NewDelivery, *, at: datetime) -> bool:
         return False
     ring(tx)
     return True
+
+
+def enqueue_all(tx: Connection, new: Iterable[NewDelivery], *, at: datetime) -> None:
+    """Add deliveries that have no dedupe key, as those of a batch, in one statement."""
+    rows = [_row(one, at) for one in new]
+    if rows:
+        tx.execute(insert(outbox), rows)
+        ring(tx)
+
+
+def _row(new: NewDelivery, at: datetime) -> dict[str, object]:
+    return {
+        "delivery_id": new.delivery_id,
+        "participant_id": new.participant_id,
+        "kind": new.kind,
+        "subject_key": new.subject_key,
+        "payload": dict(new.payload),
+        "state": DeliveryState.READY,
+        "attempts": 0,
+        "run_at": at,
+        "lease_no": 0,
+        "dedupe_key": new.dedupe_key,
+        "created_at": at,
+    }
 
 
 def ring(tx: Connection) -> None:
