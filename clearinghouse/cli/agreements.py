@@ -16,6 +16,7 @@ from clearinghouse.services import agreements
 group = typer.Typer(no_args_is_help=True, help="Agreements: who roams with whom.")
 
 _USUAL = Terms()
+_SHOWN_APART = frozenset({"silent_csp", "collects"})
 _VISITED = typer.Argument(help="Party id of the CSO or visited CSP: it serves.")
 _HOME = typer.Argument(help="Party id of the home CSP: it owes.")
 
@@ -31,6 +32,7 @@ def _row(found: agreements.Listed) -> Row:
         "from": agreement.valid_from.isoformat(),
         "until": agreement.valid_until and agreement.valid_until.isoformat(),
         "silent CSP": agreement.terms.silent_csp.value,
+        "collects": agreement.terms.collects,
         "terms": " ".join(_unusual(agreement.terms)),
     }
 
@@ -40,7 +42,7 @@ def _unusual(terms: Terms) -> list[str]:
     return [
         f"{name}={value}"
         for name, value in asdict(terms).items()
-        if name != "silent_csp" and value != getattr(_USUAL, name)
+        if name not in _SHOWN_APART and value != getattr(_USUAL, name)
     ]
 
 
@@ -78,6 +80,9 @@ def add(
     match_required: bool = typer.Option(
         True, help="Hold SDRs without a session of ours."
     ),
+    collects: bool = typer.Option(
+        False, "--collects", help="The home CSP also submits SDRs for this CSO."
+    ),
     term: list[str] = typer.Option(
         [], help="Another threshold, as late_limit_days=45; may be repeated."
     ),
@@ -87,6 +92,11 @@ def add(
     Thresholds that are not given are the usual ones: a claim may differ from our
     rating by tolerance_minor (1) or tolerance_ppm (5000), whichever is more; a list
     decides up to an age of list_age_limit_seconds (a week).
+
+    With --collects the home CSP, as visited CSP, submits SDRs of sessions at the CSO's
+    stations to the CSPs that it has agreements with, and is paid for them. Without it
+    every batch in which it names this CSO is refused (B-005). New terms without it end
+    that.
     """
     conclusion = agreements.Conclusion(
         visited=visited,
@@ -96,12 +106,19 @@ def add(
         valid_from=valid_from.replace(tzinfo=UTC),
         valid_until=_aware(valid_until),
         terms=replace(
-            Terms(silent_csp=silent_csp, match_required=match_required), **_terms(term)
+            Terms(
+                silent_csp=silent_csp,
+                match_required=match_required,
+                collects=collects,
+            ),
+            **_terms(term),
         ),
     )
     with house(context) as env:
         agreed = agreements.conclude(env, conclusion)
     text = f"{home}'s users may charge at {visited}, settled in {currency}"
+    if collects:
+        text = f"{text}; {home} submits SDRs for {visited}"
     output_of(context).value(_row(agreed), text)
 
 

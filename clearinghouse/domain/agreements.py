@@ -93,6 +93,8 @@ class Terms:
     (S-208: the larger of the two counts). ``list_age_limit_seconds`` is the age up to
     which a credential list decides at all; up to ``list_fresh_seconds`` it decides
     without asking the CSP. ``net_ceiling_minor`` overrides the ceiling of the currency.
+    ``collects``: the home CSP, as visited CSP, submits SDRs for this CSO and is paid
+    for them (clause 4.2-visited).
     """
 
     silent_csp: SilentCsp = SilentCsp.REFUSE
@@ -109,6 +111,7 @@ class Terms:
     travel_kmh_max: int = 200
     net_ceiling_minor: int | None = None
     net_mean_factor: int = 5
+    collects: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ replacement. The rules for single records are in :mod:`clearinghouse.domain.sdr_
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -305,17 +305,27 @@ def check_sequence(last: int | None, sequence: int) -> RuleHit | None:
     )
 
 
-def check_entitled(sender: Sender, record: ServiceDetailRecord) -> RuleHit | None:
+def check_entitled(
+    sender: Sender,
+    record: ServiceDetailRecord,
+    collects: Callable[[ServiceDetailRecord], bool],
+) -> RuleHit | None:
     """Judge whether a sender may submit for a CSO (B-005).
 
-    A CSO submits for itself. A visited CSP may submit for the CSO whose data it
-    collects, and names it (clause 4.2-visited).
+    A CSO submits for itself. A visited CSP submits for a CSO that it names, when the
+    two agreed so (clause 4.2-visited); ``collects`` says whether they had when the
+    record began, and is asked for no other record. A CSO that does not exist and one
+    without such an agreement are one case.
     """
-    own = record.cso_id in (None, sender.party_id)
-    role = Role.CSO if own else Role.CSP
-    if role in sender.roles:
+    if record.cso_id is None or record.cso_id == sender.party_id:
+        entitled = Role.CSO in sender.roles
+    else:
+        entitled = Role.CSP in sender.roles and collects(record)
+    if entitled:
         return None
-    expected = sender.party_id if Role.CSO in sender.roles else "the CSO's party id"
+    expected = "a CSO that the sender collects for"
+    if Role.CSP not in sender.roles:
+        expected = sender.party_id
     return _batch_hit(
         "B-005",
         codes.SDR_BATCH_ENTITLED,

@@ -104,6 +104,10 @@ def _wrong(new: Conclusion, visited: Participant, home: Participant) -> list[Ite
         items.append(
             Item(code=SEMANTIC, path="home", expected="a partner in the role CSP")
         )
+    if new.terms.collects and Role.CSO not in visited.roles:
+        items.append(
+            Item(code=SEMANTIC, path="visited", expected="a partner in the role CSO")
+        )
     if visited.participant_id == home.participant_id:
         items.append(Item(code=SEMANTIC, path="home", expected="another partner"))
     if new.currency not in money.CURRENCIES:

@@ -9,6 +9,7 @@ from typing import assert_never
 from sqlalchemy import Connection
 
 from clearinghouse import codes
+from clearinghouse.domain.agreements import in_force
 from clearinghouse.domain.authorization import (
     AuthorizationFacts,
     LiveAnswer,
@@ -154,14 +155,15 @@ def _may_speak_for(
 ) -> bool:
     """Say whether the sender is the operator, or a visited CSP that collects from it.
 
-    The latter by an agreement of the two (clause 4.2-visited).
+    The latter by an agreement that says so (clause 4.2-visited).
     """
     if operator_id == sender.participant_id:
         return True
     if Role.CSP not in sender.roles:
         return False
-    own = sender.participant_id
-    return agreements.agreement_between(tx, operator_id, own, at=at) is not None
+    collected = agreements.agreements_to_collect(tx, sender.participant_id)
+    versions = (one for one in collected if one.visited_id == operator_id)
+    return in_force(versions, at) is not None
 
 
 def _owner(tx: Connection, holder: Holder) -> int | None:

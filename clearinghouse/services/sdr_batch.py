@@ -187,7 +187,8 @@ class Batch:
         return tuple(told), self._items - len(told)
 
     def _require_entitled(self, index: int, record: ServiceDetailRecord) -> None:
-        hit = check_entitled(self._exchange.sender, record)
+        sender, collects = self._exchange.sender, self._knowledge.collects
+        hit = check_entitled(sender, record, collects)
         if hit is not None:
             raise ClearingHouseError(hit.code, items=(item_of(hit, index),))
 

@@ -108,6 +108,7 @@ class Knowledge:
         self._now = env.clock.now()
         self._ids = {party: n for n, party in participants.party_ids(tx).items()}
         self._agreements: dict[int, list[Agreement]] = {}
+        self._collected: dict[int, list[Agreement]] | None = None
         self._aliases: dict[str, int | None] = {}
         self._evses: dict[str, EvseFacts | None] = {}
         self._versions: dict[str, list[TariffVersion]] = {}
@@ -116,6 +117,19 @@ class Knowledge:
         self._done: set[UUID] = set()
         self._on_evse = _Recent(_OVERLAP)
         self._of_subject = _Recent(_TRAVEL)
+
+    def collects(self, record: ServiceDetailRecord) -> bool:
+        """Say whether the sender collects SDRs for the CSO that the record names.
+
+        By an agreement in force when the record began (clause 4.2-visited).
+        """
+        if self._collected is None:
+            self._collected = defaultdict(list)
+            sender_id = self._sender.participant_id
+            for found in agreements.agreements_to_collect(self._tx, sender_id):
+                self._collected[found.visited_id].append(found)
+        versions = self._collected.get(self._cso_of(record), ())
+        return in_force(versions, record.started_at) is not None
 
     def gather(
         self, records: Sequence[tuple[int, ServiceDetailRecord]]

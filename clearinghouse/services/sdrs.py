@@ -320,7 +320,6 @@ def _batch_standing(tx: Connection, sender: Sender, query: StatusQuery) -> Stand
     numbered += [
         (found.record_no, _refused_standing(sender.party_id, found.sdr_uid, found))
         for found in refused
-        if found.sdr_uid
     ]
     numbered.sort(key=lambda pair: pair[0])
     shown = numbered[:STATUS_PAGE_MAX]

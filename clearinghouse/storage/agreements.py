@@ -197,6 +197,20 @@ def agreements_with_homes(
     return tuple(agreement_of(row) for row in tx.execute(query))
 
 
+def agreements_to_collect(tx: Connection, collector_id: int) -> tuple[Agreement, ...]:
+    """Return all versions by which a CSP collects the SDRs of CSOs, ended ones too.
+
+    For a batch of SDRs: each is judged by the version in force at its own start.
+    """
+    query = (
+        select(agreement)
+        .where(agreement.c.home_id == collector_id, agreement.c.collects)
+        .order_by(agreement.c.agreement_id)
+        .limit(AGREEMENTS_MAX)
+    )
+    return tuple(agreement_of(row) for row in tx.execute(query))
+
+
 def partners_of(tx: Connection, participant_id: int, *, at: datetime) -> frozenset[int]:
     """Return the partners with an agreement in force, on either side."""
     partners = homes_of(tx, participant_id, at=at)
@@ -253,5 +267,6 @@ def agreement_of(row: Row[*tuple[Any, ...]]) -> Agreement:
             travel_kmh_max=row.travel_kmh_max,
             net_ceiling_minor=row.net_ceiling_minor,
             net_mean_factor=row.net_mean_factor,
+            collects=row.collects,
         ),
     )

@@ -265,11 +265,16 @@ def sdrs_of_batch(
 def refused_of_batch(
     tx: Connection, batch_id: UUID, *, after_record: int, limit: int
 ) -> list[RefusedSdr]:
-    """Return refused records of a batch behind a record, in the batch's order."""
+    """Return refused records of a batch behind a record, in the batch's order.
+
+    Those whose id could not be read are left out: nobody can ask for them.
+    """
     query = (
         select(refused_sdr)
         .where(
-            refused_sdr.c.batch_id == batch_id, refused_sdr.c.record_no > after_record
+            refused_sdr.c.batch_id == batch_id,
+            refused_sdr.c.record_no > after_record,
+            refused_sdr.c.sdr_uid != "",
         )
         .order_by(refused_sdr.c.record_no)
         .limit(limit)

@@ -152,23 +152,29 @@ def test_b004_sequence_has_no_gap_and_no_repeat(
 
 @pytest.mark.clause("4.2-visited", "4.2-dual")
 @pytest.mark.parametrize(
-    ("roles", "cso_id", "entitled"),
+    ("roles", "cso_id", "collected", "entitled"),
     [
-        ({Role.CSO}, None, True),
-        ({Role.CSO}, "CHVIS", True),
-        ({Role.CSO}, "CHOTH", False),
-        ({Role.CSP}, "CHOTH", True),
-        ({Role.CSP}, None, False),
-        ({Role.CSP, Role.CSO}, None, True),
-        ({Role.CSP, Role.CSO}, "CHOTH", True),
+        ({Role.CSO}, None, (), True),
+        ({Role.CSO}, "CHVIS", (), True),
+        ({Role.CSO}, "CHOTH", ("CHOTH",), False),
+        ({Role.CSP}, "CHOTH", ("CHOTH",), True),
+        ({Role.CSP}, "CHOTH", ("CHTHI",), False),
+        ({Role.CSP}, None, ("CHVIS",), False),
+        ({Role.CSP, Role.CSO}, None, (), True),
+        ({Role.CSP, Role.CSO}, "CHOTH", ("CHOTH",), True),
+        ({Role.CSP, Role.CSO}, "CHOTH", (), False),
     ],
 )
 def test_b005_cso_submits_for_itself_and_visited_csp_for_a_named_cso(
-    roles: set[Role], cso_id: str | None, *, entitled: bool
+    roles: set[Role], cso_id: str | None, collected: tuple[str, ...], *, entitled: bool
 ) -> None:
     sender = Sender(participant_id=2, party_id="CHVIS", roles=frozenset(roles))
 
-    hit = check_entitled(sender, replace(make_record(), cso_id=cso_id))
+    hit = check_entitled(
+        sender,
+        replace(make_record(), cso_id=cso_id),
+        lambda record: record.cso_id in collected,
+    )
 
     assert (hit is None) is entitled
     assert hit is None or hit.code is codes.SDR_BATCH_ENTITLED

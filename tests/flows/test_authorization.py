@@ -444,9 +444,12 @@ def test_visited_csp_speaks_for_the_operator_it_collects_from(
     before = start(speaker(visited))
     with env.database.begin() as tx:
         make_agreement(tx, roaming.cso, visited)
+    as_guest = start(speaker(visited))
+    with env.database.begin() as tx:
+        make_agreement(tx, roaming.cso, visited, terms=Terms(collects=True))
     after = start(speaker(visited))
 
-    assert before.code == codes.EVSE_UNKNOWN.number
+    assert before.code == as_guest.code == codes.EVSE_UNKNOWN.number
     assert decision(after) == ("AUTHORIZED", None, "LIST")
     assert stored(env, after).visited_id == visited.participant_id
 

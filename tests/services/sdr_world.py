@@ -1,6 +1,7 @@
 """A small world of roaming for stories about SDRs: partners, EVSEs, tariffs, sessions.
 
-One visited CSO, two home CSPs and a visited CSP; everything in force since a month.
+One visited CSO, two home CSPs, and a visited CSP that collects for the CSO; everything
+in force since a month.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from uuid import uuid4
 
 from sqlalchemy import func, select
 
+from clearinghouse.domain.agreements import Terms
 from clearinghouse.domain.exchange import Exchange, Sender
 from clearinghouse.domain.sdrs import (
     ChargingSession,
@@ -49,7 +51,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Table
 
-    from clearinghouse.domain.agreements import Terms
     from clearinghouse.domain.errors import Item
     from clearinghouse.domain.participants import Participant
     from clearinghouse.domain.tariffs import Tariff
@@ -231,6 +232,8 @@ def make_world(
                 publisher_id=visiting.participant_id, tariff=price(490_000)
             )
             tariffs.publish(tx, published, at=SINCE)
+        collecting = Terms(collects=True)
+        make_agreement(tx, cso, visited, valid_from=SINCE, terms=collecting)
         for number in range(1, 4):
             evse = make_evse(f"CH*REP*E000{number}*1")
             evses.apply_delta(tx, cso.participant_id, upserts=[evse], removals=[])

@@ -66,6 +66,35 @@ def test_new_terms_are_a_new_version_and_end_the_old_ones(env: Environment) -> N
     assert (second.version, second.mode, second.valid_until) == (2, Mode.C2, None)
 
 
+@pytest.mark.clause("4.2-visited")
+@pytest.mark.usefixtures("admitted")
+def test_collecting_is_a_term_that_new_terms_end(env: Environment) -> None:
+    collecting = replace(CONCLUSION, terms=Terms(collects=True))
+    agreements.conclude(env, collecting)
+    agreements.conclude(env, replace(CONCLUSION, valid_from=seconds(60)))
+
+    first, second = (one.agreement for one in agreements.all_agreements(env))
+
+    assert (first.terms.collects, first.valid_until) == (True, seconds(60))
+    assert not second.terms.collects
+    with env.database.begin_read_only() as tx:
+        kept = rows.agreements_to_collect(tx, first.home_id)
+        assert rows.agreements_to_collect(tx, first.visited_id) == ()
+    assert kept == (first,)
+
+
+@pytest.mark.usefixtures("admitted")
+def test_nobody_collects_for_a_partner_without_stations(env: Environment) -> None:
+    with env.database.begin() as tx:
+        make_csp(tx, "ATVIS")
+    wrong = replace(CONCLUSION, visited="ATVIS", terms=Terms(collects=True))
+
+    with pytest.raises(ClearingHouseError) as refused:
+        agreements.conclude(env, wrong)
+
+    assert [item.path for item in refused.value.items] == ["visited"]
+
+
 @pytest.mark.usefixtures("admitted")
 @pytest.mark.parametrize(
     ("wrong", "path"),

@@ -18,7 +18,7 @@ from clearinghouse.services.sdr_batch import Unreadable
 from clearinghouse.storage.tables import sdrs as tables
 from clearinghouse.storage.tables.messages import message as message_table
 from clearinghouse.storage.tables.messages import outbox
-from tests.builders import NOW, make_sender
+from tests.builders import NOW, make_agreement, make_sender
 from tests.services.sdr_world import (
     World,
     count_of,
@@ -160,6 +160,44 @@ def test_a_visited_csp_submits_for_the_cso_and_is_the_creditor(
         assert total.scalar_one() == lax_world.visited_csp.participant_id
     assert row.submitter_id == lax_world.visited_csp.participant_id
     assert row.cso_id == lax_world.cso.participant_id
+
+
+@pytest.mark.clause("4.2-visited")
+@pytest.mark.parametrize("named", ["CHREP", "FRXYZ", "DENON"])
+def test_refuses_the_batch_of_a_csp_that_does_not_collect_for_the_cso(
+    lax_world: World, named: str
+) -> None:
+    # It is the CSO's partner for its own users, which is no leave to bill for it.
+    stranger = lax_world.other_csp
+
+    with pytest.raises(ClearingHouseError) as caught:
+        lax_world.submit([make_sdr(cso_id=named)], sender=stranger)
+
+    assert caught.value.code is codes.SDR_BATCH_ENTITLED
+    (item,) = caught.value.items
+    assert (item.rule, item.index, item.found) == ("B-005", 0, named)
+    assert item.expected == "a CSO that the sender collects for"
+    assert count_of(lax_world, tables.sdr) == 0
+
+
+@pytest.mark.clause("4.2-visited")
+def test_a_visited_csp_collects_while_that_is_agreed(lax_world: World) -> None:
+    world = lax_world
+    with world.env.database.begin() as tx:
+        make_agreement(
+            tx, world.cso, world.visited_csp, valid_from=NOW - timedelta(days=1)
+        )
+    before, after = (
+        spanning(make_sdr(cso_id="CHREP"), NOW - timedelta(hours=age), minutes=40)
+        for age in (25, 23)
+    )
+
+    taken = world.submit([before], sender=world.visited_csp)
+    with pytest.raises(ClearingHouseError) as caught:
+        world.submit([after], sender=world.visited_csp)
+
+    assert taken.counts.accepted == 1, taken.items
+    assert caught.value.code is codes.SDR_BATCH_ENTITLED
 
 
 @pytest.mark.parametrize("named", ["FRXYZ", "ATVIS"])

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clearinghouse import codes
-from clearinghouse.domain.errors import ClearingHouseError
+from clearinghouse.domain.errors import ClearingHouseError, Item
 from clearinghouse.domain.sdrs import SdrStatus
 from clearinghouse.services import sdrs
+from clearinghouse.services.sdr_batch import Unreadable
 from clearinghouse.services.sdrs import StatusQuery
 from tests.builders import make_sender
 from tests.services.sdr_world import (
@@ -102,6 +103,19 @@ def test_a_submitter_asks_about_a_whole_batch_page_by_page(world: World) -> None
     ids = [one.sdr_id for page in (first, second) for one in page.standings]
     expected = [*records[:20], *many, *records[20:]]
     assert ids == [record.sdr_id for record in expected]
+
+
+def test_a_refused_record_behind_many_without_an_id_is_shown(world: World) -> None:
+    item = Item(code=codes.SDR_FIELD, path="sdrId", expected="an id")
+    nameless = [Unreadable(sdr_id=None, items=(item,))] * (sdrs.STATUS_PAGE_MAX + 200)
+    world.submit([*nameless, make_sdr(tariff_id="T-404", sdr_id="VISIBLE-1")])
+
+    page = sdrs.get_sdr_status(
+        world.env, make_sender(world.cso), StatusQuery(batch_sequence=1)
+    )
+
+    assert [one.sdr_id for one in page.standings] == ["VISIBLE-1"]
+    assert not page.more
 
 
 def test_a_batch_that_is_not_the_senders_is_unknown(world: World) -> None:

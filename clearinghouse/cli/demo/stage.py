@@ -117,6 +117,7 @@ class Stage:
                 terms=Terms(
                     silent_csp=SilentCsp(relation.silent_csp),
                     match_required=relation.match_required,
+                    collects=relation.collects,
                 ),
             ),
         )

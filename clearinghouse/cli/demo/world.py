@@ -80,6 +80,7 @@ class Relation:
     currency: str
     silent_csp: str = "REFUSE"
     match_required: bool = True
+    collects: bool = False
 
 
 PARTNERS = (
@@ -202,7 +203,7 @@ RELATIONS = (
     Relation(visited="DEALF", home="DEECH", currency="EUR"),
     Relation(visited="DEALF", home="NLFOX", currency="EUR"),
     Relation(visited="DEALF", home="CHGOL", currency="EUR"),
-    Relation(visited="DEALF", home="ATHOT", currency="EUR"),
+    Relation(visited="DEALF", home="ATHOT", currency="EUR", collects=True),
     Relation(visited="NLBRA", home="DEECH", currency="EUR"),
     Relation(visited="NLBRA", home="NLFOX", currency="EUR"),
     Relation(visited="CHCHA", home="CHGOL", currency="CHF"),

@@ -92,6 +92,7 @@ agreement = Table(
     integer("net_mean_factor"),
     instant("announced_at", null=True),
     *feed(),
+    Column("collects", Boolean, nullable=False),
     schema="clearing",
 )
 
