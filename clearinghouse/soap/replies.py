@@ -87,6 +87,16 @@ def faulted(fault: SoapFault, version: Version, correlation_id: UUID) -> Reply:
     )
 
 
+def page(content: bytes) -> Reply:
+    """Return a page for people; it loads nothing and runs nothing."""
+    return Reply(
+        200,
+        content,
+        "text/html; charset=utf-8",
+        (("Content-Security-Policy", "default-src 'none'"),),
+    )
+
+
 def document(content: bytes) -> Reply:
     """Return a published file."""
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'

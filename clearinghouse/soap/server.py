@@ -16,7 +16,7 @@ from uuid import UUID
 
 from clearinghouse import codes
 from clearinghouse.contract.catalogue import Contract
-from clearinghouse.soap import replies
+from clearinghouse.soap import listing, replies
 from clearinghouse.soap.admission import Places
 from clearinghouse.soap.binding import Bindings
 from clearinghouse.soap.correlation import CorrelationId
@@ -239,7 +239,8 @@ def _documents(contract: Contract, public_url: str | None) -> Mapping[str, Reply
             found[path] = replies.document(content)
     for service in contract.services.values():
         found[f"{service.path}?wsdl"] = found[f"/wsdl/{service.name}.wsdl"]
-    return found
+    index = replies.page(listing.page(contract, public_url))
+    return found | dict.fromkeys(listing.PATHS, index)
 
 
 class _Counters:

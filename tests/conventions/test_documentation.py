@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from clearinghouse.contract.catalogue import Contract
 from docs.pages import conformance
 from tests.conventions import source
 
@@ -91,6 +92,14 @@ def test_every_term_of_clause_3_is_in_the_glossary() -> None:
         for clause in conformance.clauses()
         if clause.id.startswith("3.") and f"({clause.id})" not in glossary
     ]
+
+    assert not missing
+
+
+def test_partners_are_told_of_every_service() -> None:
+    page = (DOCS / "partners.rst").read_text(encoding="utf-8")
+
+    missing = [name for name in Contract.load().services if f"``{name}``  " not in page]
 
     assert not missing
 

@@ -262,8 +262,8 @@ PATHS = [
     ("/xsd/common.xsd\x00", ""),
     ("/wsdl/MARKER.wsdl", ""),
     ("/services/csp-endpoint", ""),
-    ("/services/", ""),
-    ("/", ""),
+    ("/services/", "wsdl"),
+    ("/services/nobody", ""),
     ("", ""),
 ]
 

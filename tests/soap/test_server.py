@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import threading
 from collections.abc import Callable
 from uuid import UUID
@@ -449,3 +450,21 @@ def test_no_accident_raises_or_counts_as_ours(
 
     assert answer.status in {200, 413, 500}
     assert answer.code != "CH.INTERNAL"
+
+
+@pytest.mark.parametrize("path", ["/", "/services/", "/wsdl/"])
+def test_every_wsdl_is_listed_where_one_looks_first(
+    contract: Contract, path: str
+) -> None:
+    own = build(contract, settings=EngineSettings(public_url="https://ch.example"))
+
+    answer = own.send(path, method="GET")
+    links = re.findall('href="([^"]+)"', answer.body.decode())
+
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert set(links) == {found for found in contract.paths() if "/wsdl/" in found}
+    assert {own.send(link, method="GET").status for link in links} == {200}
+    assert b"https://ch.example/services/access<" in answer.body
+    assert b"/services/csp-endpoint" not in answer.body
+    assert own.send(path, GOOD).status == 405

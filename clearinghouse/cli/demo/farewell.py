@@ -25,18 +25,24 @@ card = Credential(kind="RFID", value="04A1B2C3D4E5F6")
 print(house.authorize_start("DE*ALF*E1001*1", card))
 """
 
+WHO = """\
+url, party = {url!r}, {party!r}
+username, password = {username!r}, {password!r}
+"""
+
+# docs/partners.rst shows this text as it stands here, below a WHO of its own.
 PLAIN = """\
 import datetime, uuid, zeep
 
 def call(service, operation, token=None, **body):
-    client = zeep.Client("{url}/wsdl/" + service + ".wsdl")
-    header = {{"messageId": uuid.uuid4(), "senderId": "{party}",
+    client = zeep.Client(url + "/wsdl/" + service + ".wsdl")
+    header = {"messageId": uuid.uuid4(), "senderId": party,
               "createdAt": datetime.datetime.now(datetime.timezone.utc),
-              "sessionToken": token}}
-    return client.service[operation](**body, _soapheaders={{"header": header}})
+              "sessionToken": token}
+    return client.service[operation](**body, _soapheaders={"header": header})
 
-login = call("access", "Login", username="{username}", password="{password}")
-card = {{"kind": "RFID", "value": "04A1B2C3D4E5F6"}}
+login = call("access", "Login", username=username, password=password)
+card = {"kind": "RFID", "value": "04A1B2C3D4E5F6"}
 print(call("authorization", "AuthorizeStart", login.sessionToken,
            evseId="DE*ALF*E1001*1", credential=card))
 """
@@ -88,8 +94,8 @@ def _print_calls(output: Output, stage: Stage) -> None:
         "username": stage.player(PARTY).partner.username,
         "password": stage.crew.secrets[PARTY],
     }
-    output.remark(f"WSDLs: {stage.url}/wsdl/access.wsdl (and the other services)")
+    output.remark(f"Services and their WSDLs: {stage.url}/services/")
     output.remark(f"\nA call to paste into {sys.executable}:\n")
     output.remark(OURS.format(**values))
     output.remark("The same without this package, wherever zeep is installed:\n")
-    output.remark(PLAIN.format(**values))
+    output.remark(WHO.format(**values) + PLAIN)
