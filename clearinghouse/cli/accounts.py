@@ -63,7 +63,7 @@ def list_them(
                 "username": found.username,
                 "party": found.party_id,
                 "status": found.status.value,
-                "may log in": found.may_log_in,
+                "may_log_in": found.may_log_in,
             }
             for found in accounts.all_accounts(env, party_id=party_id)
         ]

@@ -31,7 +31,7 @@ def _row(found: agreements.Listed) -> Row:
         "version": agreement.version,
         "from": agreement.valid_from.isoformat(),
         "until": agreement.valid_until and agreement.valid_until.isoformat(),
-        "silent CSP": agreement.terms.silent_csp.value,
+        "silent_csp": agreement.terms.silent_csp.value,
         "collects": agreement.terms.collects,
         "terms": " ".join(_unusual(agreement.terms)),
     }
@@ -72,8 +72,12 @@ def add(
     home: str = _HOME,
     currency: str = typer.Option(..., help="ISO 4217 code: EUR."),
     mode: Mode = typer.Option(Mode.B2, help="Roaming mode after clause 5."),
-    valid_from: datetime = typer.Option(..., "--from", help="First instant, UTC."),
-    valid_until: datetime | None = typer.Option(None, "--until", help="End, UTC."),
+    valid_from: datetime = typer.Option(
+        ..., "--from", help="First instant, UTC: 2027-01-01 or 2027-01-01T06:00:00."
+    ),
+    valid_until: datetime | None = typer.Option(
+        None, "--until", help="End, UTC; written alike."
+    ),
     silent_csp: SilentCsp = typer.Option(
         SilentCsp.REFUSE, help="What to do when the home CSP gives no answer."
     ),

@@ -21,8 +21,8 @@ def list_them(context: typer.Context) -> None:
                 "partner": found.party_id,
                 "waiting": found.queue.ready,
                 "running": found.queue.running,
-                "given up": found.queue.dead,
-                "oldest due": found.queue.oldest_ready_at
+                "given_up": found.queue.dead,
+                "oldest_due": found.queue.oldest_ready_at
                 and found.queue.oldest_ready_at.isoformat(timespec="seconds"),
             }
             for found in deliveries.queues(env)
@@ -41,7 +41,7 @@ def dead(context: typer.Context, party_id: str | None = _PARTY) -> None:
                 "delivery": str(found.delivery.delivery_id),
                 "kind": found.delivery.kind.value,
                 "attempts": found.delivery.attempts,
-                "last error": found.delivery.last_error_code,
+                "last_error": found.delivery.last_error_code,
                 "made": found.delivery.created_at.isoformat(timespec="seconds"),
             }
             for found in deliveries.dead_letters(env, party_id=party_id)

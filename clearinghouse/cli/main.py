@@ -21,6 +21,9 @@ MARKUP: Literal["markdown"] = "markdown"
 """How help is set: the paragraphs of a docstring are filled, not cut at its lines."""
 
 
+JSON = "--json"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """A verb, or a group of verbs, in the list of ``--help``.
@@ -105,9 +108,28 @@ class Later(TyperCommand):
         alone.command()(found)
         return typer.main.get_command(alone)
 
-    def make_context(self, *words: Any, **extra: Any) -> Any:  # noqa: ANN401 - passed on
-        """Read the words after the verb, as the loaded verb understands them."""
-        return self.loaded().make_context(*words, **extra)
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: Any = None,  # noqa: ANN401 - passed on
+        **extra: Any,  # noqa: ANN401 - passed on
+    ) -> Any:  # noqa: ANN401 - passed on
+        """Read the words after the verb, as the loaded verb understands them.
+
+        ``--json`` is taken wherever it stands: it means the same for every verb.
+        """
+        own, rest = _split(args)
+        if JSON in own and parent is not None:
+            output_of(parent).as_json = True
+            args = [word for word in own if word != JSON] + rest
+        return self.loaded().make_context(info_name, args, parent=parent, **extra)
+
+
+def _split(words: list[str]) -> tuple[list[str], list[str]]:
+    """Split at ``--``: what follows it is no option."""
+    place = words.index("--") if "--" in words else len(words)
+    return words[:place], words[place:]
 
 
 class Verbs(TyperGroup):
@@ -149,7 +171,7 @@ def _version(wanted: bool) -> None:
 @application.callback()
 def _before(
     context: typer.Context,
-    as_json: bool = typer.Option(False, "--json", help="Print JSON for machines."),
+    as_json: bool = typer.Option(False, JSON, help="Print JSON for machines."),
     _version_wanted: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Print the version."
     ),

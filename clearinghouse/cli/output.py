@@ -10,12 +10,16 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
 Row = Mapping[str, object]
+TABLE_COLUMNS_MIN = 60
+"""A narrower terminal gets a block of lines for each row."""
 
 
 class Output:
@@ -66,7 +70,7 @@ class Output:
                 self._bar = None
 
     def _json(self, value: object) -> None:
-        _write(json.dumps(value, default=str, ensure_ascii=False))
+        _write(json.dumps(value, default=_text, ensure_ascii=False))
 
 
 def _write(text: str) -> None:
@@ -78,14 +82,54 @@ def _write(text: str) -> None:
 
 
 def _table(title: str, rows: Sequence[Row]) -> None:
+    names = [name.replace("_", " ") for name in rows[0]]
+    cells = [[_text(cell) for cell in row.values()] for row in rows]
+    if not sys.stdout.isatty():
+        _write(_columns([names, *cells]))
+    elif get_terminal_size().columns < TABLE_COLUMNS_MIN:
+        _write("\n\n".join(_record(names, row) for row in cells))
+    else:
+        _draw(title, names, cells)
+
+
+def _text(value: object) -> str:
+    """Return one cell: instants to the second in UTC, lists with blanks between."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    if isinstance(value, Mapping):
+        return " ".join(_text(part) for part in value.values())
+    if isinstance(value, list | tuple):
+        return " ".join(_text(part) for part in value)
+    return str(value)
+
+
+def _columns(lines: Sequence[Sequence[str]]) -> str:
+    """Return lines for another program or a file: nothing is cut or wrapped."""
+    widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) for cell, width in zip(line, widths, strict=True)
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _record(names: Sequence[str], row: Sequence[str]) -> str:
+    """Return one row as lines of its own, for a narrow window."""
+    return "\n".join(f"{name}: {cell}" for name, cell in zip(names, row, strict=True))
+
+
+def _draw(title: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=title, title_justify="left")
-    for name in rows[0]:
-        table.add_column(name, overflow="fold")
+    for place, name in enumerate(names):
+        table.add_column(name, overflow="fold", no_wrap=place == 0)
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row.values()))
+        table.add_row(*row)
     Console(highlight=False, markup=False).print(table)
 
 

@@ -18,10 +18,10 @@ def _row(found: Participant) -> Row:
         "party": found.party_id,
         "name": found.name,
         "country": found.country,
-        "roles": " ".join(sorted(found.roles)),
+        "roles": sorted(found.roles),
         "status": found.status.value,
-        "aliases": " ".join(sorted(found.aliases - {found.party_id})),
-        "last heartbeat": found.last_heartbeat_at,
+        "aliases": sorted(found.aliases - {found.party_id}),
+        "last_heartbeat": found.last_heartbeat_at,
     }
 
 

@@ -17,7 +17,7 @@ def show(context: typer.Context) -> None:
     rows = [
         {
             "setting": name,
-            "value": str(getattr(own, name)),
+            "value": _plain(getattr(own, name)),
             "set": name in own.model_fields_set,
             "meaning": field.description,
         }
@@ -33,9 +33,14 @@ def explain(context: typer.Context) -> None:
         {
             "setting": name,
             "variable": f"{PREFIX}{name.upper()}",
-            "default": str(field.default),
+            "default": _plain(field.default),
             "meaning": field.description,
         }
         for name, field in Settings.model_fields.items()
     ]
     shared.output_of(context).rows("Settings", rows, empty="There are no settings.")
+
+
+def _plain(value: object) -> str | None:
+    """Return a value as it would be written in the file; ``None`` when it is absent."""
+    return None if value is None else str(value)

@@ -148,10 +148,13 @@ def list_them(context: typer.Context) -> None:
                 "opened": window.opened_at.isoformat(timespec="seconds"),
                 "closed": window.closed_at
                 and window.closed_at.isoformat(timespec="seconds"),
-                "settled": " ".join(
-                    f"{_text(found.gross_minor, found.currency)} {found.currency}"
+                "settled": [
+                    {
+                        "gross": _text(found.gross_minor, found.currency),
+                        "currency": found.currency,
+                    }
                     for found in settlement.settlements(env, window.window_id)
-                ),
+                ],
             }
             for window in settlement.windows(env)
         ]

@@ -22,7 +22,9 @@ def test_admitted_partner_is_listed(run: Callable[..., Result]) -> None:
 
     listed = value_of(run("--json", "participant", "list"))
 
-    assert [(row["party"], row["roles"]) for row in listed] == [("DEABC", "CSO CSP")]
+    assert [(row["party"], row["roles"]) for row in listed] == [
+        ("DEABC", ["CSO", "CSP"])
+    ]
 
 
 def test_admission_tells_all_faults_at_once(run: Callable[..., Result]) -> None:
@@ -159,3 +161,25 @@ def test_doctor_finds_a_key_file_that_others_can_read(
 
     assert found.exit_code == 1
     assert "chmod 600" in found.output.replace("\n", " ")
+
+
+def test_json_may_be_asked_for_behind_the_verb(run: Callable[..., Result]) -> None:
+    admit(run, "DEABC", "CSO")
+
+    before = run("--json", "participant", "list")
+    behind = run("participant", "list", "--json")
+
+    assert value_of(behind) == value_of(before)
+    assert run("participant", "list", "--", "--json").exit_code != 0
+
+
+def test_what_is_piped_is_neither_cut_nor_boxed(run: Callable[..., Result]) -> None:
+    piped = run("config", "explain")
+
+    assert piped.exit_code == 0
+    heading, *lines = piped.output.splitlines()
+    assert heading.split() == ["setting", "variable", "default", "meaning"]
+    place = heading.index("variable")
+    assert any(
+        line[place:].startswith("CLEARINGHOUSE_DATABASE_PRIVACY_URL ") for line in lines
+    )

@@ -63,12 +63,12 @@ def summary(stage: Stage, day: Day) -> dict[str, object]:
     }
 
 
-def _logins(stage: Stage) -> list[dict[str, str]]:
+def _logins(stage: Stage) -> list[dict[str, object]]:
     return [
         {
             "partner": found.partner.party_id,
-            "roles": " ".join(found.partner.roles),
-            "user name": found.partner.username,
+            "roles": list(found.partner.roles),
+            "user_name": found.partner.username,
             "password": stage.crew.secrets[found.partner.party_id],
         }
         for found in stage.players.values()
