@@ -8,10 +8,11 @@ working directory when it exists). Unknown keys in it are refused.
 from __future__ import annotations
 
 import os
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -69,7 +70,10 @@ class Settings(BaseSettings):
         default=None,
         description="File of the key-encryption key; default state_dir/kek.key.",
     )
-    host: str = Field(default="127.0.0.1", description="Address the server listens on.")
+    host: str = Field(
+        default="127.0.0.1",
+        description="IP address the server listens on; 0.0.0.0 or :: for all.",
+    )
     port: int = Field(
         default=8063, ge=1, le=65535, description="Port the server listens on."
     )
@@ -173,6 +177,18 @@ class Settings(BaseSettings):
             env_settings,
             TomlConfigSettingsSource(settings_cls, toml_file=path),
         )
+
+    @field_validator("host")
+    @classmethod
+    def _address(cls, host: str) -> str:
+        """Refuse a name: it may stand for many addresses, and the server takes one."""
+        if host == "localhost":
+            return "127.0.0.1"
+        try:
+            return str(ip_address(host))
+        except ValueError as error:
+            message = "give an IP address of this machine, as 127.0.0.1"
+            raise ValueError(message) from error
 
     @model_validator(mode="after")
     def _no_half_of_a_pair(self) -> Self:

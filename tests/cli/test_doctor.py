@@ -305,6 +305,7 @@ def test_settings_are_explained_even_when_they_are_wrong(
         ("CLEARINGHOUSE_METRICS_PORT", "8063", "metrics_port"),
         ("CLEARINGHOUSE_METRICS_PORT", "8062", "metrics_port"),
         ("CLEARINGHOUSE_WORKERS", "0", "workers"),
+        ("CLEARINGHOUSE_HOST", "roaming.example", "IP address"),
     ],
 )
 def test_wrong_setting_is_told_with_the_way_out(
@@ -357,10 +358,16 @@ def test_port_on_the_command_line_is_looked_at_like_any_setting(place: Path) -> 
     assert place.exists()
 
 
-def test_address_of_a_server_on_ipv6_is_written_in_brackets() -> None:
-    own = settings.Settings.model_construct(host="::1", port=8063)
-
-    assert own.url == "http://[::1]:8063"
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("::1", "http://[::1]:8063"),
+        ("localhost", "http://127.0.0.1:8063"),
+        ("127.0.0.2", "http://127.0.0.2:8063"),
+    ],
+)
+def test_address_of_the_server_is_one_that_can_be_called(host: str, url: str) -> None:
+    assert settings.Settings(host=host, port=8063).url == url
 
 
 def test_newer_database_is_well_for_the_older_program(
