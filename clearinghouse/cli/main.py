@@ -77,6 +77,7 @@ VERBS = (
         place="lists:group",
         summary="Full lists that are held.",
     ),
+    Entry(name="sdr", place="sdrs:group", summary="SDRs that a rule holds."),
     Entry(
         name="settlement",
         place="settlement:group",

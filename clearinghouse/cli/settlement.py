@@ -10,7 +10,7 @@ from clearinghouse.cli.context import house, output_of, refuse
 from clearinghouse.cli.output import Output
 from clearinghouse.domain import money
 from clearinghouse.domain.settlement import WindowState
-from clearinghouse.services import settlement, statements
+from clearinghouse.services import held_sdrs, settlement, statements
 from clearinghouse.services.environment import Environment
 from clearinghouse.storage.settlement import Settled, Window
 
@@ -75,13 +75,17 @@ def close(
             while closed.window.window_id < wanted.window_id:  # one was cut off before
                 output.remark(f"{closed.window.label} is closed now")
                 closed = settlement.close(env, next_label=after)
+        waiting = held_sdrs.held_by_window(env).get(closed.window.window_id, 0)
     now_open = closed.next_window.label if closed.next_window else None
+    if waiting:
+        output.remark(f"{waiting} of its SDRs are held: clearinghouse sdr held")
     output.value(
         {
             "window": closed.window.label,
             "window_id": closed.window.window_id,
             "closed_before": False,
             "next": now_open,
+            "held": waiting,
             "statements": closed.statements,
             "settlements": [_settled(found) for found in closed.settlements],
         },
@@ -140,6 +144,7 @@ def _tell_closed_before(output: Output, env: Environment, window: Window) -> Non
 def list_them(context: typer.Context) -> None:
     """List all windows with what they came to per currency."""
     with house(context) as env:
+        waiting = held_sdrs.held_by_window(env)
         rows = [
             {
                 "window": window.label,
@@ -148,6 +153,7 @@ def list_them(context: typer.Context) -> None:
                 "opened": window.opened_at.isoformat(timespec="seconds"),
                 "closed": window.closed_at
                 and window.closed_at.isoformat(timespec="seconds"),
+                "held": waiting.get(window.window_id, 0),
                 "settled": [
                     {
                         "gross": _text(found.gross_minor, found.currency),

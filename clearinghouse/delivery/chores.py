@@ -15,6 +15,7 @@ from clearinghouse.services import (
     access,
     agreements,
     evse_status,
+    held_sdrs,
     sessions,
     statements,
 )
@@ -36,6 +37,8 @@ EXPIRY_SECONDS = 5
 TURNS_SECONDS = 60
 #: The gauge of the oldest delivery is this old at most.
 GAUGE_SECONDS = 10
+#: SDRs that nobody decided of are put away this late.
+HELD_SECONDS = 600
 #: Tokens and deliveries that are over lie about this long at most.
 PUTTING_AWAY_SECONDS = 600
 
@@ -87,6 +90,11 @@ CHORES = (
         name="announce_agreements",
         every_seconds=TURNS_SECONDS,
         run=agreements.announce_turns,
+    ),
+    Chore(
+        name="expire_held_sdrs",
+        every_seconds=HELD_SECONDS,
+        run=held_sdrs.expire_due,
     ),
     Chore(name="measure_outbox", every_seconds=GAUGE_SECONDS, run=measure_outbox),
     Chore(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import blake2b
@@ -25,6 +25,9 @@ from clearinghouse.identifiers.credential import CredentialKind
 
 #: Characters of a rule hit's texts: they quote what partners sent.
 TEXT_MAX = 200
+
+#: How long a held SDR waits for a decision before it is put away (E-MATCH-01's term).
+HELD_KEPT = timedelta(days=30)
 
 _UID_HASH_BYTES = 16
 _DIGEST_BYTES = 32
@@ -47,6 +50,14 @@ class SdrStatus(StrEnum):
 class Verdict(StrEnum):
     """What the home CSP says of an SDR."""
 
+    CONFIRMED = "CONFIRMED"
+    REJECTED = "REJECTED"
+
+
+class News(StrEnum):
+    """What a submitter is told of its SDR: a held one is taken in, or a last word."""
+
+    ACCEPTED = "ACCEPTED"
     CONFIRMED = "CONFIRMED"
     REJECTED = "REJECTED"
 

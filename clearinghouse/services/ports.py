@@ -17,8 +17,7 @@ from uuid import UUID
 
 from clearinghouse.domain.authorization import Verdict
 from clearinghouse.domain.errors import Item
-from clearinghouse.domain.sdrs import SdrStatus, ServiceDetailRecord
-from clearinghouse.domain.sdrs import Verdict as SdrVerdict
+from clearinghouse.domain.sdrs import News, SdrStatus, ServiceDetailRecord
 from clearinghouse.domain.sessions import SessionEventKind, SessionState
 from clearinghouse.identifiers.credential import CredentialKind
 
@@ -193,10 +192,10 @@ class DeliveredSdr:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SdrNotice:
-    """The home CSP's word on an SDR, for its submitter."""
+    """What was decided of an SDR, for its submitter."""
 
     sdr_id: str
-    verdict: SdrVerdict
+    news: News
     reason: str | None = None
 
 

@@ -17,7 +17,6 @@ from clearinghouse import codes
 from clearinghouse.domain.clock import instant_text
 from clearinghouse.domain.errors import ClearingHouseError, Item
 from clearinghouse.domain.exchange import Exchange
-from clearinghouse.domain.outbox import DeliveryKind
 from clearinghouse.domain.rating import ENGINE_VERSION
 from clearinghouse.domain.sdr_facts import Judgement, Outcome
 from clearinghouse.domain.sdr_rules import judge
@@ -35,8 +34,7 @@ from clearinghouse.domain.sdrs import (
 from clearinghouse.services import sdr_delivery
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.sdr_facts import Candidate, Knowledge
-from clearinghouse.storage import outbox, sdr_intake
-from clearinghouse.storage.outbox import NewDelivery
+from clearinghouse.storage import sdr_intake
 from clearinghouse.storage.sdr_intake import (
     NewBatch,
     NewHit,
@@ -174,7 +172,9 @@ class Batch:
             ),
         )
         sdr_intake.copy_totals(self._tx, self._claims())
-        outbox.enqueue_all(self._tx, self._deliveries(), at=at)
+        sdr_delivery.queue_pieces(
+            self._tx, self._pieces.all, self.batch_id, self._window_id, at=at
+        )
 
     def items(self) -> tuple[tuple[Item, ...], int]:
         """Return what to tell of single records, and how many are left out.
@@ -342,20 +342,6 @@ class Batch:
                 sdr_count=count,
                 energy_wh=energy_wh,
                 net_minor=net_minor,
-            )
-
-    def _deliveries(self) -> Iterable[NewDelivery]:
-        for piece in self._pieces.all:
-            yield NewDelivery(
-                participant_id=piece.csp_id,
-                kind=DeliveryKind.DELIVER_SDRS,
-                subject_key=f"batch:{self.batch_id}",
-                payload={
-                    "batch_id": str(self.batch_id),
-                    "window_id": self._window_id,
-                    "first": piece.first,
-                    "last": piece.last,
-                },
             )
 
     def _tell(self, items: Sequence[Item], *, grave: bool) -> None:

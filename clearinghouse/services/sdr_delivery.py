@@ -7,29 +7,32 @@ as far as it sent them itself (clause 8-min).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import cast
 from uuid import UUID
 
+from sqlalchemy import Connection
+
 from clearinghouse.domain.errors import Item
 from clearinghouse.domain.money import currency_of, minor_to_decimal
+from clearinghouse.domain.outbox import SERVICE_OF, DeliveryKind
 from clearinghouse.domain.privacy import SubjectKind
 from clearinghouse.domain.sdrs import (
     ChargingSession,
     ChargingTransaction,
+    News,
     RuleHit,
     SdrStatus,
     ServiceDetailRecord,
-    Verdict,
 )
 from clearinghouse.identifiers.credential import CredentialKind
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.ports import DeliveredSdr, SdrNotice
-from clearinghouse.storage import sdrs
-from clearinghouse.storage.outbox import Delivery
+from clearinghouse.storage import directory, outbox, sdr_decisions, sdrs
+from clearinghouse.storage.outbox import Delivery, NewDelivery
 from clearinghouse.storage.sdrs import Place, StoredSdr, Stretch
 from clearinghouse.storage.vault import Subject
 
@@ -49,9 +52,10 @@ _HIT_BYTES = 600
 # A character of a text, in UTF-8 or as a reference: "&amp;".
 _CHARACTER_BYTES = 5
 
-_VERDICTS = {
-    SdrStatus.CONFIRMED: Verdict.CONFIRMED,
-    SdrStatus.REJECTED: Verdict.REJECTED,
+_NEWS = {
+    SdrStatus.ACCEPTED: News.ACCEPTED,
+    SdrStatus.CONFIRMED: News.CONFIRMED,
+    SdrStatus.REJECTED: News.REJECTED,
 }
 
 
@@ -88,6 +92,53 @@ class Pieces:
         piece.size += size
 
 
+def queue_pieces(
+    tx: Connection,
+    pieces: Iterable[Piece],
+    batch_id: UUID,
+    window_id: int,
+    *,
+    at: datetime,
+) -> None:
+    """Let SDRs of a batch that stand in one window go to their home CSPs."""
+    deliveries = [
+        NewDelivery(
+            participant_id=piece.csp_id,
+            kind=DeliveryKind.DELIVER_SDRS,
+            subject_key=f"batch:{batch_id}",
+            payload={
+                "batch_id": str(batch_id),
+                "window_id": window_id,
+                "first": piece.first,
+                "last": piece.last,
+            },
+        )
+        for piece in pieces
+    ]
+    outbox.enqueue_all(tx, deliveries, at=at)
+
+
+def queue_notices(
+    tx: Connection, told: Mapping[int, Sequence[int]], csp_id: int, *, at: datetime
+) -> None:
+    """Let submitters know what was decided of SDRs for one home CSP.
+
+    ``told``: the numbers of the events by submitter. One that offers no such service,
+    as a visited CSP, asks for the status when it likes: nobody would ever take it.
+    """
+    listening = directory.registered(tx, SERVICE_OF[DeliveryKind.NOTIFY_SDRS], told)
+    for submitter_id, numbers in told.items():
+        if submitter_id not in listening:
+            continue
+        notice = NewDelivery(
+            participant_id=submitter_id,
+            kind=DeliveryKind.NOTIFY_SDRS,
+            subject_key=f"csp:{csp_id}",
+            payload={"events": list(numbers)},
+        )
+        outbox.enqueue(tx, notice, at=at)
+
+
 def to_deliver(env: Environment, delivery: Delivery) -> tuple[DeliveredSdr, ...]:
     """Return the SDRs of a delivery to a home CSP; none when all were rejected."""
     with env.database.begin_read_only() as tx:
@@ -121,14 +172,14 @@ def record_delivered(env: Environment, delivery: Delivery) -> None:
 
 
 def notices(env: Environment, delivery: Delivery) -> tuple[SdrNotice, ...]:
-    """Return what home CSPs said, for the submitter of the SDRs."""
+    """Return what was decided, for the submitter of the SDRs."""
     rows = cast("list[int]", delivery.payload["events"])
     with env.database.begin_read_only() as tx:
-        decisions = sdrs.decisions_by_row(tx, rows)
+        decisions = sdr_decisions.decisions_by_row(tx, rows)
     return tuple(
         SdrNotice(
             sdr_id=decision.sdr_uid,
-            verdict=_VERDICTS[decision.status],
+            news=_NEWS[decision.status],
             reason=decision.reason,
         )
         for decision in decisions

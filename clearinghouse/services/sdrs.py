@@ -19,7 +19,6 @@ from clearinghouse import codes
 from clearinghouse.codes import Code
 from clearinghouse.domain.errors import ClearingHouseError, Item
 from clearinghouse.domain.exchange import Exchange, Role, Sender
-from clearinghouse.domain.outbox import SERVICE_OF, DeliveryKind
 from clearinghouse.domain.sdrs import SdrStatus, Verdict, uid_hash, verdict_step
 from clearinghouse.domain.settlement import WindowState
 from clearinghouse.services import sdr_delivery
@@ -27,18 +26,17 @@ from clearinghouse.services.environment import Environment
 from clearinghouse.services.outcomes import Done, partly
 from clearinghouse.services.ports import DeliveredSdr
 from clearinghouse.storage import (
-    directory,
     messages,
-    outbox,
     participants,
+    sdr_decisions,
     sdr_intake,
     sdrs,
     settlement,
 )
 from clearinghouse.storage.feeds import Page, parse_cursor
-from clearinghouse.storage.outbox import NewDelivery
+from clearinghouse.storage.sdr_decisions import Event, Exclusion
 from clearinghouse.storage.sdr_intake import NewTotal
-from clearinghouse.storage.sdrs import Event, Exclusion, RefusedSdr, StoredSdr
+from clearinghouse.storage.sdrs import RefusedSdr, StoredSdr
 
 #: Entries of one page of a batch's status.
 STATUS_PAGE_MAX = 1_000
@@ -182,7 +180,7 @@ def confirm_sdrs(
         if isinstance(stored, bytes):
             return stored
         now = env.clock.now()
-        sdrs.lock_decisions(tx, csp_id)
+        sdr_decisions.lock_decisions(tx, csp_id)
         # No window ends between our look at its state and the commit.
         settlement.hold_windows(tx)
         items, taken = _weigh(tx, csp_id, words)
@@ -251,26 +249,14 @@ def _book(
         )
         for one in taken
     ]
-    rows = sdrs.add_events(tx, events, actor_id=csp_id, at=at)
+    rows = sdr_decisions.add_events(tx, events, actor_id=csp_id, at=at)
     rejected = [one for one in taken if one.is_rejection]
-    sdrs.exclude(tx, [_exclusion(one) for one in rejected], at=at)
+    sdr_decisions.exclude(tx, [_exclusion(one) for one in rejected], at=at)
     sdr_intake.copy_totals(tx, _lowered(rejected))
     told: dict[int, list[int]] = {}
     for one, row in zip(taken, rows, strict=True):
         told.setdefault(one.stored.submitter_id, []).append(row)
-    # One that offers no such service, as a visited CSP, asks for the status when it
-    # likes: nobody would ever take the notice.
-    listening = directory.registered(tx, SERVICE_OF[DeliveryKind.NOTIFY_SDRS], told)
-    for submitter_id, numbers in told.items():
-        if submitter_id not in listening:
-            continue
-        notice = NewDelivery(
-            participant_id=submitter_id,
-            kind=DeliveryKind.NOTIFY_SDRS,
-            subject_key=f"csp:{csp_id}",
-            payload={"events": numbers},
-        )
-        outbox.enqueue(tx, notice, at=at)
+    sdr_delivery.queue_notices(tx, told, csp_id, at=at)
 
 
 def _exclusion(taken: _Taken) -> Exclusion:

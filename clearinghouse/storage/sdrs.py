@@ -1,21 +1,25 @@
 """Stored SDRs: as feeds, by id, by batch, and what is said of them afterwards.
 
-An SDR's row never changes. Where it stands is read from what was added later: an
-exclusion, events, the state of its window.
+An SDR's row never changes. Where it stands is read from what was added later
+(:mod:`clearinghouse.storage.sdr_decisions`): an exclusion, events, the state of its
+window.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
+    FromClause,
     Row,
     Select,
+    and_,
     case,
     exists,
     func,
@@ -28,7 +32,6 @@ from clearinghouse.codes import by_number
 from clearinghouse.domain.errors import Item
 from clearinghouse.domain.sdrs import SdrStatus
 from clearinghouse.domain.settlement import WindowState
-from clearinghouse.storage.database import Database
 from clearinghouse.storage.feeds import Cursor, Page, page_of, paged
 from clearinghouse.storage.tables.evses import tariff
 from clearinghouse.storage.tables.participants import participant
@@ -42,11 +45,6 @@ from clearinghouse.storage.tables.sdrs import (
     settlement_window,
 )
 
-#: First half of the key of the lock that lets one decision of a home CSP run at a time.
-DECISION_LOCK = 73_119_013
-
-_LOCK = text("SELECT pg_advisory_xact_lock(:space, :csp_id)")
-
 _HITS = text("""
     SELECT h.window_id, h.sdr_no, h.rule, h.code, h.path, h.expected, h.found
     FROM unnest(CAST(:windows AS integer[]), CAST(:numbers AS bigint[]))
@@ -55,24 +53,12 @@ _HITS = text("""
     ORDER BY h.window_id, h.sdr_no, h.rule COLLATE "C"
 """)
 
-_ADD_EVENTS = text("""
-    INSERT INTO clearing.sdr_event (window_id, sdr_no, status, at, actor_id, reason)
-    SELECT q.window_id, q.sdr_no, q.status, :at, :actor_id, q.reason
-    FROM unnest(CAST(:windows AS integer[]), CAST(:numbers AS bigint[]),
-                CAST(:statuses AS text[]), CAST(:reasons AS text[])) WITH ORDINALITY
-         AS q (window_id, sdr_no, status, reason, place)
-    ORDER BY q.place
-    RETURNING event_row
-""")
-
 _DELIVERED = text("""
     INSERT INTO clearing.sdr_event (window_id, sdr_no, status, at, actor_id)
     SELECT s.window_id, s.sdr_no, 'DELIVERED', :at, :csp_id
     FROM clearing.sdr AS s
     WHERE s.window_id = :window_id AND s.csp_id = :csp_id AND s.status = 'ACCEPTED'
-      AND s.changed_xid = (SELECT b.changed_xid FROM clearing.sdr_batch AS b
-                           WHERE b.batch_id = :batch_id)
-      AND s.change_id BETWEEN :first AND :last
+      AND s.batch_id = :batch_id AND s.sdr_no BETWEEN :first AND :last
       -- An attempt may be repeated after its answer was lost.
       AND NOT EXISTS (SELECT FROM clearing.sdr_event AS e
                       WHERE e.window_id = s.window_id AND e.sdr_no = s.sdr_no
@@ -110,6 +96,7 @@ class StoredSdr:
     window_state: WindowState
     session_id: UUID | None
     subject_id: int | None
+    evse_key: str
     started_at: datetime
     ended_at: datetime
     start_offset_minutes: int
@@ -135,37 +122,13 @@ class RefusedSdr:
 
 
 class Stretch(NamedTuple):
-    """Part of a batch for one home CSP: SDRs from ``first`` to ``last``."""
+    """Part of a batch for one home CSP: the numbers from ``first`` to ``last``."""
 
     batch_id: UUID
     window_id: int
     csp_id: int
     first: int
     last: int
-
-
-class Event(NamedTuple):
-    """Something to be added to an SDR's history."""
-
-    place: Place
-    status: SdrStatus
-    reason: str | None
-
-
-class Exclusion(NamedTuple):
-    """An SDR that its home CSP rejected; its session waits for another one."""
-
-    place: Place
-    session_id: UUID | None
-    reason: str
-
-
-class Decision(NamedTuple):
-    """A word of a home CSP as it is stored, for the submitter."""
-
-    sdr_uid: str
-    status: SdrStatus
-    reason: str | None
 
 
 _submitter = participant.alias("submitter")
@@ -184,9 +147,14 @@ _excluded = exists().where(
     sdr_exclusion.c.window_id == sdr.c.window_id,
     sdr_exclusion.c.sdr_no == sdr.c.sdr_no,
 )
+_succeeded = exists().where(
+    sdr_exclusion.c.window_id == sdr.c.window_id,
+    sdr_exclusion.c.sdr_no == sdr.c.sdr_no,
+    sdr_exclusion.c.successor_sdr_no.is_not(None),
+)
 _status = case(
-    (sdr.c.status == SdrStatus.HELD, SdrStatus.HELD.value),
     (_excluded, SdrStatus.REJECTED.value),
+    (sdr.c.status == SdrStatus.HELD, SdrStatus.HELD.value),
     (settlement_window.c.state == WindowState.CLOSED, SdrStatus.SETTLED.value),
     (_said.c.confirmed, SdrStatus.CONFIRMED.value),
     (_said.c.delivered, SdrStatus.DELIVERED.value),
@@ -211,9 +179,12 @@ def sdrs_for_csp(
 def sdrs_of_submitter(
     tx: Connection, submitter_id: int, *, cursor: Cursor, limit: int
 ) -> Page[StoredSdr]:
-    """Return the SDRs that a submitter sent, held ones too, in the order they came."""
+    """Return the SDRs that a submitter sent, held ones too, in the order they came.
+
+    One that was held and is taken in comes as what it is now, at the later place.
+    """
     mine = sdr.c.submitter_id == submitter_id
-    return _page(tx, _query().where(mine), cursor, limit)
+    return _page(tx, _query().where(mine, ~_succeeded), cursor, limit)
 
 
 def sdrs_by_hash(
@@ -225,17 +196,17 @@ def sdrs_by_hash(
         by_submitter.setdefault(submitter_id, []).append(uid_hash)
     found: dict[tuple[int, bytes], StoredSdr] = {}
     for submitter_id, hashes in by_submitter.items():
-        query = (
-            _query()
-            .add_columns(sdr_key.c.uid_hash)
-            .join(
-                sdr_key,
-                (sdr_key.c.window_id == sdr.c.window_id)
-                & (sdr_key.c.sdr_no == sdr.c.sdr_no),
-            )
+        first = (
+            select(sdr_key.c.uid_hash, *_now_at(sdr_key))
+            .select_from(sdr_key)
+            .outerjoin(sdr_exclusion, _same_place(sdr_exclusion, sdr_key))
             .where(
                 sdr_key.c.submitter_id == submitter_id, sdr_key.c.uid_hash.in_(hashes)
             )
+            .subquery()
+        )
+        query = (
+            _query().add_columns(first.c.uid_hash).join(first, _same_place(first, sdr))
         )
         for row in tx.execute(query):
             found[submitter_id, row.uid_hash] = _stored(row)
@@ -248,17 +219,22 @@ def sdrs_of_batch(
     """Return stored records of a batch behind a record, in the batch's order."""
     xid = select(sdr_batch.c.changed_xid).where(sdr_batch.c.batch_id == batch_id)
     owner = select(sdr_batch.c.submitter_id).where(sdr_batch.c.batch_id == batch_id)
-    query = (
-        _query()
+    sent = sdr.alias("sent")
+    first = (
+        select(sent.c.record_no, *_now_at(sent))
+        .select_from(sent)
+        .outerjoin(sdr_exclusion, _same_place(sdr_exclusion, sent))
         .where(
-            sdr.c.submitter_id == owner.scalar_subquery(),
-            sdr.c.changed_xid == xid.scalar_subquery(),
-            sdr.c.batch_id == batch_id,
-            sdr.c.record_no > after_record,
+            sent.c.submitter_id == owner.scalar_subquery(),
+            sent.c.changed_xid == xid.scalar_subquery(),
+            sent.c.batch_id == batch_id,
+            sent.c.record_no > after_record,
         )
-        .order_by(sdr.c.change_id)
+        .order_by(sent.c.change_id)
         .limit(limit)
+        .subquery()
     )
+    query = _query().join(first, _same_place(first, sdr)).order_by(first.c.record_no)
     return [_stored(row) for row in tx.execute(query)]
 
 
@@ -297,6 +273,27 @@ def refused_by_id(
     return {row.sdr_uid: _refused(row) for row in tx.execute(query)}
 
 
+def held_sdrs(
+    tx: Connection, *, limit: int, before: datetime | None = None
+) -> list[StoredSdr]:
+    """Return SDRs that wait for a decision, oldest first; those received ``before``."""
+    query = _query().where(sdr.c.status == SdrStatus.HELD, ~_excluded)
+    if before is not None:
+        query = query.where(sdr.c.received_at < before)
+    query = query.order_by(sdr.c.received_at, sdr.c.sdr_no).limit(limit)
+    return [_stored(row) for row in tx.execute(query)]
+
+
+def count_held(tx: Connection) -> dict[int, int]:
+    """Return how many SDRs of each window wait for a decision; none is left out."""
+    query = (
+        select(sdr.c.window_id, func.count())
+        .where(sdr.c.status == SdrStatus.HELD, ~_excluded)
+        .group_by(sdr.c.window_id)
+    )
+    return {row[0]: row[1] for row in tx.execute(query)}
+
+
 def batch_of_sequence(
     tx: Connection, submitter_id: int, batch_sequence: int
 ) -> UUID | None:
@@ -311,20 +308,17 @@ def batch_of_sequence(
 
 def sdrs_of_stretch(tx: Connection, stretch: Stretch) -> list[StoredSdr]:
     """Return the SDRs of a delivery that still have to be paid."""
-    xid = select(sdr_batch.c.changed_xid).where(
-        sdr_batch.c.batch_id == stretch.batch_id
-    )
     query = (
         _query()
         .where(
             sdr.c.window_id == stretch.window_id,
             sdr.c.csp_id == stretch.csp_id,
-            sdr.c.changed_xid == xid.scalar_subquery(),
-            sdr.c.change_id.between(stretch.first, stretch.last),
+            sdr.c.batch_id == stretch.batch_id,
+            sdr.c.sdr_no.between(stretch.first, stretch.last),
             sdr.c.status == SdrStatus.ACCEPTED,
             ~_excluded,
         )
-        .order_by(sdr.c.change_id)
+        .order_by(sdr.c.sdr_no)
     )
     return [_stored(row) for row in tx.execute(query)]
 
@@ -357,54 +351,18 @@ def hits_of(tx: Connection, places: Collection[Place]) -> dict[Place, tuple[Item
     return found
 
 
-def lock_decisions(tx: Connection, csp_id: int) -> None:
-    """Wait until no other decision of this home CSP runs."""
-    tx.execute(_LOCK, {"space": DECISION_LOCK, "csp_id": csp_id})
+def _same_place(one: FromClause, other: FromClause) -> ColumnElement[bool]:
+    return and_(one.c.window_id == other.c.window_id, one.c.sdr_no == other.c.sdr_no)
 
 
-def add_events(
-    tx: Connection, events: Sequence[Event], *, actor_id: int, at: datetime
-) -> list[int]:
-    """Add to the history of SDRs; return the numbers of the rows in the same order."""
-    if not events:
-        return []
-    place = {
-        "windows": [event.place.window_id for event in events],
-        "numbers": [event.place.sdr_no for event in events],
-        "statuses": [event.status.value for event in events],
-        "reasons": [event.reason for event in events],
-        "actor_id": actor_id,
-        "at": at,
-    }
-    return list(tx.execute(_ADD_EVENTS, place).scalars())
-
-
-def exclude(tx: Connection, excluded: Iterable[Exclusion], *, at: datetime) -> None:
-    """Take SDRs out of their window; the caller lowers the claim by the same sums."""
-    Database.copy(
-        tx,
-        sdr_exclusion,
-        ("window_id", "sdr_no", "session_id", "reason", "at"),
-        ((*one.place, one.session_id, one.reason, at) for one in excluded),
+def _now_at(first: FromClause) -> tuple[ColumnElement[Any], ...]:
+    """Return the place that stands for a first one: itself, or its successor."""
+    return (
+        func.coalesce(sdr_exclusion.c.successor_window_id, first.c.window_id).label(
+            "window_id"
+        ),
+        func.coalesce(sdr_exclusion.c.successor_sdr_no, first.c.sdr_no).label("sdr_no"),
     )
-
-
-def decisions_by_row(tx: Connection, rows: Collection[int]) -> list[Decision]:
-    """Return words of home CSPs by the numbers of their rows, in order."""
-    query = (
-        select(sdr.c.sdr_uid, sdr_event.c.status, sdr_event.c.reason)
-        .join(
-            sdr,
-            (sdr.c.window_id == sdr_event.c.window_id)
-            & (sdr.c.sdr_no == sdr_event.c.sdr_no),
-        )
-        .where(sdr_event.c.event_row.in_(list(rows)))
-        .order_by(sdr_event.c.event_row)
-    )
-    return [
-        Decision(row.sdr_uid, SdrStatus(row.status), row.reason)
-        for row in tx.execute(query)
-    ]
 
 
 def _query() -> Select[Any]:
@@ -453,6 +411,7 @@ def _stored(row: Row[Any]) -> StoredSdr:
         window_state=WindowState(row.window_state),
         session_id=row.session_id,
         subject_id=row.subject_id,
+        evse_key=row.evse_key,
         started_at=row.started_at,
         ended_at=row.ended_at,
         start_offset_minutes=row.start_offset_minutes,

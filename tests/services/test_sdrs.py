@@ -16,7 +16,7 @@ from clearinghouse.domain.exchange import Role
 from clearinghouse.domain.outbox import DeliveryKind
 from clearinghouse.domain.participants import EndpointService
 from clearinghouse.domain.privacy import SubjectKind
-from clearinghouse.domain.sdrs import SdrStatus, Verdict
+from clearinghouse.domain.sdrs import News, SdrStatus, Verdict
 from clearinghouse.identifiers.credential import CredentialKind
 from clearinghouse.services import sdr_delivery, sdrs, settlement
 from clearinghouse.services.outcomes import Done
@@ -343,7 +343,7 @@ def test_a_confirmation_is_booked_and_told_to_the_submitter(world: World) -> Non
     (delivery,) = _deliveries(world, DeliveryKind.NOTIFY_SDRS)
     assert delivery.participant_id == world.cso.participant_id
     (notice,) = sdr_delivery.notices(world.env, delivery)
-    assert (notice.sdr_id, notice.verdict) == (record.sdr_id, Verdict.CONFIRMED)
+    assert (notice.sdr_id, notice.news) == (record.sdr_id, News.CONFIRMED)
 
 
 @pytest.mark.clause("4.2-visited")
@@ -376,7 +376,7 @@ def test_a_rejection_takes_the_sdr_out_of_its_window(world: World) -> None:
     assert _status(world, world.cso, gone.sdr_id) is SdrStatus.REJECTED
     (delivery,) = _deliveries(world, DeliveryKind.NOTIFY_SDRS)
     (notice,) = sdr_delivery.notices(world.env, delivery)
-    assert (notice.verdict, notice.reason) == (Verdict.REJECTED, "NOT_OUR_CUSTOMER")
+    assert (notice.news, notice.reason) == (News.REJECTED, "NOT_OUR_CUSTOMER")
     positions = settlement.positions(world.env, make_sender(world.cso), None)
     assert positions.net == {"EUR": 1149}
     (settled,) = world.close().settlements

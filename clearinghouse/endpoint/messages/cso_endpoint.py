@@ -7,9 +7,9 @@ from typing import Literal
 from uuid import UUID
 
 from clearinghouse.endpoint.messages.common import Result
-from clearinghouse.endpoint.messages.sdr import Verdict
 
 Outcome = Literal["ACCEPTED", "REFUSED"]
+News = Literal["ACCEPTED", "CONFIRMED", "REJECTED"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,16 +51,16 @@ class StopSessionResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SdrNotice:
-    """What the home CSP said about one of our SDRs."""
+    """What was decided of one of our SDRs."""
 
     sdr_id: str
-    status: Verdict
+    status: News
     reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotifySdrsRequest:
-    """Verdicts; the ``delivery_id`` is the same at each repeat."""
+    """What was decided; the ``delivery_id`` is the same at each repeat."""
 
     delivery_id: UUID
     notice: tuple[SdrNotice, ...]
@@ -68,6 +68,6 @@ class NotifySdrsRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotifySdrsResponse:
-    """The verdicts are stored."""
+    """It is stored."""
 
     result: Result

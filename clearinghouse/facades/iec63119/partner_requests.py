@@ -10,7 +10,7 @@ from clearinghouse.facades.iec63119.delivered_sdrs import delivered_sdr
 from clearinghouse.facades.iec63119.vocabulary import (
     CREDENTIAL_KIND,
     DECISION,
-    SDR_VERDICT,
+    SDR_NEWS,
     SESSION_EVENT,
     SESSION_STATE,
 )
@@ -96,7 +96,7 @@ def deliver_sdrs(
 def notify_sdrs(
     bindings: Bindings, delivery_id: UUID, notices: Sequence[SdrNotice]
 ) -> Record:
-    """Return a delivery of verdicts."""
+    """Return a delivery of what was decided of SDRs."""
     return bindings.new(
         "cso-endpoint:NotifySdrsRequest",
         delivery_id=delivery_id,
@@ -104,7 +104,7 @@ def notify_sdrs(
             bindings.new(
                 "cso-endpoint:SdrNotice",
                 sdr_id=notice.sdr_id,
-                status=SDR_VERDICT.write(notice.verdict),
+                status=SDR_NEWS.write(notice.news),
                 reason=notice.reason,
             )
             for notice in notices

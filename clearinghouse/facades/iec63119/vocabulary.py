@@ -17,7 +17,7 @@ from clearinghouse.domain.credentials import CredentialStatus, ListState
 from clearinghouse.domain.evses import Availability, Occupancy
 from clearinghouse.domain.exchange import Role
 from clearinghouse.domain.participants import Connection, EndpointService
-from clearinghouse.domain.sdrs import SdrStatus
+from clearinghouse.domain.sdrs import News, SdrStatus
 from clearinghouse.domain.sdrs import Verdict as SdrVerdict
 from clearinghouse.domain.sessions import SessionEventKind, SessionState
 from clearinghouse.domain.settlement import WindowState
@@ -62,6 +62,7 @@ DECISION_SOURCE = Vocabulary("common:DecisionSourceType", DecisionSource)
 SESSION_STATE = Vocabulary("common:SessionStateType", SessionState)
 SESSION_EVENT = Vocabulary("common:SessionEventType", SessionEventKind)
 LIST_STATE = Vocabulary("common:ListStateType", ListState)
+SDR_NEWS = Vocabulary("common:SdrNewsType", News)
 SDR_VERDICT = Vocabulary("common:SdrVerdictType", SdrVerdict)
 MODE = Vocabulary("directory:ModeType", Mode)
 CONNECTION = Vocabulary("directory:ConnectionType", Connection)
@@ -94,6 +95,7 @@ VOCABULARIES = (
     SESSION_STATE,
     SESSION_EVENT,
     LIST_STATE,
+    SDR_NEWS,
     SDR_VERDICT,
     MODE,
     CONNECTION,

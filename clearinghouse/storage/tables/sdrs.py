@@ -168,5 +168,7 @@ sdr_exclusion = Table(
     Column("session_id", Uuid, nullable=True),
     text("reason"),
     instant("at"),
+    integer("successor_window_id", null=True),
+    bigint("successor_sdr_no", null=True),
     schema="clearing",
 )

@@ -21,7 +21,7 @@ from clearinghouse.domain.authorization import Verdict
 from clearinghouse.domain.clock import SystemClock
 from clearinghouse.domain.link import LinkState
 from clearinghouse.domain.participants import EndpointService, Participant
-from clearinghouse.domain.sdrs import Verdict as SdrVerdict
+from clearinghouse.domain.sdrs import News
 from clearinghouse.domain.sessions import SessionEventKind, SessionState
 from clearinghouse.endpoint.messages.cso_endpoint import (
     NotifySdrsRequest,
@@ -184,10 +184,8 @@ def test_tells_verdicts_and_news(line: Line) -> None:
     partner = RecordingPartner()
     delivery_id = uuid4()
     notices = [
-        ports.SdrNotice(sdr_id="A23-1", verdict=SdrVerdict.CONFIRMED),
-        ports.SdrNotice(
-            sdr_id="A23-2", verdict=SdrVerdict.REJECTED, reason="TOO_EXPENSIVE"
-        ),
+        ports.SdrNotice(sdr_id="A23-1", news=News.CONFIRMED),
+        ports.SdrNotice(sdr_id="A23-2", news=News.REJECTED, reason="TOO_EXPENSIVE"),
     ]
     with serving(csp=partner, cso=partner) as url:
         register(line.env, line.csp, url)

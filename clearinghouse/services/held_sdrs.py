@@ -1,0 +1,165 @@
+"""Held SDRs: the operator takes them in or puts them away; after a time they expire.
+
+An SDR that a rule held is in no claim and was shown to its submitter alone. Taken in,
+it is written anew into the window that is open now, rated as it was, and goes to its
+home CSP as any other. Put away, it frees its session for another SDR (4.3-I3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from clearinghouse import codes
+from clearinghouse.domain.errors import ClearingHouseError, Item
+from clearinghouse.domain.sdrs import HELD_KEPT, SdrStatus, uid_hash
+from clearinghouse.services import sdr_delivery
+from clearinghouse.services.environment import Environment
+from clearinghouse.services.participants import note, participant_named
+from clearinghouse.services.sdr_delivery import Piece
+from clearinghouse.storage import sdr_decisions, sdr_intake, sdrs, settlement
+from clearinghouse.storage.sdr_decisions import Event, Exclusion
+from clearinghouse.storage.sdr_intake import NewTotal
+from clearinghouse.storage.sdrs import StoredSdr
+
+#: Held SDRs of one view, the oldest; decide those, and the next come into sight.
+HELD_SHOWN_MAX = 1_000
+
+#: Held SDRs that one round of the expiry puts away.
+EXPIRED_MAX = 500
+
+#: What partners read as the reason.
+_RELEASED, _PUT_AWAY, _EXPIRED = "RELEASED", "HELD_REJECTED", "HELD_EXPIRED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """An SDR that waits, with the rules that it met."""
+
+    stored: StoredSdr
+    remarks: tuple[Item, ...]
+
+
+def held(env: Environment) -> tuple[Held, ...]:
+    """Return what waits for a decision, oldest first."""
+    with env.database.begin_read_only() as tx:
+        stored = sdrs.held_sdrs(tx, limit=HELD_SHOWN_MAX)
+        hits = sdrs.hits_of(tx, [one.place for one in stored])
+    return tuple(Held(stored=one, remarks=hits.get(one.place, ())) for one in stored)
+
+
+def held_by_window(env: Environment) -> Mapping[int, int]:
+    """Return how many SDRs of each window wait for a decision."""
+    with env.database.begin_read_only() as tx:
+        return sdrs.count_held(tx)
+
+
+def release(env: Environment, submitter_party: str, sdr_id: str) -> StoredSdr:
+    """Take a held SDR into the open window, to be settled; return what was held.
+
+    Raises :class:`ClearingHouseError`: ``UNKNOWN_PARTICIPANT``; ``SDR_UNKNOWN``;
+    ``SDR_DECIDED`` when it is not held, or its session has an SDR to be paid meanwhile;
+    ``CH.UNAVAILABLE`` when no window is open.
+    """
+    with env.database.begin() as tx:
+        stored = _held(tx, submitter_party, sdr_id)
+        _require_unpaid_session(tx, stored)
+        window = settlement.join_open_window(tx)
+        now = env.clock.now()
+        successor = sdr_decisions.write_anew(tx, stored.place, window.window_id)
+        gone = Exclusion(stored.place, None, _RELEASED, successor)
+        sdr_decisions.exclude(tx, [gone], at=now)
+        total = NewTotal(
+            window_id=window.window_id,
+            batch_id=stored.batch_id,
+            csp_id=stored.csp_id,
+            submitter_id=stored.submitter_id,
+            currency=stored.currency,
+            sdr_count=1,
+            energy_wh=stored.energy_wh,
+            net_minor=stored.net_minor,
+        )
+        sdr_intake.copy_totals(tx, [total])
+        number = successor.sdr_no
+        piece = Piece(stored.csp_id, number, number, count=1)
+        sdr_delivery.queue_pieces(
+            tx, [piece], stored.batch_id, window.window_id, at=now
+        )
+        _tell(tx, stored, Event(successor, SdrStatus.ACCEPTED, _RELEASED), at=now)
+        note(tx, env, "release sdr", f"{submitter_party} {sdr_id}")
+    return stored
+
+
+def reject(env: Environment, submitter_party: str, sdr_id: str) -> StoredSdr:
+    """Put a held SDR away for good; its session waits for another one.
+
+    Raises :class:`ClearingHouseError`: ``UNKNOWN_PARTICIPANT``; ``SDR_UNKNOWN``;
+    ``SDR_DECIDED`` when it is not held.
+    """
+    with env.database.begin() as tx:
+        stored = _held(tx, submitter_party, sdr_id)
+        _put_away(tx, stored, _PUT_AWAY, at=env.clock.now())
+        note(tx, env, "reject sdr", f"{submitter_party} {sdr_id}")
+    return stored
+
+
+def expire_due(env: Environment) -> int:
+    """Put away what waited longer than :data:`HELD_KEPT`; return how many."""
+    now = env.clock.now()
+    with env.database.begin_read_only() as tx:
+        due = sdrs.held_sdrs(tx, limit=EXPIRED_MAX, before=now - HELD_KEPT)
+    count = 0
+    for one in due:
+        with env.database.begin() as tx:
+            sdr_decisions.lock_decisions(tx, one.csp_id)
+            if _current(tx, one.submitter_id, one.sdr_uid).status is SdrStatus.HELD:
+                _put_away(tx, one, _EXPIRED, at=now)
+                count += 1
+    return count
+
+
+def _held(tx: Connection, submitter_party: str, sdr_id: str) -> StoredSdr:
+    """Return a held SDR, and let nobody else decide of it meanwhile."""
+    submitter_id = participant_named(tx, submitter_party).participant_id
+    csp_id = _current(tx, submitter_id, sdr_id).csp_id
+    sdr_decisions.lock_decisions(tx, csp_id)
+    stored = _current(tx, submitter_id, sdr_id)
+    if stored.status is not SdrStatus.HELD:
+        raise ClearingHouseError(
+            codes.SDR_DECIDED, f"{sdr_id} is {stored.status.value}, not held"
+        )
+    return stored
+
+
+def _current(tx: Connection, submitter_id: int, sdr_id: str) -> StoredSdr:
+    key = (submitter_id, uid_hash(sdr_id))
+    stored = sdrs.sdrs_by_hash(tx, [key]).get(key)
+    if stored is None:
+        raise ClearingHouseError(codes.SDR_UNKNOWN, f"there is no SDR {sdr_id}")
+    return stored
+
+
+def _require_unpaid_session(tx: Connection, stored: StoredSdr) -> None:
+    """Refuse what would let a session be paid twice."""
+    session_id = stored.session_id
+    if session_id is None:
+        return
+    if sdr_decisions.has_paid_sdr(tx, session_id, stored.evse_key):
+        raise ClearingHouseError(
+            codes.SDR_DECIDED, f"session {session_id} has an SDR that is to be paid"
+        )
+
+
+def _put_away(tx: Connection, stored: StoredSdr, reason: str, *, at: datetime) -> None:
+    gone = Exclusion(stored.place, stored.session_id, reason)
+    sdr_decisions.exclude(tx, [gone], at=at)
+    _tell(tx, stored, Event(stored.place, SdrStatus.REJECTED, reason), at=at)
+
+
+def _tell(tx: Connection, stored: StoredSdr, event: Event, *, at: datetime) -> None:
+    rows = sdr_decisions.add_events(tx, [event], actor_id=None, at=at)
+    told = {stored.submitter_id: rows}
+    sdr_delivery.queue_notices(tx, told, stored.csp_id, at=at)

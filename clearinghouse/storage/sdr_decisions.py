@@ -1,0 +1,173 @@
+"""What is said of stored SDRs: events, exclusions, held ones that are taken in.
+
+Everything is added; an SDR's own row never changes. Whoever decides of an SDR holds the
+lock of its home CSP, so that one word counts and not two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, insert, literal, select, text
+
+from clearinghouse.domain.sdrs import SdrStatus
+from clearinghouse.storage.database import Database
+from clearinghouse.storage.sdrs import Place
+from clearinghouse.storage.tables.sdrs import (
+    rule_hit,
+    sdr,
+    sdr_event,
+    sdr_exclusion,
+)
+
+#: First half of the key of the lock that lets one decision of a home CSP run at a time.
+DECISION_LOCK = 73_119_013
+
+_LOCK = text("SELECT pg_advisory_xact_lock(:space, :csp_id)")
+
+_ADD_EVENTS = text("""
+    INSERT INTO clearing.sdr_event (window_id, sdr_no, status, at, actor_id, reason)
+    SELECT q.window_id, q.sdr_no, q.status, :at, :actor_id, q.reason
+    FROM unnest(CAST(:windows AS integer[]), CAST(:numbers AS bigint[]),
+                CAST(:statuses AS text[]), CAST(:reasons AS text[])) WITH ORDINALITY
+         AS q (window_id, sdr_no, status, reason, place)
+    ORDER BY q.place
+    RETURNING event_row
+""")
+
+_DRAW = text("SELECT nextval('clearing.sdr_no_seq')")
+
+# An EVSE has not many SDRs: no index by session is needed.
+_PAID = text("""
+    SELECT EXISTS (
+        SELECT FROM clearing.sdr AS s
+        WHERE s.evse_key = :evse_key AND s.session_id = :session_id
+          AND s.status = 'ACCEPTED' AND NOT EXISTS (
+            SELECT FROM clearing.sdr_exclusion AS e
+            WHERE e.window_id = s.window_id AND e.sdr_no = s.sdr_no))
+""")
+
+_NOWHERE = (None, None)
+
+
+class Event(NamedTuple):
+    """Something to be added to an SDR's history."""
+
+    place: Place
+    status: SdrStatus
+    reason: str | None
+
+
+class Exclusion(NamedTuple):
+    """An SDR that counts no more.
+
+    With ``session_id``: the session waits for another one. ``successor``: where it is
+    written anew, when it was held and is taken in after all.
+    """
+
+    place: Place
+    session_id: UUID | None
+    reason: str
+    successor: Place | None = None
+
+
+class Decision(NamedTuple):
+    """A word on an SDR as it is stored, for the submitter."""
+
+    sdr_uid: str
+    status: SdrStatus
+    reason: str | None
+
+
+def lock_decisions(tx: Connection, csp_id: int) -> None:
+    """Wait until no other decision of this home CSP's SDRs runs."""
+    tx.execute(_LOCK, {"space": DECISION_LOCK, "csp_id": csp_id})
+
+
+def add_events(
+    tx: Connection, events: Sequence[Event], *, actor_id: int | None, at: datetime
+) -> list[int]:
+    """Add to the history of SDRs; return the numbers of the rows in the same order.
+
+    ``actor_id``: the home CSP whose word it is, ``None`` for the clearing house.
+    """
+    if not events:
+        return []
+    place = {
+        "windows": [event.place.window_id for event in events],
+        "numbers": [event.place.sdr_no for event in events],
+        "statuses": [event.status.value for event in events],
+        "reasons": [event.reason for event in events],
+        "actor_id": actor_id,
+        "at": at,
+    }
+    return list(tx.execute(_ADD_EVENTS, place).scalars())
+
+
+def exclude(tx: Connection, excluded: Iterable[Exclusion], *, at: datetime) -> None:
+    """Let SDRs count no more; for accepted ones the caller lowers the claim as much."""
+    Database.copy(
+        tx,
+        sdr_exclusion,
+        (
+            "window_id",
+            "sdr_no",
+            "session_id",
+            "reason",
+            "at",
+            "successor_window_id",
+            "successor_sdr_no",
+        ),
+        (
+            (*one.place, one.session_id, one.reason, at, *(one.successor or _NOWHERE))
+            for one in excluded
+        ),
+    )
+
+
+def decisions_by_row(tx: Connection, rows: Collection[int]) -> list[Decision]:
+    """Return words on SDRs by the numbers of their rows, in order."""
+    query = (
+        select(sdr.c.sdr_uid, sdr_event.c.status, sdr_event.c.reason)
+        .join(
+            sdr,
+            (sdr.c.window_id == sdr_event.c.window_id)
+            & (sdr.c.sdr_no == sdr_event.c.sdr_no),
+        )
+        .where(sdr_event.c.event_row.in_(list(rows)))
+        .order_by(sdr_event.c.event_row)
+    )
+    return [
+        Decision(row.sdr_uid, SdrStatus(row.status), row.reason)
+        for row in tx.execute(query)
+    ]
+
+
+def has_paid_sdr(tx: Connection, session_id: UUID, evse_key: str) -> bool:
+    """Say whether an SDR of the session is accepted and not rejected."""
+    place = {"session_id": session_id, "evse_key": evse_key}
+    return bool(tx.execute(_PAID, place).scalar_one())
+
+
+def write_anew(tx: Connection, held: Place, window_id: int) -> Place:
+    """Write a held SDR as an accepted one into a window, with the rules that it met."""
+    number = int(tx.execute(_DRAW).scalar_one())
+    successor = Place(window_id, number)
+    changed: dict[str, ColumnElement[Any]] = {
+        "window_id": literal(window_id),
+        "sdr_no": literal(number),
+        "status": literal(SdrStatus.ACCEPTED.value),
+        # As at intake: the two numbers are one.
+        "change_id": literal(number),
+    }
+    for table in (sdr, rule_hit):
+        names = [one.name for one in table.columns if one.name != "changed_xid"]
+        copied = [changed.get(name, table.c[name]) for name in names]
+        row = select(*copied).where(
+            table.c.window_id == held.window_id, table.c.sdr_no == held.sdr_no
+        )
+        tx.execute(insert(table).from_select(names, row, include_defaults=False))
+    return successor
