@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 
+from clearinghouse.domain.sdrs import SdrStatus
 from tests.fixtures.verbs import value_of
 from tests.services.sdr_world import make_world
 
@@ -111,3 +113,39 @@ def test_unknown_window_has_no_report(run: Callable[..., Result]) -> None:
 
     assert refused.exit_code == 1
     assert "settlement list" in refused.output
+
+
+@pytest.mark.parametrize(
+    ("verb", "status", "net"),
+    [("release", SdrStatus.ACCEPTED, "11.49"), ("reject", SdrStatus.REJECTED, None)],
+)
+def test_a_held_sdr_is_seen_decided_and_counted(
+    run: Callable[..., Result],
+    env: Environment,
+    verb: str,
+    status: SdrStatus,
+    net: str | None,
+) -> None:
+    world = make_world(env)
+    record = world.session(claimed_net=Decimal("20.00"))
+    world.submit([record])
+
+    (shown,) = value_of(run("--json", "sdr", "held"))
+    windows = value_of(run("--json", "settlement", "list"))
+    decided = value_of(run("--json", "sdr", verb, "CHREP", record.sdr_id))
+    again = run("sdr", verb, "CHREP", record.sdr_id)
+    closed = value_of(run("--json", "settlement", "close", "2026-11"))
+
+    assert (shown["sdr"], shown["rated"], shown["claimed"]) == (
+        record.sdr_id,
+        "11.49",
+        "20.00",
+    )
+    assert shown["why"].startswith("S-208 claimedNet: expected 11.49")
+    assert windows[0]["held"] == 1
+    assert decided["status"] == status.value
+    assert again.exit_code == 1
+    assert "not held" in again.output
+    assert closed["held"] == 0
+    assert [one["gross"] for one in closed["settlements"]] == ([net] if net else [])
+    assert value_of(run("--json", "sdr", "held")) == []

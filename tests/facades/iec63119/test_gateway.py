@@ -81,14 +81,14 @@ class Line:
     csp: Participant
     cso: Participant
 
-    def ask(self, milliseconds: int = 5_000) -> ports.Reply[ports.AuthorizeAnswer]:
+    def ask(self, milliseconds: int = 30_000) -> ports.Reply[ports.AuthorizeAnswer]:
         """Ask the CSP about a credential."""
         deadline = ports.Deadline.after(milliseconds)
         return self.gateway.authorize(
             self.csp.participant_id, QUESTION, deadline=deadline
         )
 
-    def notify(self, milliseconds: int = 5_000) -> ports.Reply[ports.Taken]:
+    def notify(self, milliseconds: int = 30_000) -> ports.Reply[ports.Taken]:
         """Tell the CSP some news."""
         deadline = ports.Deadline.after(milliseconds)
         return self.gateway.notify_session(
