@@ -67,9 +67,12 @@ class SessionFacts(NamedTuple):
 
 
 class Neighbour(NamedTuple):
-    """Another SDR on the same EVSE, or of the same subject elsewhere."""
+    """Another SDR on the same EVSE, or of the same subject elsewhere.
 
-    sdr_id: str
+    ``sdr_id`` is ``None`` when it is another submitter's: nothing of it is told.
+    """
+
+    sdr_id: str | None
     evse_key: str
     started_at: datetime
     ended_at: datetime
@@ -93,7 +96,11 @@ class SdrFacts:
     unless a visited CSP submits. ``known_digest``: content digest stored under this SDR
     id. ``evse_key``: ``None`` when the id is malformed, and ``evse_problem`` says why.
     ``evse_prefix_owned``: the operator part of the id is one of the CSO's.
-    ``on_evse`` and ``of_subject``: other SDRs around the time of this one.
+    ``evse`` and ``session`` are the CSO's, or the submitter's own: another's is not
+    known here, so that an answer never tells of one (clauses 8-min, 8-separate).
+    ``on_evse``: SDRs of the same CSO at the time of this one, ``of_subject``: SDRs
+    around it; another submitter's held SDR is in neither, so nobody blocks another by
+    what is not accepted. ``mean_net_minor``: of the submitter's own SDRs.
     """
 
     now: datetime
@@ -113,6 +120,21 @@ class SdrFacts:
     on_evse: Sequence[Neighbour] = ()
     of_subject: Sequence[Neighbour] = ()
     mean_net_minor: int | None = None
+
+    def see_evse(self, evse: EvseFacts | None) -> None:
+        """Note what the registry says of the EVSE, if it is the CSO's."""
+        if evse is not None and evse.owner_id == self.cso_id:
+            self.evse = evse
+
+    def see_session(self, session: SessionFacts) -> bool:
+        """Note a session that was found and say whether it counts.
+
+        It is the CSO's, or one that a visited CSP began itself at the CSO's EVSE.
+        """
+        if session.visited_id not in (self.submitter_id, self.cso_id):
+            return False
+        self.session = session
+        return True
 
 
 class Judgement(NamedTuple):
@@ -193,13 +215,17 @@ class Case:
         self.net_minor = tariff.rater(self.usage)
         self.is_rated = True
 
+    def is_refused(self) -> bool:
+        """Say whether a rule refuses the record."""
+        return any(hit.severity is Severity.R for hit in self.hits)
+
     def outcome(self) -> Outcome:
         """Return the outcome: the gravest hit decides."""
         if not self.hits:
             return Outcome.ACCEPTED
-        severities = {hit.severity for hit in self.hits}
-        if Severity.R in severities:
+        if self.is_refused():
             return Outcome.REFUSED
+        severities = {hit.severity for hit in self.hits}
         return Outcome.HELD if Severity.H in severities else Outcome.ACCEPTED
 
     def money(self, amount_minor: int) -> str:

@@ -63,12 +63,17 @@ class News(StrEnum):
 
 
 class Severity(StrEnum):
-    """F refuses the batch, R the record, H holds it, W only remarks."""
+    """F refuses the batch, R the record, H holds it, W only remarks.
+
+    N is a note for the home CSP and the operator: it rests on another submitter's SDR,
+    so this one's submitter must not learn of it, and it changes no outcome.
+    """
 
     F = "F"
     R = "R"
     H = "H"
     W = "W"
+    N = "N"
 
 
 # The records of a batch are slotted but not frozen: fifty thousand of them are made in

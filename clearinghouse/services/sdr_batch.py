@@ -26,6 +26,7 @@ from clearinghouse.domain.sdrs import (
     ControlTotals,
     RuleHit,
     ServiceDetailRecord,
+    Severity,
     TotalsCounter,
     check_control,
     check_entitled,
@@ -227,8 +228,9 @@ class Batch:
                 case Outcome.REFUSED:
                     self._refuse(rows, candidate, found)
                 case Outcome.ACCEPTED | Outcome.HELD:
-                    self._store(rows, candidate, found, next(numbers))
-                    self._knowledge.note_taken(candidate, found.content_digest)
+                    served = self._store(rows, candidate, found, next(numbers))
+                    digest = found.content_digest
+                    self._knowledge.note_taken(candidate, digest, served=served)
 
     def _refuse(self, rows: _Rows, candidate: Candidate, found: Judgement) -> None:
         self.counts.refused += 1
@@ -253,8 +255,12 @@ class Batch:
 
     def _store(
         self, rows: _Rows, candidate: Candidate, found: Judgement, sdr_no: int
-    ) -> None:
-        hits = found.hits[:HITS_MAX]
+    ) -> UUID | None:
+        """Write what was taken; return the session that it ended."""
+        hits = found.hits
+        if hits:
+            # Notes stand last: they must not push out what the submitter is told.
+            hits = tuple(sorted(hits, key=_is_note))[:HITS_MAX]
         row = self._row(candidate, found, sdr_no)
         rows.sdrs.append(row)
         rows.keys.append(
@@ -268,14 +274,16 @@ class Batch:
         )
         if hits:
             rows.hits.extend(_hit_row(self._window_id, sdr_no, hit) for hit in hits)
-            items = tuple(item_of(hit, candidate.index) for hit in hits)
+            told = [hit for hit in hits if not _is_note(hit)]
+            items = tuple(item_of(hit, candidate.index) for hit in told)
             self._tell(items, grave=found.outcome is Outcome.HELD)
-        if row.session_id is not None and _is_matched(candidate, hits):
-            rows.sessions.append(row.session_id)
+        served = self._served(candidate, found)
+        if served is not None:
+            rows.sessions.append(served)
         self._energy_wh += row.energy_wh
         if found.outcome is Outcome.HELD:
             self.counts.held += 1
-            return
+            return served
         self.counts.accepted += 1
         size = sdr_delivery.bytes_max(candidate.record, hits)
         self._pieces.add(row.csp_id, sdr_no, size)
@@ -283,6 +291,20 @@ class Batch:
         total[0] += 1
         total[1] += row.energy_wh
         total[2] += row.net_minor
+        return served
+
+    def _served(self, candidate: Candidate, found: Judgement) -> UUID | None:
+        """Return the session that an SDR ends: the one that it fits.
+
+        What is held of a visited CSP ends none: it would hold the CSO's own SDR.
+        """
+        facts = candidate.facts
+        if facts.session is None or not _is_matched(candidate, found.hits):
+            return None
+        held = found.outcome is Outcome.HELD
+        if held and facts.cso_id != self._submitter_id:
+            return None
+        return facts.session.session_id
 
     def _row(self, candidate: Candidate, found: Judgement, sdr_no: int) -> NewSdr:
         record, facts = candidate.record, candidate.facts
@@ -429,8 +451,15 @@ def _offset_minutes(at: datetime) -> int:
     return 0 if offset is None else offset // _MINUTE
 
 
+def _is_note(hit: RuleHit) -> bool:
+    return hit.severity is Severity.N
+
+
 def _rule_codes(hits: Sequence[RuleHit]) -> str:
-    return " ".join(dict.fromkeys([hit.rule for hit in hits])) if hits else ""
+    """Return the rules met, for both sides of a statement: notes are left out."""
+    if not hits:
+        return ""
+    return " ".join(dict.fromkeys([hit.rule for hit in hits if not _is_note(hit)]))
 
 
 def _hit_row(window_id: int, sdr_no: int, hit: RuleHit) -> NewHit:

@@ -143,7 +143,7 @@ def to_deliver(env: Environment, delivery: Delivery) -> tuple[DeliveredSdr, ...]
     """Return the SDRs of a delivery to a home CSP; none when all were rejected."""
     with env.database.begin_read_only() as tx:
         stored = sdrs.sdrs_of_stretch(tx, _stretch(delivery))
-        hits = sdrs.hits_of(tx, [one.place for one in stored])
+        hits = sdrs.hits_of(tx, [one.place for one in stored], as_home=True)
     return views_of(env, stored, hits, as_home=True)
 
 

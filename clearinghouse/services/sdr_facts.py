@@ -167,12 +167,17 @@ class Knowledge:
                 facts.of_subject = [*facts.of_subject, *of_subject]
         return facts
 
-    def note_taken(self, candidate: Candidate, digest: bytes) -> None:
-        """Let the records behind know that this one was taken."""
+    def note_taken(
+        self, candidate: Candidate, digest: bytes, *, served: UUID | None
+    ) -> None:
+        """Let the records behind know that this one was taken.
+
+        ``served``: the session that it ended, if it ended one.
+        """
         facts, record = candidate.facts, candidate.record
         self._known[candidate.uid_hash] = digest
-        if facts.session is not None:
-            self._done.add(facts.session.session_id)
+        if served is not None:
+            self._done.add(served)
         if facts.evse_key is None:
             return
         evse = facts.evse
@@ -244,7 +249,7 @@ class Knowledge:
         self._evses |= {key: found.get(key) for key in new}
         for candidate in candidates:
             if candidate.facts.evse_key is not None:
-                candidate.facts.evse = self._evses[candidate.facts.evse_key]
+                candidate.facts.see_evse(self._evses[candidate.facts.evse_key])
         self._add_owners(c for c in candidates if c.facts.evse is None)
 
     def _add_owners(self, candidates: Iterable[Candidate]) -> None:
@@ -271,6 +276,8 @@ class Knowledge:
         """
         wanted: dict[SubjectKind, dict[str, list[Candidate]]] = {}
         for candidate in candidates:
+            if candidate.facts.agreement is None:
+                continue  # it is refused, and nobody's user is looked for
             for kind, value in _personal(candidate.record):
                 by_value = wanted.setdefault(kind, {})
                 by_value.setdefault(value, []).append(candidate)
@@ -326,7 +333,7 @@ class Knowledge:
             for stay in _stays(candidate)
             if stay.subject_id is not None
         ]
-        fitting = sdr_facts.sessions_that_fit(self._tx, open_stays)
+        fitting = sdr_facts.sessions_that_fit(self._tx, submitter_id, open_stays)
         for candidate in candidates:
             _join(candidate, fitting.get(candidate.index))
         self._reopen(candidates)
@@ -340,7 +347,9 @@ class Knowledge:
             and candidate.facts.session is not None
             and candidate.facts.session.state is SessionState.SDR_RECEIVED
         }
-        waiting = sdr_facts.sessions_that_wait(self._tx, served)
+        waiting = sdr_facts.sessions_that_wait(
+            self._tx, self._sender.participant_id, served
+        )
         for candidate in candidates if waiting else ():
             session = candidate.facts.session
             if session is not None and session.session_id in waiting:
@@ -375,7 +384,15 @@ class Knowledge:
         return self._raters[key]
 
     def _add_neighbours(self, candidates: Sequence[Candidate]) -> None:
-        stays = [stay for candidate in candidates for stay in _stays(candidate)]
+        # What will be refused anyway has no neighbours; the rules pass the rest over.
+        stays = [
+            stay
+            for candidate in candidates
+            if candidate.facts.agreement is not None
+            and candidate.facts.evse is not None
+            and candidate.facts.tariff is not None
+            for stay in _stays(candidate)
+        ]
         if not stays:
             return
         submitter_id = self._sender.participant_id
@@ -394,7 +411,8 @@ class Knowledge:
         high = [candidate for candidate in candidates if _is_high(candidate)]
         wanted = {(c.facts.evse_key or "", c.record.currency) for c in high}
         since = self._now - timedelta(days=_MEAN_DAYS)
-        means = sdr_facts.mean_nets(self._tx, wanted, since=since)
+        submitter_id = self._sender.participant_id
+        means = sdr_facts.mean_nets(self._tx, submitter_id, wanted, since=since)
         for candidate in high:
             candidate.facts.mean_net_minor = means.get(candidate.facts.evse_key or "")
 
@@ -438,9 +456,8 @@ def _as_sent(facts: SdrFacts, known: Known, sent: Mapping[Known, Sent]) -> None:
 
 
 def _join(candidate: Candidate, found: FoundSession | None) -> None:
-    if found is None:
+    if found is None or not candidate.facts.see_session(found.facts):
         return
-    candidate.facts.session = found.facts
     if candidate.subject_id is None and found.facts.home_id == candidate.facts.csp_id:
         candidate.subject_id = found.subject_id
 
@@ -454,13 +471,14 @@ def _stays(candidate: Candidate) -> Iterable[Stay]:
             record.started_at,
             record.ended_at,
             candidate.subject_id,
+            facts.cso_id,
         )
 
 
 def _is_high(candidate: Candidate) -> bool:
     record, agreement = candidate.record, candidate.facts.agreement
     currency = CURRENCIES.get(record.currency)
-    if agreement is None or currency is None or candidate.facts.evse_key is None:
+    if agreement is None or currency is None or candidate.facts.evse is None:
         return False
     claimed_minor = minor_or_none(record.claimed_net, currency)
     ceiling_minor = agreement.net_ceiling_minor

@@ -122,7 +122,8 @@ def get_sdrs(env: Environment, sender: Sender, query: SdrQuery) -> Page[Delivere
     read = sdrs.sdrs_for_csp if as_home else sdrs.sdrs_of_submitter
     with env.database.begin_read_only() as tx:
         page = read(tx, sender.participant_id, cursor=cursor, limit=query.limit)
-        hits = sdrs.hits_of(tx, [stored.place for stored in page.items])
+        places = [stored.place for stored in page.items]
+        hits = sdrs.hits_of(tx, places, as_home=as_home)
     views = sdr_delivery.views_of(env, page.items, hits, as_home=as_home)
     return Page(views, page.cursor, page.more)
 
@@ -151,7 +152,8 @@ def get_sdr_status(
             for (_, key), found in stored.items()
             if own or _is_payable(found, sender.participant_id)
         }
-        hits = sdrs.hits_of(tx, [found.place for found in seen.values()])
+        places = [found.place for found in seen.values()]
+        hits = sdrs.hits_of(tx, places, as_home=not own)
     return StandingPage(
         standings=tuple(
             _standing(seen[key], hits.get(seen[key].place, ()))
@@ -298,7 +300,7 @@ def _batch_standing(tx: Connection, sender: Sender, query: StatusQuery) -> Stand
     after, size = _record_after(query.cursor), STATUS_PAGE_MAX + 1
     stored = sdrs.sdrs_of_batch(tx, batch_id, after_record=after, limit=size)
     refused = sdrs.refused_of_batch(tx, batch_id, after_record=after, limit=size)
-    hits = sdrs.hits_of(tx, [found.place for found in stored])
+    hits = sdrs.hits_of(tx, [found.place for found in stored], as_home=False)
     numbered = [
         (found.record_no, _standing(found, hits.get(found.place, ())))
         for found in stored

@@ -64,9 +64,11 @@ _FITTING = text("""
     SELECT DISTINCT ON (q.place) q.place, s.session_id, s.state, s.visited_id,
            s.home_id, s.evse_key, s.subject_id
     FROM unnest(CAST(:places AS integer[]), CAST(:keys AS text[]),
-                CAST(:subjects AS bigint[]), CAST(:starts AS timestamptz[]))
-         AS q (place, evse_key, subject_id, started_at)
+                CAST(:subjects AS bigint[]), CAST(:starts AS timestamptz[]),
+                CAST(:csos AS integer[]))
+         AS q (place, evse_key, subject_id, started_at, cso_id)
     JOIN clearing.session AS s ON s.evse_key = q.evse_key
+        AND s.visited_id IN (q.cso_id, :submitter_id)
         AND s.created_at BETWEEN q.started_at - interval '5 minutes'
                              AND q.started_at + interval '5 minutes'
         AND (s.subject_id = q.subject_id
@@ -85,6 +87,7 @@ _WAITING = text("""
     WHERE x.session_id = ANY (CAST(:ids AS uuid[])) AND NOT EXISTS (
         SELECT FROM clearing.sdr AS s
         WHERE s.evse_key = q.evse_key AND s.session_id = q.session_id
+          AND (s.submitter_id = :submitter_id OR s.status = 'ACCEPTED')
           AND NOT EXISTS (
             SELECT FROM clearing.sdr_exclusion AS e
             WHERE e.window_id = s.window_id AND e.sdr_no = s.sdr_no))
@@ -98,16 +101,21 @@ _WINDOWS = text("""
 
 # Who overlaps began before this one ended, and is among the last who did: those further
 # back either end before it or overlap the ones between, which were stopped for that.
+# Only the same CSO's count, and of another submitter only what is accepted: a record
+# that is held must not hold those of whom it names.
 _ON_EVSE = text("""
     SELECT q.place, s.submitter_id, s.sdr_uid, s.evse_key, s.started_at, s.ended_at
     FROM unnest(CAST(:places AS integer[]), CAST(:keys AS text[]),
-                CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
-         AS q (place, evse_key, started_at, ended_at)
+                CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]),
+                CAST(:csos AS integer[]))
+         AS q (place, evse_key, started_at, ended_at, cso_id)
     CROSS JOIN LATERAL (
         SELECT submitter_id, sdr_uid, evse_key, started_at, ended_at, window_id, sdr_no
         FROM clearing.sdr
         WHERE window_id = ANY (CAST(:windows AS integer[]))
           AND evse_key = q.evse_key AND started_at < q.ended_at
+          AND cso_id = q.cso_id
+          AND (submitter_id = :submitter_id OR status = 'ACCEPTED')
           AND started_at > q.started_at - make_interval(hours => :hours)
         ORDER BY started_at DESC LIMIT :nearest
     ) AS s
@@ -130,6 +138,7 @@ _OF_SUBJECT = text("""
          FROM clearing.sdr
          WHERE window_id = ANY (CAST(:windows AS integer[]))
            AND subject_id = q.subject_id AND started_at < q.ended_at
+           AND (submitter_id = :submitter_id OR status = 'ACCEPTED')
            AND started_at > q.started_at - make_interval(hours => :hours)
          ORDER BY started_at DESC LIMIT :nearest)
         UNION ALL
@@ -137,6 +146,7 @@ _OF_SUBJECT = text("""
          FROM clearing.sdr
          WHERE window_id = ANY (CAST(:windows AS integer[]))
            AND subject_id = q.subject_id AND started_at >= q.ended_at
+           AND (submitter_id = :submitter_id OR status = 'ACCEPTED')
            AND started_at < q.ended_at + make_interval(hours => :hours)
          ORDER BY started_at LIMIT :nearest)
     ) AS s
@@ -151,6 +161,7 @@ _MEANS = text("""
     CROSS JOIN LATERAL (
         SELECT net_minor FROM clearing.sdr AS s
         WHERE s.evse_key = q.evse_key AND s.currency = q.currency
+          AND s.submitter_id = :submitter_id
           AND s.started_at > :since AND s.status = 'ACCEPTED'
         ORDER BY s.started_at DESC LIMIT :sample
     ) AS newest
@@ -160,10 +171,6 @@ _MEANS = text("""
 #: Hours around a session in which the same subject's other sessions are looked at: at
 #: 200 km/h nobody leaves the continent in more.
 TRAVEL_HOURS = 12
-
-#: What a neighbour is called when it is another submitter's: its id is not for us to
-#: tell.
-_FOREIGN = "an SDR of another submitter"
 
 
 class Known(NamedTuple):
@@ -189,13 +196,17 @@ class FoundSession(NamedTuple):
 
 
 class Stay(NamedTuple):
-    """Where and when a record says that somebody charged; ``place`` is ours."""
+    """Where and when a record says that somebody charged; ``place`` is ours.
+
+    ``cso_id``: for whom it was submitted.
+    """
 
     place: int
     evse_key: str
     started_at: datetime
     ended_at: datetime
     subject_id: int | None
+    cso_id: int
 
 
 def known_ids(
@@ -257,8 +268,13 @@ def session_ids_by_partner_id(
     return {row.value: row.session_id for row in tx.execute(_PARTNER_IDS, place)}
 
 
-def sessions_that_fit(tx: Connection, stays: Sequence[Stay]) -> dict[int, FoundSession]:
-    """Return the session that fits each stay best, by the stay's place."""
+def sessions_that_fit(
+    tx: Connection, submitter_id: int, stays: Sequence[Stay]
+) -> dict[int, FoundSession]:
+    """Return the session that fits each stay best, by the stay's place.
+
+    The submitter's or the CSO's own: another's neither fits nor hides one that does.
+    """
     if not stays:
         return {}
     place = {
@@ -266,15 +282,23 @@ def sessions_that_fit(tx: Connection, stays: Sequence[Stay]) -> dict[int, FoundS
         "keys": _array(stay.evse_key for stay in stays),
         "subjects": _array(stay.subject_id for stay in stays),
         "starts": _array(instant_text(stay.started_at) for stay in stays),
+        "csos": _array(stay.cso_id for stay in stays),
+        "submitter_id": submitter_id,
     }
     return {row[0]: _session(row[1:]) for row in tx.execute(_FITTING, place)}
 
 
-def sessions_that_wait(tx: Connection, ids: Collection[UUID]) -> set[UUID]:
-    """Return which sessions had an SDR and have none now: it was rejected."""
+def sessions_that_wait(
+    tx: Connection, submitter_id: int, ids: Collection[UUID]
+) -> set[UUID]:
+    """Return which sessions had an SDR and have none now: it was rejected.
+
+    What is held of another submitter is none.
+    """
     if not ids:
         return set()
-    return set(tx.execute(_WAITING, {"ids": _array(one.hex for one in ids)}).scalars())
+    place = {"ids": _array(one.hex for one in ids), "submitter_id": submitter_id}
+    return set(tx.execute(_WAITING, place).scalars())
 
 
 def windows_since(tx: Connection, since: datetime) -> list[int]:
@@ -285,12 +309,17 @@ def windows_since(tx: Connection, since: datetime) -> list[int]:
 def neighbours_on_evse(
     tx: Connection, submitter_id: int, stays: Sequence[Stay], windows: list[int]
 ) -> Mapping[int, list[Neighbour]]:
-    """Return stored SDRs that share time with each stay on its EVSE, by place."""
+    """Return stored SDRs that share time with each stay on its EVSE, by place.
+
+    Those of the same CSO; another submitter's only when they are accepted.
+    """
     place = {
         "places": _array(stay.place for stay in stays),
         "keys": _array(stay.evse_key for stay in stays),
         "starts": _array(instant_text(stay.started_at) for stay in stays),
         "ends": _array(instant_text(stay.ended_at) for stay in stays),
+        "csos": _array(stay.cso_id for stay in stays),
+        "submitter_id": submitter_id,
         "windows": windows,
         "hours": OVERLAP_HOURS,
         "nearest": NEAREST_MAX,
@@ -311,6 +340,7 @@ def neighbours_of_subject(
         "keys": _array(stay.evse_key for stay in known),
         "starts": _array(instant_text(stay.started_at) for stay in known),
         "ends": _array(instant_text(stay.ended_at) for stay in known),
+        "submitter_id": submitter_id,
         "windows": windows,
         "hours": TRAVEL_HOURS,
         "nearest": NEAREST_MAX,
@@ -319,9 +349,13 @@ def neighbours_of_subject(
 
 
 def mean_nets(
-    tx: Connection, wanted: Collection[tuple[str, str]], *, since: datetime
+    tx: Connection,
+    submitter_id: int,
+    wanted: Collection[tuple[str, str]],
+    *,
+    since: datetime,
 ) -> dict[str, int]:
-    """Return the mean net of EVSEs from their newest SDRs, in minor units.
+    """Return the mean net of EVSEs from a submitter's newest SDRs, in minor units.
 
     ``wanted`` are pairs of EVSE key and currency; an EVSE without SDRs is left out.
     """
@@ -330,6 +364,7 @@ def mean_nets(
     place = {
         "keys": [key for key, _ in wanted],
         "currencies": [currency for _, currency in wanted],
+        "submitter_id": submitter_id,
         "since": since,
         "sample": MEAN_SAMPLE_MAX,
     }
@@ -341,7 +376,7 @@ def _neighbours(
 ) -> Mapping[int, list[Neighbour]]:
     found: dict[int, list[Neighbour]] = defaultdict(list)
     for place, owner_id, sdr_id, *stay in rows:
-        name = sdr_id if owner_id == submitter_id else _FOREIGN
+        name = sdr_id if owner_id == submitter_id else None
         found[place].append(Neighbour(name, *stay))
     return found
 

@@ -50,6 +50,7 @@ _HITS = text("""
     FROM unnest(CAST(:windows AS integer[]), CAST(:numbers AS bigint[]))
          AS q (window_id, sdr_no)
     JOIN clearing.rule_hit AS h USING (window_id, sdr_no)
+    WHERE CAST(:as_home AS boolean) OR h.severity <> 'N'
     ORDER BY h.window_id, h.sdr_no, h.rule COLLATE "C"
 """)
 
@@ -329,13 +330,19 @@ def note_delivered(tx: Connection, stretch: Stretch, *, at: datetime) -> int:
     return tx.execute(_DELIVERED, place).rowcount
 
 
-def hits_of(tx: Connection, places: Collection[Place]) -> dict[Place, tuple[Item, ...]]:
-    """Return the rules that SDRs met; those that met none are left out."""
+def hits_of(
+    tx: Connection, places: Collection[Place], *, as_home: bool
+) -> dict[Place, tuple[Item, ...]]:
+    """Return the rules that SDRs met; those that met none are left out.
+
+    ``as_home``: with the notes that are the home CSP's and not the submitter's.
+    """
     if not places:
         return {}
     numbers = {
         "windows": [place.window_id for place in places],
         "numbers": [place.sdr_no for place in places],
+        "as_home": as_home,
     }
     found: dict[Place, tuple[Item, ...]] = {}
     for row in tx.execute(_HITS, numbers):

@@ -69,7 +69,9 @@ CASES: list[tuple[dict[str, Any], dict[str, str]]] = [
             "code": "612",
             "rule": "S-102",
             "path": "serviceSession/cspId",
-            "expected": "a CSP connected to the clearing house",
+            "expected": (
+                f"a CSP with an agreement in force at {STARTED_AT.isoformat()}"
+            ),
             "found": "DENON",
         },
     ),
