@@ -47,7 +47,7 @@ def held(env: Environment) -> tuple[Held, ...]:
     """Return what waits for a decision, oldest first."""
     with env.database.begin_read_only() as tx:
         stored = sdrs.held_sdrs(tx, limit=HELD_SHOWN_MAX)
-        hits = sdrs.hits_of(tx, [one.place for one in stored])
+        hits = sdrs.hits_of(tx, [one.place for one in stored], as_home=True)
     return tuple(Held(stored=one, remarks=hits.get(one.place, ())) for one in stored)
 
 

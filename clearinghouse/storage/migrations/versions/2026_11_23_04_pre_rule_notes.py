@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "2026_11_23_03_pre"
-down_revision = "2026_11_23_02_pre"
+revision = "2026_11_23_04_pre"
+down_revision = "2026_11_23_03_pre"
 branch_labels = None
 depends_on = None
 
