@@ -1,6 +1,6 @@
 """The composition root: puts settings, storage, façades and engine together.
 
-Nothing else knows how the parts are joined. ``wsgi`` is what the application server
+Nothing else knows how the parts are joined. ``rsgi`` is what the application server
 loads in each of its processes; ``environment`` is what the operator's verbs use, and
 ``environment_with_partners`` what the worker uses. Floors and their order: see
 ``clearinghouse/__init__.py``.
@@ -37,6 +37,7 @@ from clearinghouse.telemetry import logging
 
 if TYPE_CHECKING:
     from clearinghouse.facades.iec63119.gateway import Gateway
+    from clearinghouse.soap.reception import Reception
     from clearinghouse.soap.server import Engine
 
 Environ = dict[str, Any]
@@ -189,8 +190,10 @@ def is_ready(database: Database) -> bool:
     return found is not None and found >= schema.head()
 
 
-def wsgi() -> WsgiApp:
+def rsgi() -> Reception:
     """Build the application of one server process from the environment variables."""
+    from clearinghouse.soap.reception import Reception  # noqa: PLC0415
+
     parent = parent_process()
     if parent is not None and parent.pid is not None:
         die_with_parent(parent.pid)
@@ -203,9 +206,15 @@ def wsgi() -> WsgiApp:
     )
     env = build(settings, at)
     env = replace(env, partners=_partners(env, settings))
-    front = Front(engine(env, settings), lambda: is_ready(env.database))
+    soap = engine(env, settings)
+    front = Front(soap, lambda: is_ready(env.database))
+    reception = Reception(
+        behind_proxies(front, settings.trusted_proxies),
+        soap.body_limits,
+        threads=settings.threads,
+    )
     _settle_down()
-    return behind_proxies(front, settings.trusted_proxies)
+    return reception
 
 
 def _settle_down() -> None:

@@ -85,7 +85,7 @@ class Settings(BaseSettings):
         default=64,
         ge=1,
         le=256,
-        description="Threads of one server process; each may wait for a slow body.",
+        description="Threads of one server process: calls that it answers at once.",
     )
     metrics_port: int = Field(
         default=0,

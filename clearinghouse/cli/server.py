@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 
 from granian import Granian
-from granian.constants import Interfaces, SSLProtocols
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
 
 from clearinghouse.settings import Settings
@@ -24,25 +24,26 @@ STOP_SECONDS = 15
 """Longest wait for calls in flight at a stop."""
 
 
-def run(own: Settings) -> None:
-    """Serve until asked to stop; the processes build ``clearinghouse.app:wsgi``.
+def run(own: Settings, application: str = "clearinghouse.app:rsgi") -> None:
+    """Serve until asked to stop; the processes build the application by this name.
 
-    They are started afresh, not forked: this process has threads, and holds the lock
-    of the embedded database, which nobody may inherit.
+    HTTP/2 is off: the bounds are those of HTTP/1. The processes are started afresh, not
+    forked: this process has threads, and holds the lock of the embedded database, which
+    nobody may inherit.
     """
     multiprocessing.set_start_method("spawn", force=True)
     tls = own.tls_certificate is not None
     Granian(
-        "clearinghouse.app:wsgi",
+        application,
         address=own.host,
         port=own.port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,
         factory=True,
         workers=own.workers,
-        blocking_threads=own.threads,
         backlog=BACKLOG,
         backpressure=CONNECTIONS_MAX,
         websockets=False,
+        http=HTTPModes.http1,
         http1_settings=HTTP1Settings(
             header_read_timeout=HEADER_READ_MS, max_buffer_size=HEADER_BYTES_MAX
         ),

@@ -5,17 +5,13 @@ What is wrong here is answered by HTTP status alone, before anything is parsed.
 
 from __future__ import annotations
 
-import io
 import re
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from http import HTTPStatus
-from time import monotonic
 from typing import Any, Protocol
 
-from clearinghouse.soap.deadlines import Caller, Deadline
 from clearinghouse.soap.versions import SOAP_11, SOAP_12, Version
 
 # Pieces in which a body is read and handed on; bounds memory per read.
@@ -115,7 +111,11 @@ def action_of(environ: Environ, media: MediaType) -> str:
 
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
-    """How much may come, and how long it may take; ``seconds`` None: no deadline."""
+    """How much may come, and how long it may take; ``seconds`` None: no deadline.
+
+    The time is kept where the body comes in (:mod:`clearinghouse.soap.reception`): a
+    ``wsgi.input`` that makes its reader wait has no end in time here.
+    """
 
     bytes_max: int
     seconds: float | None
@@ -124,9 +124,9 @@ class BodyLimits:
 def read_body(environ: Environ, limits: BodyLimits) -> bytes:
     """Read the whole body, inflated.
 
-    Raises :class:`Refusal` 400, 408, 413 or 415.
+    Raises :class:`Refusal` 400, 413 or 415.
     """
-    length = _declared_length(environ)
+    length = declared_length(environ)
     if length is None or length > CHUNK_BYTES or "HTTP_CONTENT_ENCODING" in environ:
         return b"".join(read_chunks(environ, limits))
     if length > limits.bytes_max:
@@ -134,21 +134,20 @@ def read_body(environ: Environ, limits: BodyLimits) -> bytes:
     if not length:
         return b""
     # One piece, as nearly every message is.
-    data = _read(environ["wsgi.input"], length, limits.seconds, monotonic())
+    data = _read(environ["wsgi.input"], length)
     if len(data) < length:
         raise Refusal(HTTPStatus.BAD_REQUEST)
     return data
 
 
 def read_chunks(environ: Environ, limits: BodyLimits) -> Iterator[bytes]:
-    """Read the body piece by piece, inflated, under both limits.
+    """Read the body piece by piece, inflated, and never more than allowed.
 
     Raises :class:`Refusal`: 413 when it is longer than allowed, before or after
-    inflating; 408 when it comes too slowly; 415 for another encoding than gzip;
-    400 when it ends too early.
+    inflating; 415 for another encoding than gzip; 400 when it ends too early.
     """
     encoding = (environ.get("HTTP_CONTENT_ENCODING") or "").strip().lower()
-    length = _declared_length(environ)
+    length = declared_length(environ)
     if length is not None and length > limits.bytes_max:
         raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     raw = _raw_chunks(environ["wsgi.input"], length, limits)
@@ -159,8 +158,11 @@ def read_chunks(environ: Environ, limits: BodyLimits) -> Iterator[bytes]:
     raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, (("Accept-Encoding", "gzip"),))
 
 
-def _declared_length(environ: Environ) -> int | None:
-    """Return the length of the body; None when only its end will tell."""
+def declared_length(environ: Environ) -> int | None:
+    """Return the length of the body; None when only its end will tell.
+
+    Raises :class:`Refusal` 400 when the header is no length.
+    """
     text = environ.get("CONTENT_LENGTH") or ""
     if text:
         if not (text.isascii() and text.isdecimal()) or len(text) > _DIGITS_MAX:
@@ -172,11 +174,10 @@ def _declared_length(environ: Environ) -> int | None:
 def _raw_chunks(
     stream: Input, length: int | None, limits: BodyLimits
 ) -> Iterator[bytes]:
-    started = monotonic()
     got = 0
     while length is None or got < length:
         size = CHUNK_BYTES if length is None else min(CHUNK_BYTES, length - got)
-        chunk = _read(stream, size, limits.seconds, started, got)
+        chunk = _read(stream, size)
         if not chunk:
             break
         got += len(chunk)
@@ -209,23 +210,9 @@ def _inflate(chunks: Iterator[bytes], bytes_max: int) -> Iterator[bytes]:
         raise Refusal(HTTPStatus.BAD_REQUEST)
 
 
-# A WSGI server's ``read`` blocks for as long as the sender likes. So a second thread
-# reads while this one waits; when the time is over, the second one is left to the
-# connection's end, which follows our answer.
-_CALLER = Caller()
-
-
-def _read(
-    stream: Input, size: int, seconds: float | None, started: float, got: int = 0
-) -> bytes:
-    """Read one piece; a body that began at ``started`` brought ``got`` bytes so far."""
-    # A buffer in memory cannot make us wait.
-    if seconds is None or isinstance(stream, io.BytesIO):
-        return stream.read(size)
-    deadline = Deadline(started + max(seconds, got / BODY_BYTES_PER_SECOND_MIN))
+def _read(stream: Input, size: int) -> bytes:
+    """Read one piece; a connection that breaks meanwhile is no error of ours."""
     try:
-        return _CALLER.call(deadline, partial(stream.read, size))
-    except TimeoutError as error:
-        raise Refusal(HTTPStatus.REQUEST_TIMEOUT) from error
+        return stream.read(size)
     except (OSError, ValueError, RuntimeError) as error:
         raise Refusal(HTTPStatus.BAD_REQUEST) from error

@@ -80,7 +80,7 @@ class EngineSettings:
     public_url: str | None = None
     validate_responses: bool = False
     bulk_bytes_max: int = 268_435_456
-    # Longest time a body may take; None where a front server buffers bodies.
+    # Longest time a body may take to come in; None: any.
     read_seconds: float | None = 10.0
     # Calls in flight per lane. Real time waits for partners, so it gets the most;
     # ordinary and bulk together stay below the connections of the database pool.

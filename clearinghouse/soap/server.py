@@ -119,6 +119,11 @@ class Engine:
             BodyLimits(bytes_max, self._settings.read_seconds),
         )
 
+    def body_limits(self, path: str) -> BodyLimits | None:
+        """Return the bounds of a body sent to a path; None where none is read."""
+        service = self._services.get(path)
+        return service.limits if service is not None else None
+
     def __call__(self, environ: Environ, start_response: StartResponse) -> list[bytes]:
         """Answer one request."""
         correlation_id = CorrelationId.new()

@@ -1,15 +1,35 @@
-"""The engine of the tests as an application that a server process can load."""
+"""The engine of the tests in the real application server: its settings, its reception.
+
+``python -m tests.soap.served PORT`` serves it until it is asked to stop.
+"""
 
 from __future__ import annotations
 
+import sys
+
+from clearinghouse.app import Front
+from clearinghouse.cli import server
 from clearinghouse.contract.catalogue import Contract
+from clearinghouse.settings import Settings
 from clearinghouse.soap.operations import EngineSettings
+from clearinghouse.soap.reception import Reception
 from tests.soap.house import build
 
 # Short, so that the tests of slow senders do not take long; ten in production.
 READ_SECONDS = 1.5
+HEADER_SECONDS = 2
+BULK_BYTES_MAX = 20_000_000
 
-application = build(
-    Contract.load(),
-    settings=EngineSettings(read_seconds=READ_SECONDS, bulk_bytes_max=20_000_000),
-).engine
+
+def application() -> Reception:
+    """Return an engine that offers every operation and answers with the examples."""
+    settings = EngineSettings(read_seconds=READ_SECONDS, bulk_bytes_max=BULK_BYTES_MAX)
+    engine = build(Contract.load(), settings=settings).engine
+    front = Front(engine, lambda: True)
+    return Reception(front, engine.body_limits, threads=Settings().threads)
+
+
+if __name__ == "__main__":
+    server.HEADER_READ_MS = HEADER_SECONDS * 1_000
+    own = Settings(port=int(sys.argv[1]), workers=1)
+    server.run(own, "tests.soap.served:application")

@@ -1,4 +1,4 @@
-"""Deadlines, and bodies that come slowly."""
+"""Deadlines, and calls that are left to themselves."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import _thread
 import threading
 import time
 from functools import partial
-from http import HTTPStatus
 
 import pytest
 
 from clearinghouse.soap.deadlines import Caller, Deadline
-from clearinghouse.soap.http import BodyLimits, Refusal, read_body, read_chunks
 
 
 def test_deadline_comes_to_its_end() -> None:
@@ -79,65 +77,3 @@ def test_second_threads_end() -> None:
 
 def _threads() -> int:
     return _thread._count()  # noqa: SLF001  # the only count of threads without objects
-
-
-class Slow:
-    """A body that comes a byte at a time."""
-
-    def __init__(self, pause: float) -> None:
-        self._pause = pause
-
-    def read(self, _size: int) -> bytes:
-        time.sleep(self._pause)
-        return b"x"
-
-
-@pytest.mark.parametrize("length", ["1000", ""])
-def test_slow_body_ends_at_its_deadline(length: str) -> None:
-    """H31: dribbling does not extend it."""
-    environ = {
-        "CONTENT_LENGTH": length,
-        "wsgi.input": Slow(0.02),
-        "wsgi.input_terminated": True,
-    }
-    before = time.monotonic()
-
-    with pytest.raises(Refusal) as raised:
-        b"".join(read_chunks(environ, BodyLimits(100_000, 0.2)))
-
-    assert raised.value.status is HTTPStatus.REQUEST_TIMEOUT
-    assert time.monotonic() - before < 2
-
-
-class Stream:
-    """A body that comes at a steady pace."""
-
-    def __init__(self, pieces: int, pause: float) -> None:
-        self._pieces = pieces
-        self._pause = pause
-
-    def read(self, size: int) -> bytes:
-        self._pieces -= 1
-        if self._pieces < 0:
-            return b""
-        time.sleep(self._pause)
-        return b"x" * size
-
-
-def test_long_body_has_time_as_long_as_it_comes_fast_enough() -> None:
-    """The deadline grows with what has come: 64 KiB a second."""
-    environ = {
-        "CONTENT_LENGTH": "",
-        "wsgi.input": Stream(20, 0.02),
-        "wsgi.input_terminated": True,
-    }
-
-    data = read_body(environ, BodyLimits(10_000_000, 0.1))
-
-    assert len(data) == 20 * 65_536
-
-
-def test_no_deadline_where_a_front_server_buffers() -> None:
-    environ = {"CONTENT_LENGTH": "1", "wsgi.input": Slow(0.05)}
-
-    assert read_body(environ, BodyLimits(10, None)) == b"x"
