@@ -35,6 +35,10 @@ from clearinghouse.soap.versions import Version
 HEAD_BYTES_MAX = 131_072
 # The largest record is under 40 kB; stops a record that never ends.
 RECORD_BYTES_MAX = 262_144
+# All refused records of a message together: a parser keeps their names to its end.
+REFUSED_BYTES_MAX = 8_388_608
+# So much of each does not count: declarations, and too few names to fill anything.
+SHORT_RECORD_BYTES = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +153,10 @@ class Feed:
             if not self._step():
                 break
             if self.root is None:
-                _, self.root = next(self._parser.read_events(), ("", None))
+                _, found = next(self._parser.read_events(), ("", None))
+                # An envelope inside of something else is none.
+                if found is None or found.getparent() is None:
+                    self.root = found
         return self._body_tag()
 
     def _body_tag(self) -> str:
@@ -214,6 +221,7 @@ class BulkStream:
                 break
         self.header, self.head = known.read_head(envelope)
         self._last: etree._Element | None = None
+        self._refused_bytes = 0
 
     def _is_record(self, element: etree._Element) -> bool:
         return (
@@ -237,9 +245,18 @@ class BulkStream:
             if index >= self._known.record.max_occurs:
                 expected = f"at most {self._known.record.max_occurs}"
                 raise self._fault(TOO_MANY, expected, self._known.record.local_name)
-            yield self._known.read(element, index)
+            found = self._known.read(element, index)
+            if isinstance(found, RecordFault):
+                self._count_refused(element)
+            yield found
             index += 1
         self._finish()
+
+    def _count_refused(self, element: etree._Element) -> None:
+        length = len(etree.tostring(element, with_tail=False))
+        self._refused_bytes += max(0, length - SHORT_RECORD_BYTES)
+        if self._refused_bytes > REFUSED_BYTES_MAX:
+            raise SoapFault(codes.XML_LIMIT, detail="too much in refused records")
 
     def _follow(self, element: etree._Element) -> None:
         """Check what stands before the record, and drop the one before it."""

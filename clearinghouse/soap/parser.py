@@ -8,10 +8,11 @@ be cut in two.
 
 from __future__ import annotations
 
-import _thread
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from lxml import etree
 
@@ -23,6 +24,8 @@ from clearinghouse.soap.limits import ATTRIBUTES_MAX, DEPTH_MAX, check_bytes
 # thread lives. After this many bytes of refused messages the thread parses in
 # throw-away threads, whose dictionary dies with the tree (about 0.1 ms each).
 SUSPECT_BYTES_MAX = 4_194_304
+
+T = TypeVar("T")
 
 XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 _ID_HINT = re.compile(rb"[Ii][Dd]\s*=")
@@ -59,7 +62,8 @@ def _tree_parser() -> etree.XMLParser:
 def pull_parser(tags: Sequence[str]) -> etree.XMLPullParser:
     """Return a parser that is fed in pieces and tells of elements with these names.
 
-    Same options as the tree parser; the guards on bytes are the feeder's duty.
+    Same options as the tree parser; the guards on bytes are the feeder's duty. To be
+    used in a thread of its own (:func:`apart`), for it keeps every name it meets.
     """
     return etree.XMLPullParser(
         events=("start", "end"),
@@ -124,25 +128,16 @@ def _parse_tree(data: bytes) -> etree._Element:
 
 
 def _parse_apart(data: bytes) -> etree._Element:
-    """Parse in a thread of its own, so that the message's names die with the tree."""
-    outcome: list[etree._Element | etree.XMLSyntaxError] = []
-    done = _thread.allocate_lock()
-    done.acquire()
+    return apart(lambda: etree.fromstring(data, _tree_parser()))
 
-    def run() -> None:
-        try:
-            outcome.append(etree.fromstring(data, _tree_parser()))
-        except etree.XMLSyntaxError as error:
-            outcome.append(error)
-        finally:
-            done.release()
 
-    _thread.start_new_thread(run, ())
-    done.acquire()
-    result = outcome[0]
-    if isinstance(result, etree.XMLSyntaxError):
-        raise result
-    return result
+def apart(job: Callable[[], T]) -> T:
+    """Run a job in a thread of its own and return, or raise, what it does.
+
+    The names of what is parsed in it die with the trees.
+    """
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(job).result()
 
 
 def check_tree(root: etree._Element, data: bytes) -> None:

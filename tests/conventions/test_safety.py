@@ -41,6 +41,7 @@ TOPS = frozenset(
         "clearinghouse/cli/main.py",
         "clearinghouse/delivery/worker.py",
         "clearinghouse/endpoint/front.py",
+        "clearinghouse/soap/reception.py",
         "clearinghouse/soap/server.py",
     }
 )
