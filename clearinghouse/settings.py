@@ -8,6 +8,8 @@ working directory when it exists). Unknown keys in it are refused.
 from __future__ import annotations
 
 import os
+import re
+import tomllib
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 PREFIX = "CLEARINGHOUSE_"
 """Begins the name of every environment variable that is ours."""
+_DSN = re.compile(r"postgres(ql)?(\+psycopg)?://\S*")
 _NO_SETTINGS = frozenset({"CONFIG", "VENV"})
 
 
@@ -172,11 +175,19 @@ class Settings(BaseSettings):
         path = Path(named or "clearinghouse.toml")
         if named and not path.exists():
             raise FileNotFoundError(f"CLEARINGHOUSE_CONFIG: there is no file {named}")
-        return (
-            init_settings,
-            env_settings,
-            TomlConfigSettingsSource(settings_cls, toml_file=path),
-        )
+        try:
+            file = TomlConfigSettingsSource(settings_cls, toml_file=path)
+        except tomllib.TOMLDecodeError as error:
+            raise ValueError(f"{path.absolute()}: {error}") from error
+        return (init_settings, env_settings, file)
+
+    @field_validator("database_url", "database_privacy_url", "database_owner_url")
+    @classmethod
+    def _no_broken_dsn(cls, value: SecretStr | None) -> SecretStr | None:
+        """Refuse what is no DSN; its text may hold a password and is not repeated."""
+        if value is not None and not _DSN.fullmatch(value.get_secret_value()):
+            raise ValueError("no DSN; write it as postgresql://role:password@host/name")
+        return value
 
     @field_validator("host")
     @classmethod

@@ -21,6 +21,7 @@ EXIT_REFUSED = 1
 """The command was understood and refused; the text says what to do."""
 EXIT_SETTINGS = 3
 """The settings are wrong; nothing was tried."""
+SETTINGS_ADVICE = "What may be set, and how: clearinghouse config explain"
 
 
 @dataclass(slots=True)
@@ -41,6 +42,17 @@ def settings(**given: object) -> Settings:
 
     What a verb's own options give, by name, wins over all other sources.
     """
+    found = settings_or_faults(**given)
+    if not isinstance(found, list):
+        return found
+    for line in found:
+        sys.stderr.write(f"settings: {line}\n")
+    sys.stderr.write(f"{SETTINGS_ADVICE}\n")
+    raise typer.Exit(EXIT_SETTINGS)
+
+
+def settings_or_faults(**given: object) -> Settings | list[str]:
+    """Read the settings, or return what is wrong in them, a line for each fault."""
     from pydantic import ValidationError
 
     from clearinghouse.settings import Settings
@@ -48,16 +60,12 @@ def settings(**given: object) -> Settings:
     try:
         return Settings.model_validate(given)
     except ValidationError as error:
-        wrong = [
+        return [
             ": ".join([*map(str, problem["loc"]), problem["msg"]])
             for problem in error.errors(include_input=False, include_context=False)
         ]
     except (OSError, ValueError) as error:  # a file that is not there, or no TOML
-        wrong = [str(error)]
-    for line in wrong:
-        sys.stderr.write(f"settings: {line}\n")
-    sys.stderr.write("What may be set, and how: clearinghouse config explain\n")
-    raise typer.Exit(EXIT_SETTINGS)
+        return [str(error)]
 
 
 def refuse(output: Output, text: str, *, code: int | None = None) -> NoReturn:

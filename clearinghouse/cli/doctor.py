@@ -12,7 +12,13 @@ from pathlib import Path
 import typer
 
 from clearinghouse import app
-from clearinghouse.cli.context import EXIT_REFUSED, output_of, settings
+from clearinghouse.cli.context import (
+    EXIT_REFUSED,
+    EXIT_SETTINGS,
+    SETTINGS_ADVICE,
+    output_of,
+    settings_or_faults,
+)
 from clearinghouse.cli.processes import ChildError, answers, free_port
 from clearinghouse.cli.tls import answers_with, fault_of_pair
 from clearinghouse.contract.catalogue import Contract
@@ -234,8 +240,11 @@ def doctor(context: typer.Context) -> None:
 
     Says what to do about each thing that is wrong, and exits with 1 then.
     """
-    own = settings()
-    findings = [finding for check in CHECKS for finding in check(own)]
+    own = settings_or_faults()
+    if isinstance(own, list):  # without them there is nothing to look at
+        findings = [Finding("settings", False, one, SETTINGS_ADVICE) for one in own]
+    else:
+        findings = [found for check in CHECKS for found in _guarded(check, own)]
     rows = [
         {
             "what": finding.what,
@@ -246,8 +255,26 @@ def doctor(context: typer.Context) -> None:
         for finding in findings
     ]
     output_of(context).value(rows, "\n".join(_line(row) for row in rows))
+    if isinstance(own, list):
+        raise typer.Exit(EXIT_SETTINGS)
     if not all(finding.well for finding in findings):
         raise typer.Exit(EXIT_REFUSED)
+
+
+def _guarded(
+    check: Callable[[Settings], Iterator[Finding]], own: Settings
+) -> Iterator[Finding]:
+    """Give a check's findings; a file that it cannot look at is one of them."""
+    try:
+        yield from check(own)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        yield Finding(
+            check.__name__.strip("_"),
+            False,
+            f"{place}{error.strerror or error}",
+            "open it to this user, or name another place",
+        )
 
 
 def _line(row: Mapping[str, str]) -> str:

@@ -377,3 +377,46 @@ def test_newer_database_is_well_for_the_older_program(
 
     assert found(run("--json", "doctor"))["database"]["state"] == "ok"
     assert on_site.exists()
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_doctor_names_what_is_wrong_in_the_settings(
+    place: Path, monkeypatch: pytest.MonkeyPatch, form: tuple[str, ...]
+) -> None:
+    file = place / "house.toml"
+    file.write_text("name = \n", encoding="utf-8")
+    monkeypatch.setenv("CLEARINGHOUSE_CONFIG", str(file))
+
+    told = run(*form, "doctor")
+
+    assert told.exit_code == 3
+    assert str(file) in told.stdout
+    if form:
+        assert found(told)["settings"]["state"] == "WRONG"
+
+
+@pytest.mark.parametrize("words", [("doctor",), ("participant", "list")])
+def test_what_is_no_dsn_is_refused_without_its_text(
+    place: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("CLEARINGHOUSE_DATABASE_URL", "ch:hidden@host")
+
+    refused = run(*words)
+
+    assert refused.exit_code == 3
+    assert "database_url" in refused.output
+    assert "postgresql://" in refused.output
+    assert "hidden" not in refused.output
+    assert place.exists()
+
+
+def test_file_that_the_doctor_cannot_look_at_is_a_finding(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endless = place / ("x" * 300)
+    monkeypatch.setenv("CLEARINGHOUSE_STATE_DIR", str(endless))
+
+    told = run("--json", "doctor")
+
+    assert told.exit_code == 1
+    assert any("too long" in row["found"] for row in json.loads(told.stdout))
