@@ -72,6 +72,9 @@ def release(env: Environment, submitter_party: str, sdr_id: str) -> StoredSdr:
         successor = sdr_decisions.write_anew(tx, stored.place, window.window_id)
         gone = Exclusion(stored.place, None, _RELEASED, successor)
         sdr_decisions.exclude(tx, [gone], at=now)
+        if stored.session_id is not None:
+            # Held for a visited CSP, it left the session as it was.
+            sdr_intake.mark_sessions(tx, [stored.session_id])
         total = NewTotal(
             window_id=window.window_id,
             batch_id=stored.batch_id,

@@ -15,12 +15,13 @@ from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.domain.outbox import DeliveryKind
 from clearinghouse.domain.participants import EndpointService
 from clearinghouse.domain.sdrs import HELD_KEPT, News, SdrStatus
+from clearinghouse.domain.sessions import SessionState
 from clearinghouse.services import held_sdrs, sdr_delivery, sdrs, settlement
 from clearinghouse.services.sdrs import SdrQuery, SdrRole, StatusQuery
-from clearinghouse.storage import directory, outbox
+from clearinghouse.storage import directory, outbox, sessions
 from clearinghouse.storage.outbox import Claim
 from tests.builders import NOW, make_sender
-from tests.services.sdr_world import World, make_sdr, make_world
+from tests.services.sdr_world import World, make_sdr, make_world, session_id_of
 
 if TYPE_CHECKING:
     from clearinghouse.domain.sdrs import ServiceDetailRecord
@@ -220,6 +221,18 @@ def test_a_session_is_not_paid_twice(world: World) -> None:
 
     assert refused.value.code is codes.SDR_DECIDED
     assert world.close().settlements[0].gross_minor == 1149
+
+
+def test_a_released_sdr_of_a_visited_csp_ends_its_session(world: World) -> None:
+    record = world.session(claimed_net=Decimal("20.00"), cso_id="CHREP")
+    assert world.submit([record], sender=world.visited_csp).counts.held == 1
+
+    held_sdrs.release(world.env, "ATVIS", record.sdr_id)
+
+    with world.env.database.begin_read_only() as tx:
+        session = sessions.session_by_id(tx, session_id_of(record))
+    assert session is not None
+    assert session.state is SessionState.SDR_RECEIVED
 
 
 @pytest.mark.parametrize(
