@@ -18,6 +18,7 @@ from clearinghouse import codes
 from clearinghouse.domain.clock import is_too_far_ahead
 from clearinghouse.domain.errors import Item
 from clearinghouse.identifiers.evse_id import EvseId
+from clearinghouse.identifiers.zones import ZONES
 
 #: Life of a status whose sender named none, by occupancy: a free EVSE is soon taken.
 TIME_TO_LIVE_FREE_SECONDS = 300
@@ -198,7 +199,13 @@ def _degrees(microdegrees: int) -> str:
 
 
 def zone_or_none(name: str) -> ZoneInfo | None:
-    """Return the IANA zone with this name, ``None`` when there is none."""
+    """Return the IANA zone with this name, ``None`` when there is none.
+
+    ``None`` also for names that only this host gives a meaning, and for a zone so new
+    that this host does not know it yet.
+    """
+    if name not in ZONES:
+        return None
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -80,9 +80,11 @@ def login(env: Environment, presented: Credentials) -> IssuedToken:
     with the login itself, whichever it is.
     """
     now = env.clock.now()
-    if presented.address:
-        env.gate.addresses.count(presented.address, now)
-    env.gate.accounts.count(presented.username, now)
+    with env.gate.logins.attempt(presented.username, presented.address, now):
+        return _login(env, presented, now)
+
+
+def _login(env: Environment, presented: Credentials, now: datetime) -> IssuedToken:
     with env.database.begin_read_only() as tx:
         account = access.account_by_username(tx, presented.username)
     with env.gate.hashing.turn():

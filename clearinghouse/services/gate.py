@@ -7,24 +7,32 @@ moment ago. Nothing here decides who may enter; it bounds what asking costs.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import BoundedSemaphore, Lock
+from time import sleep
 
 from clearinghouse import codes
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.storage.access import TokenHolder
 
-#: Login attempts for one account in a minute. More wait: an outsider can delay an
-#: account's login by this, never lock it.
-LOGINS_PER_ACCOUNT_MAX = 5
+#: Failed logins for one account from one address in a minute; stops guessing, and hits
+#: nobody at another address.
+FAILURES_PER_CALLER_MAX = 5
+#: Failed logins for one account in a minute, wherever they come from. More make further
+#: attempts slow, never refused for that alone: an outsider cannot lock an account.
+FAILURES_PER_ACCOUNT_MAX = 60
 #: Login attempts from one address in a minute; stops a flood of guessed names.
 LOGINS_PER_ADDRESS_MAX = 20
 LOGIN_WINDOW_SECONDS = 60
 #: Accounts and addresses remembered; stops invented names from filling the memory.
 CALLERS_REMEMBERED_MAX = 10_000
+#: How long an attempt waits for an account that many fail to log in to.
+SLOW_SECONDS = 1
+#: Attempts that wait so at once; each holds a thread.
+SLOW_MAX = 4
 
 #: Passwords hashed at once: each costs 30 ms and 19 MiB, which real time must not miss.
 HASHING_MAX = 1
@@ -70,6 +78,96 @@ class Rate:
             attempts.append(now)
             if len(self._attempts) > CALLERS_REMEMBERED_MAX:
                 self._attempts.popitem(last=False)
+
+    def take_back(self, caller: str, counted_at: datetime) -> None:
+        """Forget an attempt that was counted."""
+        with self._lock, suppress(ValueError):
+            self._attempts.get(caller, deque[datetime]()).remove(counted_at)
+
+
+class Familiar:
+    """Callers that logged in before, as long as the memory goes back."""
+
+    def __init__(self) -> None:
+        self._callers: OrderedDict[str, None] = OrderedDict()
+        self._lock = Lock()
+
+    def __contains__(self, caller: str) -> bool:
+        return caller in self._callers
+
+    def add(self, caller: str) -> None:
+        """Remember a caller."""
+        with self._lock:
+            self._callers[caller] = None
+            self._callers.move_to_end(caller)
+            if len(self._callers) > CALLERS_REMEMBERED_MAX:
+                self._callers.popitem(last=False)
+
+
+class SlowLane:
+    """Where attempts wait a moment; ``pause`` waits for so many seconds."""
+
+    def __init__(self, pause: Callable[[float], None] = sleep) -> None:
+        self._pause = pause
+        self._places = BoundedSemaphore(SLOW_MAX)
+
+    def wait(self) -> None:
+        """Wait; raises :class:`TooManyError` when too many wait already."""
+        if not self._places.acquire(blocking=False):
+            raise TooManyError(SLOW_SECONDS)
+        try:
+            self._pause(SLOW_SECONDS)
+        finally:
+            self._places.release()
+
+
+class Logins:
+    """Bounds attempts to log in: by address, by account there, and by account."""
+
+    def __init__(self, slow: SlowLane | None = None) -> None:
+        self._addresses = Rate(
+            LOGINS_PER_ADDRESS_MAX, window_seconds=LOGIN_WINDOW_SECONDS
+        )
+        self._callers = Rate(
+            FAILURES_PER_CALLER_MAX, window_seconds=LOGIN_WINDOW_SECONDS
+        )
+        self._accounts = Rate(
+            FAILURES_PER_ACCOUNT_MAX, window_seconds=LOGIN_WINDOW_SECONDS
+        )
+        self._familiar = Familiar()
+        self._slow = slow or SlowLane()
+
+    @contextmanager
+    def attempt(self, username: str, address: str, now: datetime) -> Iterator[None]:
+        """Count an attempt while it is made; it stays counted when it fails.
+
+        Whoever logged in from the same address before is never slowed. Raises
+        :class:`TooManyError` (``CH.RATE``) beyond the rates.
+        """
+        if address:
+            self._addresses.count(address, now)
+        caller = f"{address} {username}"
+        self._callers.count(caller, now)
+        try:
+            self._count_account(username, caller, now)
+            yield
+        except ClearingHouseError as error:
+            if error.code is not codes.LOGIN_FAILED:
+                self._take_back(username, caller, now)
+            raise
+        self._take_back(username, caller, now)
+        self._familiar.add(caller)
+
+    def _count_account(self, username: str, caller: str, now: datetime) -> None:
+        try:
+            self._accounts.count(username, now)
+        except TooManyError:
+            if caller not in self._familiar:
+                self._slow.wait()
+
+    def _take_back(self, username: str, caller: str, now: datetime) -> None:
+        self._callers.take_back(caller, now)
+        self._accounts.take_back(username, now)
 
 
 class HashingQueue:
@@ -124,19 +222,10 @@ class RecentTokens:
             self._holders.pop(token_hash, None)
 
 
-def _accounts() -> Rate:
-    return Rate(LOGINS_PER_ACCOUNT_MAX, window_seconds=LOGIN_WINDOW_SECONDS)
-
-
-def _addresses() -> Rate:
-    return Rate(LOGINS_PER_ADDRESS_MAX, window_seconds=LOGIN_WINDOW_SECONDS)
-
-
 @dataclass(frozen=True, slots=True)
 class Gate:
     """The memory of one process."""
 
-    accounts: Rate = field(default_factory=_accounts)
-    addresses: Rate = field(default_factory=_addresses)
+    logins: Logins = field(default_factory=Logins)
     hashing: HashingQueue = field(default_factory=HashingQueue)
     tokens: RecentTokens = field(default_factory=RecentTokens)

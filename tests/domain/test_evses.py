@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -29,6 +30,7 @@ from clearinghouse.domain.evses import (
     zone_or_none,
 )
 from clearinghouse.identifiers import evse_id
+from clearinghouse.identifiers.zones import ZONES
 from tests.domain.builders import NOW, seconds
 
 
@@ -90,6 +92,26 @@ def test_says_which_field_is_wrong(evse: Evse, path: str) -> None:
 @pytest.mark.parametrize("name", ["", "Mars/Base", "Europe", "/Europe/Zurich", "A\x00"])
 def test_what_is_no_zone_is_none(name: str) -> None:
     assert zone_or_none(name) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["localtime", "posixrules", "Factory", "right/Europe/Berlin", "posix/UTC"],
+)
+def test_a_zone_that_only_the_host_knows_is_none(name: str) -> None:
+    assert zone_or_none(name) is None
+
+
+@pytest.mark.parametrize("name", ["Europe/Zurich", "UTC", "Asia/Calcutta", "US/Alaska"])
+def test_zones_of_the_database_and_their_old_names_are_known(name: str) -> None:
+    assert zone_or_none(name) == ZoneInfo(name)
+
+
+def test_every_name_means_a_zone_on_this_host() -> None:
+    assert len(ZONES) > 500
+    unknown = [name for name in ZONES if zone_or_none(name) is None]
+
+    assert len(unknown) < 5, "names that are newer than this host, at most"
 
 
 @pytest.mark.parametrize(

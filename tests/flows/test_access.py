@@ -121,17 +121,19 @@ def test_refuses_login_of_a_disabled_account(
     assert login(roaming.cso_speaks).code == codes.LOGIN_FAILED.number
 
 
-def test_sixth_login_of_an_account_within_a_minute_waits(
+def test_after_five_wrong_passwords_the_address_waits_and_nobody_else(
     roaming: Roaming, clock: StillClock
 ) -> None:
     for _ in range(5):
         login(roaming.cso_speaks, password="not this one, sorry")
 
     sixth = login(roaming.cso_speaks)
+    owner = login(replace(roaming.cso_speaks, address="192.0.2.99"))
     clock.forward(seconds=61)
 
     assert sixth.code == codes.RATE.number
     assert sixth.status == 429
+    assert owner.code == 0
     assert login(roaming.cso_speaks).code == 0
 
 

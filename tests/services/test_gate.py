@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from threading import Event, Thread
+from threading import Event, Semaphore, Thread
 
 import pytest
 
@@ -11,7 +11,14 @@ from clearinghouse import codes
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.domain.exchange import Role, Sender
 from clearinghouse.services import gate
-from clearinghouse.services.gate import HashingQueue, Rate, RecentTokens, TooManyError
+from clearinghouse.services.gate import (
+    HashingQueue,
+    Logins,
+    Rate,
+    RecentTokens,
+    SlowLane,
+    TooManyError,
+)
 from clearinghouse.storage.access import Token, TokenHolder
 from tests.builders import NOW, seconds
 
@@ -72,6 +79,88 @@ def test_rate_forgets_the_longest_silent_caller_when_full() -> None:
     rate.count("caller 0", NOW)
     with pytest.raises(TooManyError):
         rate.count(f"caller {gate.CALLERS_REMEMBERED_MAX}", NOW)
+
+
+def fail(logins: Logins, username: str, address: str, second: int = 0) -> None:
+    with (
+        pytest.raises(ClearingHouseError),
+        logins.attempt(username, address, seconds(second)),
+    ):
+        raise ClearingHouseError(codes.LOGIN_FAILED)
+
+
+def succeed(logins: Logins, username: str, address: str, second: int = 0) -> None:
+    with logins.attempt(username, address, seconds(second)):
+        pass
+
+
+def test_failed_logins_shut_out_their_own_address_only() -> None:
+    logins = Logins()
+    for _ in range(gate.FAILURES_PER_CALLER_MAX):
+        fail(logins, "machine", "192.0.2.1")
+
+    with pytest.raises(TooManyError) as refused:
+        succeed(logins, "machine", "192.0.2.1", 20)
+    succeed(logins, "machine", "192.0.2.2", 20)
+    succeed(logins, "machine", "192.0.2.1", 60)
+
+    assert refused.value.retry_after_seconds == 41
+
+
+def test_logins_that_succeed_are_not_counted_for_the_account() -> None:
+    logins = Logins()
+    for number in range(gate.FAILURES_PER_CALLER_MAX * 3):
+        succeed(logins, "machine", "192.0.2.1", number)
+
+
+def test_an_attempt_that_was_not_judged_is_not_counted() -> None:
+    logins = Logins()
+    for number in range(gate.FAILURES_PER_CALLER_MAX * 2):
+        with (
+            pytest.raises(ClearingHouseError),
+            logins.attempt("machine", "192.0.2.1", seconds(number)),
+        ):
+            raise ClearingHouseError(codes.OVERLOAD)
+
+    succeed(logins, "machine", "192.0.2.1", 30)
+
+
+def test_an_account_that_the_world_guesses_at_is_slow_and_stays_open() -> None:
+    pauses: list[float] = []
+    logins = Logins(SlowLane(pauses.append))
+    succeed(logins, "machine", "192.0.2.1")
+    for number in range(gate.FAILURES_PER_ACCOUNT_MAX):
+        fail(logins, "machine", f"198.51.100.{number}", 1)
+    assert not pauses
+
+    succeed(logins, "machine", "192.0.2.1", 2)
+    assert not pauses, "who logged in from there before does not wait"
+    succeed(logins, "machine", "192.0.2.2", 2)
+    assert pauses == [gate.SLOW_SECONDS]
+    succeed(logins, "machine", "192.0.2.3", 61)
+    assert pauses == [gate.SLOW_SECONDS]
+
+
+def test_few_attempts_wait_at_once() -> None:
+    release, arrived = Event(), Semaphore(0)
+
+    def pause(_seconds: float) -> None:
+        arrived.release()
+        release.wait(60)
+
+    lane = SlowLane(pause)
+    waiting = [Thread(target=lane.wait) for _ in range(gate.SLOW_MAX)]
+    for thread in waiting:
+        thread.start()
+        assert arrived.acquire(timeout=60)
+
+    with pytest.raises(TooManyError):
+        lane.wait()
+
+    release.set()
+    for thread in waiting:
+        thread.join(60)
+    lane.wait()
 
 
 def test_hashing_queue_refuses_the_tenth_at_once() -> None:
