@@ -202,6 +202,9 @@ SESSION_EVENT_FUTURE = _code(
 SESSION_EVENT_ENERGY = _code(
     406, "SESSION_EVENT_ENERGY", _R, "The energy of the event is negative."
 )
+SESSION_EVENT_PAST = _code(
+    407, "SESSION_EVENT_PAST", _R, "The event lies too long in the past."
+)
 # A step that the transition table does not have: the code names the present state.
 SESSION_IS_REQUESTED = _code(
     420, "SESSION_IS_REQUESTED", _R, "The session is requested only."
@@ -251,6 +254,7 @@ EVSE_LIST_PARTS = _code(
     506, "EVSE_LIST_PARTS", _R, "The parts of the list do not fit together."
 )
 STATUS_FUTURE = _code(510, "STATUS_FUTURE", _R, "The status lies in the future.")
+STATUS_PAST = _code(511, "STATUS_PAST", _R, "The status lies too long in the past.")
 
 # 52x: tariff
 TARIFF_FIELD = _code(

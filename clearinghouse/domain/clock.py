@@ -15,6 +15,10 @@ from typing import Protocol
 #: stops a wrong clock from placing events that no later event could ever overtake.
 CLOCK_AHEAD_SECONDS = 120
 
+#: How long ago what a partner reports may have happened: as long as an SDR may take
+#: (S-107). It stops a wrong clock from dating sessions by decades.
+REPORT_AGE_DAYS_MAX = 60
+
 _MICROSECOND = timedelta(microseconds=1)
 _SECOND = timedelta(seconds=1)
 
@@ -82,3 +86,8 @@ def milliseconds_between(start: datetime, end: datetime) -> int:
 def is_too_far_ahead(occurred_at: datetime, now: datetime) -> bool:
     """Say whether a reported instant lies further ahead than clocks may differ."""
     return seconds_between(now, occurred_at) > CLOCK_AHEAD_SECONDS
+
+
+def is_too_long_ago(occurred_at: datetime, now: datetime) -> bool:
+    """Say whether a reported instant lies so far back that its clock must be wrong."""
+    return now - occurred_at > timedelta(days=REPORT_AGE_DAYS_MAX)

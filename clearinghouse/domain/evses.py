@@ -15,7 +15,11 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from clearinghouse import codes
-from clearinghouse.domain.clock import is_too_far_ahead
+from clearinghouse.domain.clock import (
+    REPORT_AGE_DAYS_MAX,
+    is_too_far_ahead,
+    is_too_long_ago,
+)
 from clearinghouse.domain.errors import Item
 from clearinghouse.identifiers.evse_id import EvseId
 from clearinghouse.identifiers.zones import ZONES
@@ -153,13 +157,19 @@ def as_of(status: EvseStatus, now: datetime) -> EvseStatus:
 
 def check_status(status: EvseStatus, *, now: datetime, index: int) -> Item | None:
     """Return what is wrong with a reported status, ``None`` when nothing is."""
-    if not is_too_far_ahead(status.occurred_at, now):
+    if is_too_far_ahead(status.occurred_at, now):
+        code = codes.STATUS_FUTURE
+        expected = f"not after {now.isoformat(timespec='seconds')}"
+    elif is_too_long_ago(status.occurred_at, now):
+        code = codes.STATUS_PAST
+        expected = f"at most {REPORT_AGE_DAYS_MAX} days ago"
+    else:
         return None
     return Item(
-        code=codes.STATUS_FUTURE,
+        code=code,
         index=index,
         path="occurredAt",
-        expected=f"not after {now.isoformat(timespec='seconds')}",
+        expected=expected,
         found=status.occurred_at.isoformat(timespec="seconds"),
     )
 

@@ -17,7 +17,7 @@ from uuid import UUID
 from clearinghouse import codes
 from clearinghouse.codes import Code
 from clearinghouse.domain.authorization import DecisionSource
-from clearinghouse.domain.clock import is_too_far_ahead
+from clearinghouse.domain.clock import is_too_far_ahead, is_too_long_ago
 
 #: How long a start may stay without an answer or an event before it counts as failed.
 START_UNKNOWN_SECONDS = 300
@@ -256,6 +256,8 @@ def event_problem(event: SessionEvent, *, now: datetime) -> Code | None:
     """Return why an event cannot be taken at all, ``None`` when it can."""
     if is_too_far_ahead(event.occurred_at, now):
         return codes.SESSION_EVENT_FUTURE
+    if is_too_long_ago(event.occurred_at, now):
+        return codes.SESSION_EVENT_PAST
     return None
 
 

@@ -100,8 +100,8 @@ def report_session(
     A late event is kept and answered with a warning, a known one with another. Raises
     :class:`ClearingHouseError`: ``SESSION_UNKNOWN`` for a session that is not there or
     not the sender's, a code that names the state when the event cannot follow it,
-    ``SESSION_EVENT_FUTURE``, ``SESSION_EVENT_ENERGY``, ``SESSION_EVENT_CONFLICT``,
-    ``SESSION_FOREIGN_ID``.
+    ``SESSION_EVENT_FUTURE``, ``SESSION_EVENT_PAST``, ``SESSION_EVENT_ENERGY``,
+    ``SESSION_EVENT_CONFLICT``, ``SESSION_FOREIGN_ID``.
     """
     with env.database.begin() as tx:
         stored = messages.claim(tx, exchange)

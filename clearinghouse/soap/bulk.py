@@ -23,7 +23,7 @@ from clearinghouse.soap.envelope import (
     check_text,
     open_envelope,
 )
-from clearinghouse.soap.explain import TEXT, TOO_MANY, UNEXPECTED, Explainer
+from clearinghouse.soap.explain import OTHER, TEXT, TOO_MANY, UNEXPECTED, Explainer
 from clearinghouse.soap.faults import FaultItem, SoapFault
 from clearinghouse.soap.parser import pull_parser
 from clearinghouse.soap.security import exchange_header
@@ -33,12 +33,18 @@ from clearinghouse.soap.versions import Version
 
 # Everything before the first record: header, batch sequence, control totals.
 HEAD_BYTES_MAX = 131_072
-# The largest record is under 40 kB; stops a record that never ends.
-RECORD_BYTES_MAX = 262_144
+# The largest record of the schema, 20 charging sessions of 100 transactions each, takes
+# 1.4 MB without white space; stops a record that never ends.
+RECORD_BYTES_MAX = 2_097_152
 # All refused records of a message together: a parser keeps their names to its end.
 REFUSED_BYTES_MAX = 8_388_608
 # So much of each does not count: declarations, and too few names to fill anything.
 SHORT_RECORD_BYTES = 256
+# Records of one batch that may be against the schema. A sender whose every record is
+# has a fault in its program, and each costs us a hundred times what a good one does.
+UNREADABLE_MAX = 1_000
+# Faults of records that are looked for: an answer tells as many.
+EXPLAINED_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,18 +85,25 @@ class BulkFormat:
         self._explainer = Explainer(contract)
         self._validator = Validator(contract.files, schema_file(contract, request))
 
-    def read(self, element: etree._Element, index: int) -> Record | RecordFault:
-        """Return the record, or why it is none."""
+    def read(self, element: etree._Element) -> Record | None:
+        """Return the record, ``None`` when it is none."""
         if self._validator.accepts(element):
             try:
                 return self._bindings.read(element)
             except (ValueError, ArithmeticError):
                 pass
-        return RecordFault(
-            index=index,
-            items=tuple(self._explainer.element(element, index)),
-            key=self._key(element),
-        )
+        return None
+
+    def fault(
+        self, element: etree._Element, index: int, *, explained: bool
+    ) -> RecordFault:
+        """Return why an element is no record; at length, or only that it is none."""
+        if explained:
+            items = tuple(self._explainer.element(element, index))
+        else:
+            path = f"/{self.record.local_name}"
+            items = (FaultItem(text=OTHER, path=path, index=index),)
+        return RecordFault(index=index, items=items, key=self._key(element))
 
     def read_head(self, envelope: Envelope) -> tuple[Record, Record]:
         """Return the exchange header and the request without its records.
@@ -100,15 +113,17 @@ class BulkFormat:
         """
         header = exchange_header(envelope)
         head = self._cut(envelope.body)
-        faults = [
-            item
-            for element in (header, head)
-            if not self._validator.accepts(element)
-            for item in self._explainer.element(element)
-        ]
+        faults = []
+        records = []
+        for element in (header, head):
+            record = self.read(element)
+            if record is None:
+                faults += self._explainer.element(element)
+            else:
+                records.append(record)
         if faults:
             raise SoapFault(codes.SCHEMA, items=faults)
-        return self._bindings.read(header), self._bindings.read(head)
+        return records[0], records[1]
 
     def _cut(self, request: etree._Element) -> etree._Element:
         """Move what precedes the records to an element of its own."""
@@ -222,6 +237,8 @@ class BulkStream:
         self.header, self.head = known.read_head(envelope)
         self._last: etree._Element | None = None
         self._refused_bytes = 0
+        self._unreadable = 0
+        self._told: list[FaultItem] = []
 
     def _is_record(self, element: etree._Element) -> bool:
         return (
@@ -233,8 +250,8 @@ class BulkStream:
         """Yield each record, or why it is none, in the order of the message.
 
         Can be run through once. Raises :class:`SoapFault` when the rest of the
-        message turns out to be malformed or against the schema: nothing of such a
-        message may be kept.
+        message turns out to be malformed or against the schema, or too many records
+        are: nothing of such a message may be kept.
         """
         index = 0
         for event, element in self._events:
@@ -245,12 +262,25 @@ class BulkStream:
             if index >= self._known.record.max_occurs:
                 expected = f"at most {self._known.record.max_occurs}"
                 raise self._fault(TOO_MANY, expected, self._known.record.local_name)
-            found = self._known.read(element, index)
-            if isinstance(found, RecordFault):
-                self._count_refused(element)
-            yield found
+            record = self._known.read(element)
+            yield self._refused(element, index) if record is None else record
             index += 1
         self._finish()
+
+    def _refused(self, element: etree._Element, index: int) -> RecordFault:
+        """Say why the schema refuses a record; at length up to a bound."""
+        name = self._known.record.local_name
+        self._count_refused(element)
+        self._unreadable += 1
+        if self._unreadable > UNREADABLE_MAX:
+            expected = f"at most {UNREADABLE_MAX} records that are against the schema"
+            too_many = self._fault(OTHER, expected, name)
+            raise SoapFault(codes.SCHEMA, items=(*too_many.items, *self._told))
+        explained = len(self._told) < EXPLAINED_MAX
+        fault = self._known.fault(element, index, explained=explained)
+        if explained:
+            self._told += fault.items
+        return fault
 
     def _count_refused(self, element: etree._Element) -> None:
         length = len(etree.tostring(element, with_tail=False))

@@ -278,7 +278,11 @@ class Client:
             or not self._envelopes[envelope.version].accepts(root)
         ):
             return Unreachable(Reason.MALFORMED, sent=True, status=status)
-        return Answered(self._bindings.read(envelope.body))
+        try:
+            return Answered(self._bindings.read(envelope.body))
+        except (ValueError, ArithmeticError):
+            # Valid for the schema, and still no value, as a moment beyond its years.
+            return Unreachable(Reason.MALFORMED, sent=True, status=status)
 
     def _refused(self, fault: etree._Element, version: Version) -> Refused:
         space = f"{{{version.namespace}}}"

@@ -202,7 +202,8 @@ class Dispatcher:
             header = self._read_header(block)
             body = route.read(envelope.body)
         except (ValueError, ArithmeticError) as error:
-            raise SoapFault(codes.SCHEMA, detail="valid, but not readable") from error
+            items = self._explainer.envelope(envelope)
+            raise SoapFault(codes.SCHEMA, items=items) from error
         return header, body, self._authenticate(header, arrival.operation)
 
     def answer_stream(self, spool: Spool, arrival: Arrival) -> bytes:

@@ -24,7 +24,7 @@ from clearinghouse.contract.model import (
     namespace,
 )
 from clearinghouse.soap.envelope import Envelope
-from clearinghouse.soap.facets import found_in, wanted
+from clearinghouse.soap.facets import found_in, is_readable, wanted
 from clearinghouse.soap.faults import FAULT_ITEMS_MAX, FaultItem
 from clearinghouse.soap.parser import XSI
 from clearinghouse.soap.validation import Validator, generated, target_namespaces
@@ -146,6 +146,8 @@ class _Walk:
         if not self._schema.accepts(kind, text):
             found = found_in(kind, text)
             self._report(VALUE, path, index, expected=wanted(kind), found=found)
+        elif not is_readable(kind, text):
+            self._report(VALUE, path, index, expected=wanted(kind))
 
     def _content(
         self, element: etree._Element, kind: ComplexType, path: str, index: int | None

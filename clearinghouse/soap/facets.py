@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from clearinghouse.contract.model import Facets, SimpleType
+from clearinghouse.soap.values import read_instant
 
 _PLAIN = {
     "boolean": "true or false",
-    "dateTime": "a time with its offset, as in 2026-01-31T12:00:00Z",
+    "dateTime": "a time with its offset, as in 2026-01-31T12:00:00Z,"
+    " in UTC in the years 2000 to 2099",
     "gYearMonth": "a month, as in 2026-01",
     "base64Binary": "base64",
     "int": "a whole number",
@@ -67,3 +69,17 @@ def found_in(kind: SimpleType, text: str) -> str:
     too_long = facets.max_length is not None and len(text) > facets.max_length
     too_short = facets.min_length is not None and len(text) < facets.min_length
     return f"{len(text)} characters" if too_long or too_short else ""
+
+
+def is_readable(kind: SimpleType, text: str) -> bool:
+    """Whether a value that the schema accepts means something to us.
+
+    A moment may leave the years of the contract by its offset from UTC.
+    """
+    if kind.base != "dateTime":
+        return True
+    try:
+        read_instant(text)
+    except ValueError:
+        return False
+    return True

@@ -20,15 +20,24 @@ _TWO = tuple(f"{number:02d}" for number in range(100))
 INSTANTS_REMEMBERED_MAX = 256
 _NO_OFFSET = timedelta()
 
+#: The moments of the contract, which it names by their year (common: InstantType).
+FIRST_INSTANT = datetime(2000, 1, 1, tzinfo=UTC)
+INSTANTS_END = datetime(2100, 1, 1, tzinfo=UTC)
+
 
 @lru_cache(maxsize=INSTANTS_REMEMBERED_MAX)
 def read_instant(text: str) -> datetime:
     """Return the moment with the offset that was sent.
 
     In an SDR the same few moments stand in several places; each text is read once, and
-    gives one object.
+    gives one object. Raises :class:`ValueError` for a moment whose year in UTC is not
+    one of 2000 to 2099: the schema judges the year where it was written, and we write
+    most moments in UTC.
     """
-    return datetime.fromisoformat(text.strip())
+    moment = datetime.fromisoformat(text.strip())
+    if not FIRST_INSTANT <= moment < INSTANTS_END:
+        raise ValueError("a moment beyond the years of the schema")
+    return moment
 
 
 def read_boolean(text: str) -> bool:

@@ -160,6 +160,15 @@ def test_status_in_the_future_is_refused() -> None:
     assert (item.index, item.code) == (2, codes.STATUS_FUTURE)
 
 
+def test_status_of_another_year_is_refused() -> None:
+    days = 60 * 86_400
+    item = check_status(make_status(-days - 1), now=NOW, index=2)
+
+    assert check_status(make_status(-days), now=NOW, index=2) is None
+    assert item is not None
+    assert (item.code, item.path) == (codes.STATUS_PAST, "occurredAt")
+
+
 @given(st.lists(st.integers(-1000, 1000), min_size=1, max_size=20))
 def test_newest_status_wins_in_any_order(offsets: list[int]) -> None:
     (found,) = newest(make_status(offset) for offset in offsets).values()

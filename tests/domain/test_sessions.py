@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from itertools import product, starmap
 from uuid import UUID
 
@@ -206,6 +207,15 @@ def test_event_in_the_future_is_refused() -> None:
 
     assert event_problem(soon, now=NOW) is None
     assert event_problem(late, now=NOW) is codes.SESSION_EVENT_FUTURE
+
+
+def test_event_of_another_year_is_refused() -> None:
+    event = make_event(K.STARTED, 0)
+    last = event.occurred_at + timedelta(days=60)
+
+    assert event_problem(event, now=last) is None
+    later = last + timedelta(seconds=1)
+    assert event_problem(event, now=later) is codes.SESSION_EVENT_PAST
 
 
 def test_repeat_says_the_same_and_a_reuse_does_not() -> None:

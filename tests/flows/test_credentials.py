@@ -186,6 +186,20 @@ def test_two_messages_with_one_part_at_once_put_it_in_force_once(
     assert lines(pulled(roaming.cso_speaks)) == {CARD: ("VALID", False)}
 
 
+def test_messages_with_one_list_at_once_hold_it_once(roaming: Roaming) -> None:
+    put(roaming.csp_speaks, *cards(5, start=10))
+    send = partial(put, roaming.csp_speaks, list_id=uuid4())
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = [pool.submit(send, entry(CARD)) for _ in range(6)]
+
+    told = sorted(one.result().code for one in answers)
+    assert {one.result().required("state") for one in answers} == {"HELD"}
+    held = [codes.ALREADY_DONE.number] * 5 + [codes.LIST_HELD.number]
+    assert told == sorted(held)
+    assert CARD not in lines(pulled(roaming.cso_speaks))
+
+
 def test_refuses_parts_that_tell_different_totals(roaming: Roaming) -> None:
     list_id = uuid4()
     put(roaming.csp_speaks, entry(CARD), parts=2, expected=2, list_id=list_id)

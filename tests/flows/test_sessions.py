@@ -157,7 +157,11 @@ def test_event_id_is_for_one_event_only(roaming: Roaming, clock: StillClock) -> 
 
 @pytest.mark.parametrize(
     ("at", "energy_wh", "code"),
-    [(181, None, codes.SESSION_EVENT_FUTURE), (0, -1, codes.SESSION_EVENT_ENERGY)],
+    [
+        (181, None, codes.SESSION_EVENT_FUTURE),
+        (-61 * 86_400, None, codes.SESSION_EVENT_PAST),
+        (0, -1, codes.SESSION_EVENT_ENERGY),
+    ],
 )
 def test_refuses_events_that_cannot_be(
     roaming: Roaming,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -81,6 +82,28 @@ def test_part_that_comes_again_under_another_message_id_changes_nothing(
     assert last.state is ListState.APPLIED
     assert (after.code, after.state) == (codes.ALREADY_DONE, ListState.APPLIED)
     assert world.in_force() == {ONE, TWO, THREE}
+
+
+@pytest.mark.parametrize(
+    ("before", "state"), [((), ListState.APPLIED), ((TWO, THREE, FOUR), ListState.HELD)]
+)
+def test_messages_with_one_part_at_once_put_it_in_force_or_hold_it_once(
+    world: World, before: tuple[str, ...], state: ListState
+) -> None:
+    if before:
+        world.put(*before)
+    part = make_part(ONE)
+
+    with ThreadPoolExecutor(6) as pool:
+        calls = [pool.submit(world.try_put, part) for _ in range(6)]
+
+    outcomes = [one.result() for one in calls]
+    first, again = codes.OK, codes.ALREADY_DONE
+    if state is ListState.HELD:
+        first = again = codes.LIST_HELD
+    assert {getattr(one, "state", None) for one in outcomes} == {state}
+    told = sorted(one.code.number for one in outcomes)
+    assert told == sorted([first.number, *[again.number] * 5])
 
 
 def test_part_that_comes_again_with_other_evses_is_refused(world: World) -> None:

@@ -16,6 +16,7 @@ from clearinghouse.soap.explain import OTHER, Explainer
 from clearinghouse.soap.faults import FaultItem
 from clearinghouse.soap.parser import parse_own
 from clearinghouse.soap.validation import Validator, envelope_validators
+from clearinghouse.soap.values import read_instant, write_instant
 from clearinghouse.soap.versions import SOAP_11
 from tests.contract import authored
 from tests.contract.authored import Example
@@ -45,7 +46,8 @@ def test_names_all_faults_at_once(explainer: Explainer) -> None:
             "text, 5 characters, of the form [A-Z]{2}[A-Z0-9]{3}"
         ),
         "/Header/exchangeHeader/createdAt": (
-            "a time with its offset, as in 2026-01-31T12:00:00Z"
+            "a time with its offset, as in 2026-01-31T12:00:00Z,"
+            " in UTC in the years 2000 to 2099"
         ),
         "/authorizeStartRequest/evseId": "required element",
         "/authorizeStartRequest/credential/kind": (
@@ -75,6 +77,37 @@ def test_describes_length_and_repeats_no_value(
     (item,) = explained(explainer, authorize(**texts))
 
     assert (item.path, item.found) == (path, found)
+
+
+@pytest.mark.parametrize(
+    "instant",
+    [
+        "2099-12-31T23:59:59-14:00",
+        "2000-01-01T00:00:00+14:00",
+        "2099-12-31T23:59:59.999999-00:01",
+    ],
+)
+def test_names_a_moment_that_leaves_the_years_by_its_offset(
+    explainer: Explainer, instant: str
+) -> None:
+    (item,) = explained(explainer, authorize(createdAt=instant))
+
+    assert item.path == "/Header/exchangeHeader/createdAt"
+    assert item.expected is not None
+    assert item.expected.endswith("in UTC in the years 2000 to 2099")
+
+
+@pytest.mark.parametrize(
+    "instant",
+    [
+        "2099-12-31T23:59:59.999999Z",
+        "2099-12-31T23:59:59+14:00",
+        "2000-01-01T00:00:00Z",
+        "2000-01-01T00:00:00-14:00",
+    ],
+)
+def test_takes_the_first_and_the_last_moment(instant: str) -> None:
+    assert write_instant(read_instant(instant)) == instant
 
 
 def test_names_namespace_of_misplaced_element(explainer: Explainer) -> None:
