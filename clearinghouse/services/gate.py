@@ -107,7 +107,7 @@ class Familiar:
 class SlowLane:
     """Where attempts wait a moment; ``pause`` waits for so many seconds."""
 
-    def __init__(self, pause: Callable[[float], None] = sleep) -> None:
+    def __init__(self, pause: Callable[[int], object] = sleep) -> None:
         self._pause = pause
         self._places = BoundedSemaphore(SLOW_MAX)
 

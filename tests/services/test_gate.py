@@ -126,7 +126,7 @@ def test_an_attempt_that_was_not_judged_is_not_counted() -> None:
 
 
 def test_an_account_that_the_world_guesses_at_is_slow_and_stays_open() -> None:
-    pauses: list[float] = []
+    pauses: list[int] = []
     logins = Logins(SlowLane(pauses.append))
     succeed(logins, "machine", "192.0.2.1")
     for number in range(gate.FAILURES_PER_ACCOUNT_MAX):
@@ -144,7 +144,7 @@ def test_an_account_that_the_world_guesses_at_is_slow_and_stays_open() -> None:
 def test_few_attempts_wait_at_once() -> None:
     release, arrived = Event(), Semaphore(0)
 
-    def pause(_seconds: float) -> None:
+    def pause(_seconds: int) -> None:
         arrived.release()
         release.wait(60)
 

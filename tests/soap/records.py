@@ -70,7 +70,7 @@ def _instants(_kind: SimpleType) -> st.SearchStrategy[datetime]:
         zone = timezone(timedelta(minutes=minutes)) if minutes else UTC
         return naive.replace(tzinfo=zone)
 
-    naive = st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 31))  # noqa: DTZ001  # the zone is drawn apart
+    naive = st.datetimes(datetime(2000, 1, 2), datetime(2099, 12, 31))  # noqa: DTZ001  # the zone is drawn apart
     return st.builds(moved, naive, _MINUTES)
 
 
