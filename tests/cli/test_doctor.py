@@ -301,6 +301,7 @@ def test_settings_are_explained_even_when_they_are_wrong(
     ("variable", "value", "told"),
     [
         ("CLEARINGHOUSE_CONFIG", "nowhere.toml", "there is no file nowhere.toml"),
+        ("CLEARINGHOUSE_CONFIG", "/", "there is no file /"),
         ("CLEARINGHOUSE_LOG_LEVEL", "LOUD", "log_level"),
         ("CLEARINGHOUSE_METRICS_PORT", "8063", "metrics_port"),
         ("CLEARINGHOUSE_METRICS_PORT", "8062", "metrics_port"),
