@@ -173,7 +173,8 @@ class Settings(BaseSettings):
         _ = dotenv_settings, file_secret_settings
         named = os.environ.get(f"{PREFIX}CONFIG")
         path = Path(named or "clearinghouse.toml")
-        if named and not path.is_file():
+        # /dev/null is no regular file, and how a child is given none.
+        if named and (path.is_dir() or not path.exists()):
             raise FileNotFoundError(f"CLEARINGHOUSE_CONFIG: there is no file {named}")
         try:
             file = TomlConfigSettingsSource(settings_cls, toml_file=path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -321,6 +322,18 @@ def test_wrong_setting_is_told_with_the_way_out(
     assert told in refused.output
     assert "clearinghouse config explain" in refused.output
     assert place.exists()
+
+
+def test_no_file_of_settings_at_all_may_be_named(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place / "clearinghouse.toml").write_text("name = 'Here'\n", encoding="utf-8")
+    monkeypatch.setenv("CLEARINGHOUSE_CONFIG", os.devnull)
+
+    shown = run("--json", "config", "show")
+
+    assert shown.exit_code == 0, shown.output
+    assert "Here" not in shown.stdout
 
 
 @pytest.mark.parametrize("level", ["debug", "Info", "WARNING", "error"])
