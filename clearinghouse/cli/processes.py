@@ -132,13 +132,19 @@ class Child:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if not self.running:
-                message = f"{self.name} stopped while starting; see {self.log_path}"
-                raise ChildError(message)
+                raise ChildError(
+                    f"{self.name} stopped while starting: {self._last_word()}; "
+                    f"see {self.log_path}"
+                )
             if answers(url):
                 return
             time.sleep(_POLL_SECONDS)
         message = f"{self.name} does not answer at {url}; see {self.log_path}"
         raise ChildError(message)
+
+    def _last_word(self) -> str:
+        said = self.log_path.read_text(encoding="utf-8", errors="replace").split("\n")
+        return next((line for line in reversed(said) if line.strip()), "no word")
 
     def ask_to_stop(self) -> None:
         """Ask the child to stop and do not wait."""

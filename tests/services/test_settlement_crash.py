@@ -172,6 +172,8 @@ def _submitters(world: World, number: int) -> list[Participant]:
             person = make_participant(tx, party_id=f"ITV{place:02d}")
             terms = Terms(match_required=False, overlap_seconds_max=10**6)
             make_agreement(tx, person, world.csp, valid_from=SINCE, terms=terms)
+            collecting = Terms(collects=True)
+            make_agreement(tx, world.cso, person, valid_from=SINCE, terms=collecting)
             published = Publication(
                 publisher_id=person.participant_id, tariff=price(490_000)
             )
