@@ -193,10 +193,15 @@ def _database(own: Settings) -> Iterator[Finding]:
 def _schema(env: Environment) -> Iterator[Finding]:
     with env.database.begin() as tx:
         found = schema.current(tx)
-    here = f"this program needs {schema.head()}"
-    has = f"it is at {found}" if found else "it has no tables"
-    advice = "run: clearinghouse database upgrade"
-    yield Finding("database", app.is_ready(env.database), f"{has}, {here}", advice)
+    needed, ready = schema.head(), app.is_ready(env.database)
+    if found == needed and ready:
+        text = f"up to date ({needed})"
+    elif ready:
+        text = f"newer than this program ({found}, {needed} would do)"
+    else:
+        has = f"it is at {found}" if found else "it has no tables"
+        text = f"{has}, this program needs {needed}"
+    yield Finding("database", ready, text, "run: clearinghouse database upgrade")
 
 
 def _vault(env: Environment, own: Settings) -> Iterator[Finding]:

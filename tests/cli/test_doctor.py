@@ -68,6 +68,7 @@ def test_doctor_finds_nothing_wrong_with_a_sound_house(on_site: Path) -> None:
 
     assert looked.exit_code == 0, looked.output
     assert {row["state"] for row in found(looked).values()} == {"ok"}
+    assert found(looked)["database"]["found"] == f"up to date ({schema.head()})"
     assert not (on_site / "var").exists()  # it looks, and makes nothing
 
 
@@ -389,7 +390,10 @@ def test_newer_database_is_well_for_the_older_program(
 ) -> None:
     monkeypatch.setattr(schema, "head", lambda: "2000_01_01_01_pre")
 
-    assert found(run("--json", "doctor"))["database"]["state"] == "ok"
+    database = found(run("--json", "doctor"))["database"]
+
+    assert database["state"] == "ok"
+    assert "newer" in database["found"]
     assert on_site.exists()
 
 

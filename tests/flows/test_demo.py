@@ -115,6 +115,7 @@ def test_demo_once_stops_by_itself_and_its_last_line_counts_the_day(
     once = demo(folder, own_port(9), "--once").start()
 
     assert once.ended() == 0, once.said
+    assert "sdr release" in once.said  # one is held, and a person has to know
     assert LAST_LINE.fullmatch(once.said.strip().splitlines()[-1])
     assert not once.left()
 
@@ -137,10 +138,14 @@ def test_demo_that_is_cut_off_while_it_starts_leaves_no_process(seconds: int) ->
 
 def test_second_demo_in_one_place_is_told_who_plays_there(folder: Path) -> None:
     (folder / "demo").mkdir(exist_ok=True)
-    with (folder / "demo" / "demo.lock").open("ab") as lock:
+    with (
+        (folder / "demo" / "demo.lock").open("ab") as lock,
+        socket.create_server(("127.0.0.1", 0)) as taken,
+    ):
         fcntl.flock(lock, fcntl.LOCK_EX)
-        other = demo(folder, own_port(15)).start()
+        other = demo(folder, taken.getsockname()[1]).start()
         code = other.ended()
 
     assert code == 1
     assert "another one plays in" in other.said
+    assert "is taken; using" not in other.said  # it will use none

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 from clearinghouse.cli.output import Output
 from tests.fixtures.database import make_state_dir
-from tests.replay.__main__ import differences, replay
+from tests.replay.__main__ import differences, main, replay
 from tests.replay.oracle import by_csp_and_month
 from tests.replay.source import EVSES_FILE, SESSIONS_FILE
 
@@ -43,3 +44,19 @@ def test_a_real_year_settles_to_the_cent() -> None:
     assert uploaded.accepted + uploaded.refused == EVSES
     assert not uploaded.unexplained
     assert all(expected for _code, expected in uploaded.reasons)
+
+
+def test_replay_names_the_files_that_are_not_there(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / SESSIONS_FILE).touch()
+    monkeypatch.setattr(sys, "argv", ["replay", str(tmp_path)])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"{tmp_path} lacks {EVSES_FILE};" in said

@@ -14,7 +14,7 @@ from clearinghouse.cli.output import Output
 from tests.replay.evses import Upload, upload
 from tests.replay.oracle import Sums, by_csp_and_month
 from tests.replay.run import Outcome, Replay
-from tests.replay.source import Row, sessions
+from tests.replay.source import EVSES_FILE, SESSIONS_FILE, Row, sessions
 from tests.running.house import House
 
 Table = Mapping[tuple[str, str], Outcome]
@@ -108,6 +108,16 @@ def main() -> int:
     )
     parser.add_argument("--json", action="store_true", help="print JSON lines")
     arguments = parser.parse_args()
+    missing = [
+        name
+        for name in (SESSIONS_FILE, EVSES_FILE)
+        if not (arguments.folder / name).is_file()
+    ]
+    if missing:
+        parser.error(
+            f"{arguments.folder} lacks {' and '.join(missing)}; "
+            "README.rst says where they are from"
+        )
     output = Output(as_json=arguments.json)
     with tempfile.TemporaryDirectory(prefix="ch-replay-") as temporary:
         Path(temporary).chmod(0o755)

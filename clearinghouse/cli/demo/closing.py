@@ -22,6 +22,7 @@ class Day:
     sessions: int
     accepted: int
     refused: int
+    held: int
     statements: int
     net_sum: int
     folder: Path
@@ -54,6 +55,7 @@ def close(stage: Stage, run: str) -> Day:
         sessions=tally.sessions,
         accepted=tally.accepted,
         refused=tally.refused,
+        held=tally.held,
         statements=closed.statements,
         net_sum=_net_sum(stage, window.window_id),
         folder=folder,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import typer
@@ -35,9 +36,11 @@ def demo(
     output = output_of(context)
     interrupt_on_stop()
     try:
-        own = _own_settings(output, port)
-        with _alone(output, own.state_dir), refusals(output):
-            _perform(output, own, once=once)
+        given = read_settings()
+        folder = (given.state_dir / "demo").absolute()
+        with _alone(output, folder), refusals(output):
+            _look_for_packages(output)
+            _perform(output, _own_settings(output, given, port), once=once)
     except ChildError as error:
         refuse(output, f"demo: {error}")
     except KeyboardInterrupt:
@@ -45,16 +48,21 @@ def demo(
         raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
-def _perform(output: Output, own: Settings, *, once: bool) -> None:
+def _look_for_packages(output: Output) -> None:
     try:
-        from clearinghouse.cli.demo import closing, farewell, stage, stories
-        from clearinghouse.endpoint.errors import CallError
+        import_module("clearinghouse.cli.demo.stage")
     except ModuleNotFoundError as error:
         refuse(
             output,
             f"demo: {error.name} is missing; "
             "in the checkout: pip install '.[endpoint]'",
         )
+
+
+def _perform(output: Output, own: Settings, *, once: bool) -> None:
+    from clearinghouse.cli.demo import closing, farewell, stage, stories
+    from clearinghouse.endpoint.errors import CallError
+
     logging.configure("WARNING")
     run = f"{SystemClock().now():%Y%m%d-%H%M%S}"
     try:
@@ -76,8 +84,7 @@ def _perform(output: Output, own: Settings, *, once: bool) -> None:
         refuse(output, f"demo: {error}; the logs are in {_short(own.state_dir)}")
 
 
-def _own_settings(output: Output, port: int | None) -> Settings:
-    given = read_settings()
+def _own_settings(output: Output, given: Settings, port: int | None) -> Settings:
     wanted = port or given.port
     free = free_port(wanted, host=given.host)
     if free != wanted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -55,6 +56,7 @@ def summary(stage: Stage, day: Day) -> dict[str, object]:
         "sessions": day.sessions,
         "sdrs_accepted": day.accepted,
         "sdrs_refused": day.refused,
+        "sdrs_held": day.held,
         "statements": day.statements,
         "net_sum": day.net_sum,
         "folder": str(day.folder),
@@ -95,6 +97,11 @@ def _print_calls(output: Output, stage: Stage) -> None:
         "password": stage.crew.secrets[PARTY],
     }
     output.remark(f"Services and their WSDLs: {stage.url}/services/")
+    # A demo has a state of its own: where this was typed there may be another one.
+    state = shlex.quote(f"CLEARINGHOUSE_STATE_DIR={stage.folder}")
+    python = shlex.quote(sys.executable)
+    output.remark("\nThe held SDR waits for the operator, who sees it with:\n")
+    output.remark(f"env {state} {python} -m clearinghouse sdr held")
     output.remark(f"\nA call to paste into {sys.executable}:\n")
     output.remark(OURS.format(**values))
     output.remark("The same without this package, wherever zeep is installed:\n")

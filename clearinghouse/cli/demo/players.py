@@ -50,6 +50,7 @@ class Tally:
     sessions: int = 0
     accepted: int = 0
     refused: int = 0
+    held: int = 0
 
 
 @dataclass(slots=True)
@@ -172,6 +173,7 @@ class Player:
         self.notebook.write_text(json.dumps({"sequence": sequence}), encoding="utf-8")
         self.tally.accepted += answer.accepted or 0
         self.tally.refused += answer.refused or 0
+        self.tally.held += answer.held or 0
         return answer
 
     def undecided(self) -> list[str]:

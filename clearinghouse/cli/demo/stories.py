@@ -182,7 +182,10 @@ def duplicate_and_implausible(stage: Stage) -> str:
     session = replace(session, ended_at=ended, charging_session=())
     answer = cso.submit([replace(backwards, service_session=session)])
     expect("ends before it starts", answer.refused, 1)
-    return "a duplicate was known, a dear one is held, an impossible one refused"
+    return (
+        "an SDR sent twice was known, an impossible one refused; one that claims more\n"
+        "  than our rating is held until the operator decides: sdr held, sdr release"
+    )
 
 
 def forwarded(stage: Stage) -> str:
