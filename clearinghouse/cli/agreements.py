@@ -29,8 +29,8 @@ def _row(found: agreements.Listed) -> Row:
         "mode": agreement.mode.value,
         "currency": agreement.currency,
         "version": agreement.version,
-        "from": agreement.valid_from.isoformat(),
-        "until": agreement.valid_until and agreement.valid_until.isoformat(),
+        "from": agreement.valid_from,
+        "until": agreement.valid_until,
         "silent_csp": agreement.terms.silent_csp.value,
         "collects": agreement.terms.collects,
         "terms": " ".join(_unusual(agreement.terms)),
@@ -65,7 +65,7 @@ def _terms(given: list[str]) -> dict[str, Any]:
     return found
 
 
-@group.command()
+@group.command(epilog=f"Names of --term: {', '.join(agreements.TERMS)}.")
 def add(
     context: typer.Context,
     visited: str = _VISITED,
@@ -123,6 +123,7 @@ def add(
     text = f"{home}'s users may charge at {visited}, settled in {currency}"
     if collects:
         text = f"{text}; {home} submits SDRs for {visited}"
+    text += "\nnext: both connect their clients: docs/partners.rst says what to send"
     output_of(context).value(_row(agreed), text)
 
 

@@ -23,7 +23,7 @@ def list_them(
     rows = [
         {
             "number": one.seq,
-            "at": one.at.isoformat(timespec="seconds"),
+            "at": one.at,
             "actor": one.actor,
             "action": one.action,
             "object": one.object,

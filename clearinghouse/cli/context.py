@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,18 +36,19 @@ def output_of(context: typer.Context) -> Output:
     return found.output
 
 
-def settings(**given: object) -> Settings:
-    """Read the settings, or end the command with what is wrong in them.
+class SettingsError(Exception):
+    """The settings are wrong; the arguments say it, a line for each fault."""
 
-    What a verb's own options give, by name, wins over all other sources.
+
+def settings(**given: object) -> Settings:
+    """Read the settings; what a verb's own options give, by name, wins over the rest.
+
+    Raises :class:`SettingsError`, which ends the command, with what is wrong in them.
     """
     found = settings_or_faults(**given)
-    if not isinstance(found, list):
-        return found
-    for line in found:
-        sys.stderr.write(f"settings: {line}\n")
-    sys.stderr.write(f"{SETTINGS_ADVICE}\n")
-    raise typer.Exit(EXIT_SETTINGS)
+    if isinstance(found, list):
+        raise SettingsError(*found)
+    return found
 
 
 def settings_or_faults(**given: object) -> Settings | list[str]:
@@ -68,13 +68,19 @@ def settings_or_faults(**given: object) -> Settings | list[str]:
         return [str(error)]
 
 
-def refuse(output: Output, text: str, *, code: int | None = None) -> NoReturn:
-    """End the command with a text that says what to do; exit code 1."""
+def refuse(
+    output: Output, text: str, *, code: str = "REFUSED", status: int = EXIT_REFUSED
+) -> NoReturn:
+    """End the command with a text that says what to do.
+
+    Machines get it on one line, and a ``code`` that stays when the text gets better.
+    """
     if output.as_json:
-        output.value({"error": text, "code": code}, text)
+        line = "; ".join(part for part in map(str.strip, text.splitlines()) if part)
+        output.value({"error": line, "code": code}, text)
     else:
         output.remark(text)
-    raise typer.Exit(EXIT_REFUSED)
+    raise typer.Exit(status)
 
 
 @contextmanager
@@ -87,7 +93,7 @@ def refusals(output: Output) -> Iterator[None]:
         if error.detail:  # the operator sits inside the house and may read it
             lines.append(error.detail)
         lines += [_line(item) for item in error.items]
-        refuse(output, "\n".join(lines), code=error.code.number)
+        refuse(output, "\n".join(lines), code=error.code.name)
 
 
 def _line(item: Item) -> str:

@@ -22,8 +22,7 @@ def list_them(context: typer.Context) -> None:
                 "waiting": found.queue.ready,
                 "running": found.queue.running,
                 "given_up": found.queue.dead,
-                "oldest_due": found.queue.oldest_ready_at
-                and found.queue.oldest_ready_at.isoformat(timespec="seconds"),
+                "oldest_due": found.queue.oldest_ready_at,
             }
             for found in deliveries.queues(env)
         ]
@@ -42,7 +41,7 @@ def dead(context: typer.Context, party_id: str | None = _PARTY) -> None:
                 "kind": found.delivery.kind.value,
                 "attempts": found.delivery.attempts,
                 "last_error": found.delivery.last_error_code,
-                "made": found.delivery.created_at.isoformat(timespec="seconds"),
+                "made": found.delivery.created_at,
             }
             for found in deliveries.dead_letters(env, party_id=party_id)
         ]

@@ -20,7 +20,7 @@ def _row(found: HeldList) -> Row:
         "of": found.sort.value,
         "partner": found.party_id,
         "entries": found.held.entries,
-        "received": found.held.received_at.isoformat(timespec="seconds"),
+        "received": found.held.received_at,
     }
 
 

@@ -8,19 +8,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from clearinghouse import __version__
-from clearinghouse.cli.context import Context, output_of, refuse
+from clearinghouse.cli.context import (
+    EXIT_SETTINGS,
+    SETTINGS_ADVICE,
+    Context,
+    SettingsError,
+    output_of,
+    refuse,
+)
 from clearinghouse.cli.output import Output
 
 MARKUP: Literal["markdown"] = "markdown"
 """How help is set: the paragraphs of a docstring are filled, not cut at its lines."""
 
-
+UsageError: Any = typer.BadParameter.__base__
+"""What is raised for words that are not understood; typer gives it no public name."""
 JSON = "--json"
 
 
@@ -116,15 +124,11 @@ class Later(TyperCommand):
         parent: Any = None,  # noqa: ANN401 - passed on
         **extra: Any,  # noqa: ANN401 - passed on
     ) -> Any:  # noqa: ANN401 - passed on
-        """Read the words after the verb, as the loaded verb understands them.
-
-        ``--json`` is taken wherever it stands: it means the same for every verb.
-        """
-        own, rest = _split(args)
-        if JSON in own and parent is not None:
-            output_of(parent).as_json = True
-            args = [word for word in own if word != JSON] + rest
-        return self.loaded().make_context(info_name, args, parent=parent, **extra)
+        """Read the words after the verb, as the loaded verb understands them."""
+        command = self.loaded()
+        if parent is not None and output_of(parent).as_json:
+            command.no_args_is_help = False  # no verb is a slip, and told as one
+        return command.make_context(info_name, args, parent=parent, **extra)
 
 
 def _split(words: list[str]) -> tuple[list[str], list[str]]:
@@ -141,15 +145,54 @@ class Verbs(TyperGroup):
         for entry in VERBS:
             self.add_command(Later(entry))
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: Any = None,  # noqa: ANN401 - passed on
+        **extra: Any,  # noqa: ANN401 - passed on
+    ) -> Any:  # noqa: ANN401 - passed on
+        """Read the words before the verb.
+
+        ``--json`` is taken wherever it stands: it means the same for every verb.
+        """
+        own, rest = _split(args)
+        output = Output(as_json=JSON in own)
+        if output.as_json:
+            args = [JSON, *(word for word in own if word != JSON), *rest]
+        try:
+            context = super().make_context(info_name, args, parent=parent, **extra)
+        except UsageError as error:
+            _misused(output, error)
+        context.obj = Context(output)
+        return context
+
     def invoke(self, context: Any) -> Any:  # noqa: ANN401 - passed on
-        """Run the verb; a file that cannot be read or written ends it with a line."""
+        """Run the verb; what keeps it from its work ends it with a line."""
         try:
             return super().invoke(context)
         except BrokenPipeError:  # whoever read what we print has enough
             raise
+        except UsageError as error:
+            _misused(output_of(context), error)
+        except SettingsError as error:
+            lines = [f"settings: {line}" for line in error.args]
+            refuse(
+                output_of(context),
+                "\n".join([*lines, SETTINGS_ADVICE]),
+                code="SETTINGS",
+                status=EXIT_SETTINGS,
+            )
         except OSError as error:
             place = f"{error.filename}: " if error.filename else ""
-            refuse(output_of(context), f"{place}{error.strerror or error}")
+            refuse(output_of(context), f"{place}{error.strerror or error}", code="FILE")
+
+
+def _misused(output: Output, error: UsageError) -> NoReturn:
+    """Say what is wrong in the words given: people are shown it by the library."""
+    if not output.as_json:
+        raise error
+    refuse(output, error.format_message(), code="USAGE", status=error.exit_code)
 
 
 application = typer.Typer(
@@ -163,21 +206,24 @@ application = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
+def _version(context: typer.Context, wanted: bool) -> None:
     if wanted:
-        typer.echo(__version__)
+        output = Output(as_json=bool(context.params.get("as_json")))
+        output.value({"version": __version__}, __version__)
         raise typer.Exit
 
 
 @application.callback()
 def _before(
     context: typer.Context,
-    as_json: bool = typer.Option(False, JSON, help="Print JSON for machines."),
+    as_json: bool = typer.Option(
+        False, JSON, is_eager=True, help="Print JSON for machines."
+    ),
     _version_wanted: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Print the version."
     ),
 ) -> None:
-    context.obj = Context(Output(as_json=as_json))
+    output_of(context).as_json = as_json
 
 
 def main() -> None:

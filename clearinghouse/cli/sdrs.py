@@ -22,7 +22,7 @@ def _row(waiting: Held) -> Row:
     return {
         **_facts(stored),
         "home_csp": stored.csp_party,
-        "received": stored.received_at.isoformat(timespec="seconds"),
+        "received": stored.received_at,
         "energy_wh": stored.energy_wh,
         "claimed": _text(stored.claimed_minor, stored.currency),
         "rated": _text(stored.net_minor, stored.currency),

@@ -150,9 +150,8 @@ def list_them(context: typer.Context) -> None:
                 "window": window.label,
                 "window_id": window.window_id,
                 "state": window.state.value,
-                "opened": window.opened_at.isoformat(timespec="seconds"),
-                "closed": window.closed_at
-                and window.closed_at.isoformat(timespec="seconds"),
+                "opened": window.opened_at,
+                "closed": window.closed_at,
                 "held": waiting.get(window.window_id, 0),
                 "settled": [
                     {

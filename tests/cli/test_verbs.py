@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
+from clearinghouse import __version__
 from tests.fixtures.verbs import admit, value_of
 
 if TYPE_CHECKING:
@@ -183,3 +185,105 @@ def test_what_is_piped_is_neither_cut_nor_boxed(run: Callable[..., Result]) -> N
     assert any(
         line[place:].startswith("CLEARINGHOUSE_DATABASE_PRIVACY_URL ") for line in lines
     )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--json", "participant", "lst"),
+        ("nosuch", "--json"),
+        ("--json",),
+        ("--json", "participant"),
+        ("--json", "--nosuch"),
+        ("participant", "list", "--json", "--nosuch"),
+        ("--json", "agreement", "end", "DEABC"),
+    ],
+)
+def test_machines_are_told_of_a_slip_in_the_words_as_json(
+    run: Callable[..., Result], words: tuple[str, ...]
+) -> None:
+    told = run(*words)
+
+    assert told.exit_code == 2
+    value = json.loads(told.stdout)
+    assert value["code"] == "USAGE"
+    assert value["error"]
+    assert "\n" not in value["error"]
+
+
+def test_people_are_told_of_a_slip_with_the_way_to_help(
+    run: Callable[..., Result],
+) -> None:
+    told = run("participant", "lst")
+
+    assert told.exit_code == 2
+    assert "lst" in told.output
+    assert "--help" in told.output
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("participant", "suspend", "DEXYZ"), "UNKNOWN_PARTICIPANT"),
+        (("report", "export", "2026-11", "/proc/x"), "REFUSED"),
+    ],
+)
+def test_refusal_has_a_word_and_one_line_for_machines(
+    run: Callable[..., Result], words: tuple[str, ...], code: str
+) -> None:
+    told = run("--json", *words)
+
+    assert told.exit_code == 1
+    value = json.loads(told.stdout)
+    assert value["code"] == code
+    assert "\n" not in value["error"]
+
+
+def test_machines_are_told_of_wrong_settings_as_json(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLEARINGHOUSE_PORT", "none")
+
+    told = run("--json", "participant", "list")
+
+    assert told.exit_code == 3
+    value = json.loads(told.stdout)
+    assert value["code"] == "SETTINGS"
+    assert "port" in value["error"]
+
+
+def test_version_is_json_for_machines(run: Callable[..., Result]) -> None:
+    assert run("--version").stdout.strip() == __version__
+    assert value_of(run("--json", "--version")) == {"version": __version__}
+    assert value_of(run("--version", "--json")) == {"version": __version__}
+
+
+def test_lists_tell_instants_in_one_form(run: Callable[..., Result]) -> None:
+    admit(run, "DEABC", "CSO")
+    admit(run, "NLXYZ", "CSP")
+    words = ("agreement", "add", "DEABC", "NLXYZ", "--currency", "EUR")
+    run(*words, "--from", "2026-01-01", "--until", "2027-01-01T06:00:00")
+
+    (agreed,) = value_of(run("--json", "agreement", "list"))
+    trail = value_of(run("--json", "audit", "list"))
+
+    assert (agreed["from"], agreed["until"]) == (
+        "2026-01-01T00:00:00Z",
+        "2027-01-01T06:00:00Z",
+    )
+    assert {row["at"][-1] for row in trail} == {"Z"}
+
+
+def test_agreement_says_the_next_step_and_the_names_of_its_terms(
+    run: Callable[..., Result],
+) -> None:
+    admit(run, "DEABC", "CSO")
+    admit(run, "NLXYZ", "CSP")
+    words = ("agreement", "add", "DEABC", "NLXYZ", "--currency", "EUR")
+
+    added = run(*words, "--from", "2026-01-01")
+    shown = run("agreement", "add", "--help")
+
+    assert "next: both connect" in added.output
+    assert "late_limit_days" in shown.output
+    assert "overlap_seconds_max" in shown.output
