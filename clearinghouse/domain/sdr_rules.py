@@ -327,6 +327,7 @@ def _travel(case: Case) -> None:
     if evse is None or evse.latitude_u is None or evse.longitude_u is None:
         return
     here = (evse.latitude_u, evse.longitude_u)
+    told: set[str] = set()
     for other in case.facts.of_subject:
         if other.latitude_u is None or other.longitude_u is None:
             continue
@@ -342,7 +343,10 @@ def _travel(case: Case) -> None:
             rule = _S206 if own else _S206_FOREIGN
             expected = f"at most {limit_kmh} km/h between two sessions"
             found = f"{metres // 1000} km in {seconds} s" if own else _FOREIGN
-            case.hit(rule, f"{_SESSION}/startedAt", expected, found)
+            # The same words again would tell how many others there are.
+            if found not in told:
+                told.add(found)
+                case.hit(rule, f"{_SESSION}/startedAt", expected, found)
 
 
 def _gap_seconds(record: ServiceDetailRecord, other: Neighbour) -> int:

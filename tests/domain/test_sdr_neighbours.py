@@ -106,6 +106,18 @@ def test_s206_is_a_note_when_the_other_sdr_is_another_submitters() -> None:
     assert hit.found == "an SDR of another submitter"
 
 
+@pytest.mark.clause("8-separate")
+def test_s206_does_not_tell_how_many_sdrs_of_other_submitters_there_are() -> None:
+    others = [
+        Neighbour(None, f"CHOTHE{number}", START, START + seconds(60), 0, 0)
+        for number in range(3)
+    ]
+
+    assert judged(make_record(), of_subject=others) == judged(
+        make_record(), of_subject=others[:1]
+    )
+
+
 def test_s206_knows_neighbouring_stations_and_missing_places() -> None:
     near = Neighbour("S2", "CHOTHE1", START, START + seconds(60), 46_000_500, 8_900_000)
     nowhere = Neighbour("S3", "CHOTHE2", START, START + seconds(60))
