@@ -294,5 +294,6 @@ def test_names_of_refused_messages_are_forgotten(lane: str) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True)
 
     first, tenth, last = (int(text) for text in done.stdout.split())
-    assert last - tenth < 10_000_000
+    # Kept names would be 90 MB and more; what threads leave to the allocator is less.
+    assert last - tenth < 30_000_000
     assert last - first < 50_000_000
