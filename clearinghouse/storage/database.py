@@ -110,20 +110,22 @@ class Database:
         retryable) when the database cannot do its part in time; after a commit that
         broke off, the caller repeats the message and is told the stored answer.
         """
-        with as_unavailable(), self._engine.connect() as connection:
-            with connection.begin():
-                _spend(connection, budget)
-                yield connection
+        with self._connected() as connection:
+            tx = connection.begin()
+            _spend(connection, budget)
+            yield connection
+            tx.commit()
             connection.info[_BUDGET] = budget
 
     @contextmanager
     def begin_read_only(self, budget: BudgetName = "ordinary") -> Iterator[Connection]:
         """Open a transaction that can change nothing; the server refuses writes."""
-        with as_unavailable(), self._engine.connect() as connection:
+        with self._connected() as connection:
             tx = connection.execution_options(postgresql_readonly=True)
-            with tx.begin():
-                _spend(tx, budget)
-                yield tx
+            running = tx.begin()
+            _spend(tx, budget)
+            yield tx
+            running.commit()
             tx.info[_BUDGET] = budget
 
     @contextmanager
@@ -132,11 +134,28 @@ class Database:
 
         Spares two of three round trips. Raises as :meth:`begin` does.
         """
-        with as_unavailable(), self._engine.connect() as connection:
+        with self._connected() as connection:
             alone = connection.execution_options(isolation_level="AUTOCOMMIT")
             _spend(alone, budget)
             alone.info[_BUDGET] = budget
             yield alone
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """Lend a connection; what is not committed when it comes back is rolled back.
+
+        Ctrl-C may break off in the middle of an exchange with the server (of a COPY,
+        say), after which a ROLLBACK is refused and would hide that somebody wants to
+        stop. Such a connection is closed, and the server rolls back.
+        """
+        with as_unavailable(), self._engine.connect() as connection:
+            try:
+                yield connection
+            except Exception:
+                raise
+            except BaseException:
+                connection.invalidate()
+                raise
 
     def listen(self, channel: str) -> psycopg.Connection[tuple[object, ...]]:
         """Return a connection of its own that hears a channel's notifications.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from threading import Timer, get_ident
 from typing import TYPE_CHECKING
 
 import pytest
@@ -145,6 +148,44 @@ def test_full_pool_is_told_in_time(site: Site) -> None:
 
     assert caught.value.code is UNAVAILABLE
     assert time.monotonic() - begun < 4
+
+
+def test_interrupt_of_a_transaction_arrives_as_one_and_harms_no_later_one(
+    database: Database,
+) -> None:
+    """Ctrl-C at any moment, in the middle of an exchange with the server as well."""
+    with database.begin() as tx:
+        csp = make_csp(tx)
+    rows = [(f"FRX{number:02d}", csp.participant_id) for number in range(100)]
+    chance = random.Random(63119)
+
+    for _ in range(200):
+        with pytest.raises(KeyboardInterrupt), _interrupted(chance.uniform(0, 0.006)):
+            while True:
+                with suppress(_TakenBackError), database.begin() as tx:
+                    database.copy(tx, party_alias, ["alias", "participant_id"], rows)
+                    raise _TakenBackError
+        with database.begin() as tx:
+            found = participants.participant_by_id(tx, csp.participant_id)
+            assert found is not None
+            assert len(found.aliases) == 1
+
+
+class _TakenBackError(Exception):
+    """Ends a transaction without a trace."""
+
+
+@contextmanager
+def _interrupted(after: float) -> Iterator[None]:
+    """Interrupt what the block does, as Ctrl-C would, after some seconds."""
+    usual = signal.signal(signal.SIGUSR1, signal.default_int_handler)
+    timer = Timer(after, signal.pthread_kill, (get_ident(), signal.SIGUSR1))
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.join()
+        signal.signal(signal.SIGUSR1, usual)
 
 
 def test_copy_inserts_in_the_callers_transaction(database: Database) -> None:
