@@ -301,7 +301,7 @@ def test_the_deadline_is_absolute(
 
         took = time.monotonic() - began
     assert reply == ports.TimedOut()
-    assert 0.3 < took < 1.5
+    assert 0.3 < took < 3
 
 
 def test_sends_nothing_after_the_deadline(line: Line) -> None:
@@ -383,7 +383,7 @@ def test_four_questions_hang_and_the_fifth_is_refused_at_once(line: Line) -> Non
         took = time.monotonic() - began
     assert fifth == ports.Busy()
     assert delivery == ports.TimedOut(), "deliveries have slots of their own"
-    assert took < 1
+    assert took < 1.8
 
 
 def test_breaker_opens_and_its_state_is_stored(line: Line) -> None:
