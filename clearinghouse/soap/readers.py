@@ -1,7 +1,8 @@
 """Source of the readers: one function per complex type, driven by its sequence.
 
 A reader runs over the children of a valid element in the order of the schema. A
-required element needs no look at its name; only optional and repeated ones do.
+required element needs no look at its name; only optional and repeated ones do, and
+the number of children may tell which of the optional ones there are.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ from clearinghouse.contract.model import (
 )
 from clearinghouse.soap.names import attribute_name, symbol
 
-# Python expression for the text of the child ``c``, by builtin type.
+# Python expression for the text of the child ``{}``, by builtin type.
 _CONVERSIONS = {
-    "string": "c.text or ''",
-    "int": "int(c.text)",
-    "long": "int(c.text)",
-    "decimal": "Decimal(c.text)",
-    "boolean": "read_boolean(c.text)",
-    "dateTime": "read_instant(c.text)",
-    "gYearMonth": "c.text.strip()",
-    "base64Binary": "read_bytes(c.text)",
+    "string": "{}.text or ''",
+    "int": "int({}.text)",
+    "long": "int({}.text)",
+    "decimal": "Decimal({}.text)",
+    "boolean": "read_boolean({}.text)",
+    "dateTime": "read_instant({}.text)",
+    "gYearMonth": "{}.text.strip()",
+    "base64Binary": "read_bytes({}.text)",
 }
 
 
@@ -37,10 +38,40 @@ def reader_source(complex_type: ComplexType, model: SchemaModel) -> str:
     """
     name = symbol(complex_type)
     lines = [f"def read_{name}(e):", f"    r = new({name})"]
-    elements = list(complex_type.elements())
-    if not elements:
+    elements = [one for one in complex_type.content if isinstance(one, Element)]
+    required = [element for element in elements if element.min_occurs]
+    if len(elements) < len(complex_type.content) or any(e.repeated for e in elements):
+        lines += ["    i = iter(e)", *_in_order(complex_type, model)]
         return "\n".join([*lines, "    return r", ""])
-    lines += ["    i = iter(e)", "    c = next(i, END)"]
+    lines.append("    s = e[:]")
+    if required == elements:
+        return "\n".join([*lines, *_at_once(elements, elements, model), ""])
+    # Mostly all children are there, or only those that must be. Their number tells
+    # that, and spares a look at each name.
+    for present in (elements, required):
+        lines.append(f"    if len(s) == {len(present)}:")
+        lines += [f"    {line}" for line in _at_once(elements, present, model)]
+    lines += ["    i = iter(s)", *_in_order(complex_type, model)]
+    return "\n".join([*lines, "    return r", ""])
+
+
+def _at_once(
+    elements: list[Element], present: list[Element], model: SchemaModel
+) -> Iterator[str]:
+    """Read the children ``s`` of a sequence, when those ``present`` are there."""
+    children = {element.name: f"c{n}" for n, element in enumerate(present)}
+    if children:
+        yield f"    {', '.join(children.values())}, = s"
+    for element in elements:
+        child = children.get(element.name)
+        value = _expression(element, model, child) if child else None
+        yield f"    r.{attribute_name(element.name)} = {value}"
+    yield "    return r"
+
+
+def _in_order(complex_type: ComplexType, model: SchemaModel) -> list[str]:
+    """Read one child after the other, each by its name where that is open."""
+    lines = ["    c = next(i, END)"]
     for particle in complex_type.content:
         if isinstance(particle, Choice):
             for element in particle.elements:
@@ -54,25 +85,25 @@ def reader_source(complex_type: ComplexType, model: SchemaModel) -> str:
     # The last step forward has nobody who looks at it.
     if lines[-1] == "    c = next(i, END)":
         lines.pop()
-    return "\n".join([*lines, "    return r", ""])
+    return lines
 
 
-def _expression(element: Element, model: SchemaModel) -> str:
+def _expression(element: Element, model: SchemaModel, child: str = "c") -> str:
     kind = model.type_of(element)
     if isinstance(kind, ComplexType):
-        return f"read_{symbol(kind)}(c)"
-    return conversion(kind)
+        return f"read_{symbol(kind)}({child})"
+    return conversion(kind, child)
 
 
-def conversion(kind: SimpleType) -> str:
-    """Return the expression that turns the text of ``c`` into a value."""
+def conversion(kind: SimpleType, child: str) -> str:
+    """Return the expression that turns the text of a child into a value."""
     expression = _CONVERSIONS.get(kind.base)
     if expression is None:
         raise ValueError(f"{kind.name}: no reader for xs:{kind.base}")
     facets = kind.facets
     if kind.base == "string" and (facets.enumeration or facets.min_length):
-        return "c.text"
-    return expression
+        expression = "{}.text"
+    return expression.format(child)
 
 
 def _required(element: Element, model: SchemaModel) -> Iterator[str]:

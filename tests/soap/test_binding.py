@@ -67,6 +67,24 @@ def test_writes_examples_back(
         assert bindings.read(again) == record
 
 
+@pytest.mark.parametrize("receiver", [None, "CHCLR"])
+@pytest.mark.parametrize("token", [None, "ch1_A"])
+def test_reads_any_of_the_optional_children(
+    bindings: Bindings, receiver: str | None, token: str | None
+) -> None:
+    """All, none and some: the number of children tells only the first two."""
+    header = bindings.new(
+        "common:ExchangeHeader",
+        message_id=ID,
+        sender_id="DEABC",
+        receiver_id=receiver,
+        created_at=datetime(2026, 1, 2, tzinfo=UTC),
+        session_token=token,
+    )
+
+    assert bindings.read(parse_own(bindings.write(header))) == header
+
+
 def test_reads_types_of_the_schema(bindings: Bindings) -> None:
     """Absent is None, repeated is a list, and each builtin type has its own."""
     (example,) = (
@@ -153,6 +171,7 @@ def test_writes_moment_with_offset(bindings: Bindings) -> None:
     odd = timezone(timedelta(hours=1, seconds=30))
     for moment, text in (
         (datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), b">2026-01-02T03:04:05Z<"),
+        (datetime(207, 1, 2, 3, 4, 5, tzinfo=UTC), b">0207-01-02T03:04:05Z<"),
         (
             datetime(2026, 1, 2, 3, 4, 5, 60, tzinfo=UTC),
             b">2026-01-02T03:04:05.000060Z<",
