@@ -98,7 +98,7 @@ class Engine:
             for name, found in lanes.items()
         }
         self._documents = _documents(contract, settings.public_url)
-        self._counters = _Counters()
+        self._observers = _Observers()
 
     def _service(self, name: str, lanes: frozenset[Lane]) -> _Service:
         """Return how messages to a service come in: by the most demanding operation.
@@ -192,7 +192,8 @@ class Engine:
             internal = SoapFault(codes.INTERNAL)
             return replies.faulted(internal, media.version, correlation_id)
         finally:
-            self._counters.count(arrival.operation, code.name, perf_counter() - started)
+            observe = self._observers[arrival.operation, code.name]
+            observe(perf_counter() - started)
 
     def _answer(self, service: _Service, environ: Environ, arrival: Arrival) -> bytes:
         if service.streams:
@@ -248,15 +249,10 @@ def _documents(contract: Contract, public_url: str | None) -> Mapping[str, Reply
     return found | dict.fromkeys(listing.PATHS, index)
 
 
-class _Counters:
-    """The metric of answered messages; each is looked up once by its labels."""
+class _Observers(dict[tuple[str, str], Callable[[float], None]]):
+    """What counts answered messages, by operation and code; each is made once."""
 
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, str], Callable[[float], None]] = {}
-
-    def count(self, operation: str, code: str, seconds: float) -> None:
-        observe = self._known.get((operation, code))
-        if observe is None:
-            observe = metrics.MESSAGE_SECONDS.labels(operation, code).observe
-            self._known[operation, code] = observe
-        observe(seconds)
+    def __missing__(self, labels: tuple[str, str]) -> Callable[[float], None]:
+        observe = metrics.observer(metrics.MESSAGE_SECONDS, *labels)
+        self[labels] = observe
+        return observe

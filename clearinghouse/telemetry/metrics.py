@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Callable
+
 from prometheus_client import Counter, Gauge, Histogram
 
 MESSAGE_SECONDS = Histogram(
@@ -30,3 +33,21 @@ OUTBOX_OLDEST_SECONDS = Gauge(
 OUTBOX_DELIVERIES = Gauge(
     "clearinghouse_outbox_deliveries", "Deliveries that are not done.", ["state"]
 )
+
+
+def observer(histogram: Histogram, *labels: str) -> Callable[[float], None]:
+    """Return ``histogram.labels(...).observe`` in less than half its time.
+
+    The same values are counted up, so that several processes may count together; what
+    is spared is the check that there are labels, and the search from the first bound.
+    """
+    child = histogram.labels(*labels)
+    bounds = child._upper_bounds  # noqa: SLF001
+    add = child._sum.inc  # noqa: SLF001
+    counters = [bucket.inc for bucket in child._buckets]  # noqa: SLF001
+
+    def observe(amount: float) -> None:
+        add(amount)
+        counters[bisect_left(bounds, amount)](1)
+
+    return observe

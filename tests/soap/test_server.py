@@ -369,7 +369,7 @@ def test_mounts_under_its_prefixes(contract: Contract) -> None:
 
 def test_counts_messages_by_operation_and_code(house: House) -> None:
     """Labels come from the contract and the catalogue, never from a message."""
-    counters = house.engine._counters._known  # noqa: SLF001  # the labels are the case
+    counters = house.engine._observers  # noqa: SLF001  # the labels are the case
     house.post("authorization", GOOD)
     house.post("authorization", GOOD.replace(b"authorizeStart", b"MARKER"))
 
