@@ -10,7 +10,6 @@ from uuid import UUID, SafeUUID
 _VARIABLE = 0xFFFFFFFF_FFFF_0FFF_3FFF_FFFFFFFFFFFF
 _VERSION_4 = 0x00000000_0000_4000_8000_000000000000
 
-_UNKNOWN = SafeUUID.unknown
 _set = object.__setattr__
 
 
@@ -24,6 +23,8 @@ class CorrelationId(UUID):
 
     __slots__ = ("_text",)
     _text: str
+    # Of the class: one thing less to set for each message.
+    is_safe = SafeUUID.unknown  # type: ignore[misc]  # a slot in UUID
 
     @classmethod
     def new(cls) -> Self:
@@ -32,7 +33,6 @@ class CorrelationId(UUID):
         digits = number.to_bytes(16, "big").hex()
         made = object.__new__(cls)
         _set(made, "int", number)
-        _set(made, "is_safe", _UNKNOWN)
         _set(
             made,
             "_text",

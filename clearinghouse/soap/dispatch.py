@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 from uuid import UUID
 
 from lxml import etree
@@ -43,7 +43,8 @@ from clearinghouse.soap.validation import envelope_validators
 from clearinghouse.soap.versions import Version
 
 
-class Message(NamedTuple):
+@dataclass(slots=True)
+class Message:
     """A message that is in memory as a whole."""
 
     data: bytes
@@ -158,7 +159,8 @@ class Dispatcher:
         try:
             envelope = open_envelope(root, arrival.version)
             route = self._route(str(envelope.body.tag), arrival)
-            _check_length(len(data), route)
+            if len(data) > route.bytes_max or route.bulk is not None:
+                raise _refused_as_whole(len(data), route)
             header, body, sender = self._admit(root, envelope, arrival, route)
         except SoapFault:
             count_suspect(len(data))
@@ -261,13 +263,12 @@ class Dispatcher:
             )
 
 
-def _check_length(length: int, route: Route) -> None:
-    """Check a message that is taken as a whole.
+def _refused_as_whole(length: int, route: Route) -> SoapFault:
+    """Return SIZE, or XML_LIMIT for a request of the bulk lane.
 
-    Raises :class:`SoapFault` SIZE; XML_LIMIT for a request of the bulk lane, which
-    gets here when so much stands in front of its Body that nobody looked further.
+    Such a one is taken as a whole only when so much stands in front of its Body that
+    nobody looked further.
     """
     if length > route.bytes_max:
-        raise SoapFault(codes.SIZE, detail="longer than its operation allows")
-    if route.bulk is not None:
-        raise SoapFault(codes.XML_LIMIT, detail="long head")
+        return SoapFault(codes.SIZE, detail="longer than its operation allows")
+    return SoapFault(codes.XML_LIMIT, detail="long head")

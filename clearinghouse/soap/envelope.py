@@ -8,7 +8,7 @@ the document has nobody here who looks at it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from lxml import etree
 
@@ -33,7 +33,8 @@ _ENVELOPES = frozenset(version.envelope for version in VERSIONS)
 _CLOSING = b"</soap:Body></soap:Envelope>"
 
 
-class Envelope(NamedTuple):
+@dataclass(slots=True)
+class Envelope:
     """A message taken apart."""
 
     version: Version
@@ -50,15 +51,15 @@ def open_envelope(root: etree._Element, version: Version) -> Envelope:
     """
     if root.tag != version.envelope:
         raise _mismatch(root)
-    count = len(root)
-    if not 0 < count <= _PARTS_MAX:
+    if not 0 < len(root) <= _PARTS_MAX:
         raise SoapFault(codes.SOAP, detail="not a Header and a Body")
-    body = root[count - 1]
+    parts = root[:]
+    body = parts[-1]
     if body.tag != version.body or len(body) != 1:
         raise SoapFault(codes.SOAP, detail="not one Body with one element")
     blocks: list[etree._Element] = []
-    if count == _PARTS_MAX:
-        header = root[0]
+    if len(parts) == _PARTS_MAX:
+        header = parts[0]
         if header.tag != version.header:
             raise SoapFault(codes.SOAP, detail="what precedes the Body")
         blocks = header[:]

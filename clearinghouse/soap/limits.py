@@ -58,8 +58,6 @@ def check_encoding(data: bytes) -> None:
 
     Raises :class:`SoapFault` XML_EMPTY, XML_ENCODING or XML_MALFORMED.
     """
-    if data.startswith(_USUAL_DECLARATIONS):
-        return
     head = data[:_HEAD_BYTES]
     if not head or head.isspace():
         raise SoapFault(codes.XML_EMPTY)
@@ -81,7 +79,8 @@ def check_bytes(data: bytes) -> int | None:
     within bounds for certain, ``None`` when the tree has to be looked at. Raises
     :class:`SoapFault` XML_EMPTY, XML_ENCODING, XML_MALFORMED, XML_DTD or XML_LIMIT.
     """
-    check_encoding(data)
+    if not data.startswith(_USUAL_DECLARATIONS):
+        check_encoding(data)
     # A byte is looked for by its number: a third of the time that a text of one takes.
     if _NUL in data:
         raise SoapFault(codes.XML_MALFORMED, detail="NUL")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 from clearinghouse.settings import Settings
@@ -31,7 +31,8 @@ class Content(Protocol):
         """Return the SHA-256 of the Body as received."""
 
 
-class Call(NamedTuple):
+@dataclass(slots=True)
+class Call:
     """One authenticated, valid request.
 
     ``header`` is the exchange header, ``sender`` what ``authenticate`` returned.

@@ -93,12 +93,18 @@ def parse(data: bytes) -> etree._Element:
     """
     try:
         equals = check_bytes(data)
-        root = _parse_tree(data)
+        if _THREAD.suspect_bytes < SUSPECT_BYTES_MAX:
+            root = etree.fromstring(data, _THREAD.parser)
+        else:
+            root = apart(lambda: etree.fromstring(data, _tree_parser()))
         if equals is None or _may_hold_id(data, equals):
             check_tree(root, data)
     except SoapFault:
         count_suspect(len(data))
         raise
+    except etree.XMLSyntaxError as error:
+        count_suspect(len(data))
+        raise SoapFault(codes.XML_MALFORMED, detail="not well-formed") from error
     return root
 
 
@@ -116,19 +122,6 @@ def parse_own(data: bytes) -> etree._Element:
         return etree.fromstring(data, _THREAD.parser)
     except etree.XMLSyntaxError as error:
         raise ValueError("our own message is not well-formed") from error
-
-
-def _parse_tree(data: bytes) -> etree._Element:
-    try:
-        if _THREAD.suspect_bytes < SUSPECT_BYTES_MAX:
-            return etree.fromstring(data, _THREAD.parser)
-        return _parse_apart(data)
-    except etree.XMLSyntaxError as error:
-        raise SoapFault(codes.XML_MALFORMED, detail="not well-formed") from error
-
-
-def _parse_apart(data: bytes) -> etree._Element:
-    return apart(lambda: etree.fromstring(data, _tree_parser()))
 
 
 def apart(job: Callable[[], T]) -> T:

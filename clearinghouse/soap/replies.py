@@ -5,8 +5,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import NamedTuple
 from uuid import UUID
 
 from clearinghouse.soap.faults import SoapFault, render
@@ -26,7 +26,8 @@ _STATUS_LINES = {
 }
 
 
-class Reply(NamedTuple):
+@dataclass(slots=True)
+class Reply:
     """One answer, ready to be sent."""
 
     status: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -138,7 +138,7 @@ def test_refusal_under_a_used_message_id_is_a_conflict(
     bound.handler(call)
 
     with pytest.raises(SoapFault) as fault:
-        bound.handler(call._replace(content=Sent(b"x" * 32)))
+        bound.handler(replace(call, content=Sent(b"x" * 32)))
 
     assert fault.value.code is codes.DUPLICATE_CONFLICT
 
@@ -156,7 +156,7 @@ def test_message_without_a_sender_reaches_no_use_case(
     (bound,) = mounted(desk, [spec])
 
     with pytest.raises(SoapFault) as fault:
-        bound.handler(call_of(roaming, desk, bound)._replace(sender=None))
+        bound.handler(replace(call_of(roaming, desk, bound), sender=None))
 
     assert fault.value.code is codes.NOT_AUTHORISED
 
