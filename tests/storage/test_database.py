@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import signal
 import time
@@ -157,14 +156,16 @@ def test_interrupt_of_a_transaction_arrives_as_one_and_harms_no_later_one(
     with database.begin() as tx:
         csp = make_csp(tx)
     rows = [(f"FRX{number:02d}", csp.participant_id) for number in range(100)]
-    chance = random.Random(63119)
 
-    for _ in range(200):
-        with pytest.raises(KeyboardInterrupt), _interrupted(chance.uniform(0, 0.006)):
-            while True:
-                with suppress(_TakenBackError), database.begin() as tx:
-                    database.copy(tx, party_alias, ["alias", "participant_id"], rows)
-                    raise _TakenBackError
+    def write_for_ever() -> None:
+        while True:
+            with suppress(_TakenBackError), database.begin() as tx:
+                database.copy(tx, party_alias, ["alias", "participant_id"], rows)
+                raise _TakenBackError
+
+    for step in range(200):
+        with pytest.raises(KeyboardInterrupt), _interrupted(step * 0.000_03):
+            write_for_ever()
         with database.begin() as tx:
             found = participants.participant_by_id(tx, csp.participant_id)
             assert found is not None
