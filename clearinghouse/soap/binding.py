@@ -75,7 +75,7 @@ class Bindings:
 
         Raises :class:`ValueError` when a type uses what the compiler does not know.
         """
-        self._model = model
+        self.model = model
         self._source = _source(model)
         space: dict[str, Any] = {
             "Record": Record,
@@ -85,6 +85,7 @@ class Bindings:
             **{name: getattr(values, name) for name in dir(values) if "_" in name[1:]},
         }
         exec(compile(self._source, "<bindings>", "exec"), space)  # noqa: S102  # own source
+        self._space = space
         types = list(_complex_types(model))
         self.classes: Mapping[str, type[Record]] = MappingProxyType(
             {class_key(kind): space[symbol(kind)] for kind in types}
@@ -96,11 +97,11 @@ class Bindings:
             self._bind(element, space)
 
     def _bind(self, element: Element, space: dict[str, Any]) -> None:
-        kind = self._model.type_of(element)
+        kind = self.model.type_of(element)
         if isinstance(kind, SimpleType):
             raise TypeError(f"{element.name}: a global element of a simple type")
         name = tag(element.name)
-        spaces = sorted(_prefixes(kind, self._model) | {_space(element.name)})
+        spaces = sorted(_prefixes(kind, self.model) | {_space(element.name)})
         bound = "".join(f' xmlns:{short}="{uri}"' for short, uri in spaces)
         self._readers[element.name] = space[f"read_{symbol(kind)}"]
         self._writers[element.name] = (
@@ -150,6 +151,13 @@ class Bindings:
         if not element:
             raise KeyError(record.TYPE)
         return element
+
+    def compile(self, source: str, name: str) -> Callable[..., Any]:
+        """Return a function of generated source, for which the classes have names."""
+        space = dict(self._space)
+        exec(compile(source, "<bindings>", "exec"), space)  # noqa: S102  # own source
+        made: Callable[..., Any] = space[name]
+        return made
 
     def dump(self) -> str:
         """Return the generated source."""

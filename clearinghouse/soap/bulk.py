@@ -9,7 +9,7 @@ complete.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lxml import etree
@@ -25,17 +25,12 @@ from clearinghouse.soap.envelope import (
 )
 from clearinghouse.soap.explain import OTHER, TEXT, TOO_MANY, UNEXPECTED, Explainer
 from clearinghouse.soap.faults import FaultItem, SoapFault
-from clearinghouse.soap.parser import pull_parser
+from clearinghouse.soap.feed import PLAIN, Feed
 from clearinghouse.soap.security import exchange_header
-from clearinghouse.soap.spool import Spool
+from clearinghouse.soap.shapes import Shape, shape_of
 from clearinghouse.soap.validation import Validator, schema_file
 from clearinghouse.soap.versions import Version
 
-# Everything before the first record: header, batch sequence, control totals.
-HEAD_BYTES_MAX = 131_072
-# The largest record of the schema, 20 charging sessions of 100 transactions each, takes
-# 1.4 MB without white space; stops a record that never ends.
-RECORD_BYTES_MAX = 2_097_152
 # All refused records of a message together: a parser keeps their names to its end.
 REFUSED_BYTES_MAX = 8_388_608
 # So much of each does not count: declarations, and too few names to fill anything.
@@ -45,6 +40,10 @@ SHORT_RECORD_BYTES = 256
 UNREADABLE_MAX = 1_000
 # Faults of records that are looked for: an answer tells as many.
 EXPLAINED_MAX = 1_000
+# Shapes of one message. A program has few: with a contract or without, and so on.
+SHAPES_MAX = 8
+# After so many records that fitted no shape, the next shape is made: it costs as much.
+SHAPE_AFTER = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +92,10 @@ class BulkFormat:
             except (ValueError, ArithmeticError):
                 pass
         return None
+
+    def shape(self, text: str, element: etree._Element) -> Shape | None:
+        """Return the shape of a record that was read, if it has a plain one."""
+        return shape_of(text, element, self.record, self._bindings)
 
     def fault(
         self, element: etree._Element, index: int, *, explained: bool
@@ -145,69 +148,6 @@ class BulkFormat:
         return text if self._explainer.accepts(self._key_type, text) else None
 
 
-class Feed:
-    """A message on its way from the spool through the parser."""
-
-    def __init__(self, spool: Spool, formats: Collection[BulkFormat]) -> None:
-        tags = ["{*}Envelope"]
-        for known in formats:
-            tags += [known.request, known.record.name]
-        self._pieces = spool.pieces()
-        self._parser = pull_parser(tags)
-        self.root: etree._Element | None = None
-        self.parsed_bytes = 0
-        self.since_record = 0
-
-    def body_tag(self) -> str:
-        """Parse as far as the element in the Body and return its name.
-
-        Empty when there is none within the bound of the head. Raises
-        :class:`SoapFault` XML_MALFORMED.
-        """
-        while not self._body_tag() and self.parsed_bytes < HEAD_BYTES_MAX:
-            if not self._step():
-                break
-            if self.root is None:
-                _, found = next(self._parser.read_events(), ("", None))
-                # An envelope inside of something else is none.
-                if found is None or found.getparent() is None:
-                    self.root = found
-        return self._body_tag()
-
-    def _body_tag(self) -> str:
-        if self.root is None or not len(self.root):
-            return ""
-        body = self.root[-1]
-        is_body = local(str(body.tag)) == "Body" and len(body)
-        return str(body[0].tag) if is_body else ""
-
-    def _step(self) -> bool:
-        """Hand the next piece to the parser; false at the end of the message."""
-        piece = next(self._pieces, b"")
-        if not piece:
-            return False
-        self.parsed_bytes += len(piece)
-        self.since_record += len(piece)
-        if self.since_record > RECORD_BYTES_MAX:
-            raise SoapFault(codes.XML_LIMIT, detail="no record for too long")
-        try:
-            self._parser.feed(piece)
-        except etree.XMLSyntaxError as error:
-            raise SoapFault(codes.XML_MALFORMED, detail="not well-formed") from error
-        return True
-
-    def events(self) -> Iterator[tuple[str, etree._Element]]:
-        """Yield starts and ends of the request and its records to the very end."""
-        yield from self._parser.read_events()
-        while self._step():
-            yield from self._parser.read_events()
-        try:
-            self._parser.close()
-        except etree.XMLSyntaxError as error:
-            raise SoapFault(codes.XML_MALFORMED, detail="not well-formed") from error
-        yield from self._parser.read_events()
-
-
 class BulkStream:
     """A request in the bulk lane: its head has been read, its records follow.
 
@@ -234,15 +174,18 @@ class BulkStream:
                 break
             if self._is_record(element):
                 break
+        feed.request = self._request
         self.header, self.head = known.read_head(envelope)
         self._last: etree._Element | None = None
         self._refused_bytes = 0
         self._unreadable = 0
         self._told: list[FaultItem] = []
+        self._unshaped = 0
 
-    def _is_record(self, element: etree._Element) -> bool:
+    def _is_record(self, element: etree._Element | Record) -> bool:
         return (
-            element.tag == self._known.record.name
+            isinstance(element, etree._Element)  # noqa: SLF001
+            and element.tag == self._known.record.name
             and element.getparent() is self._request
         )
 
@@ -253,19 +196,38 @@ class BulkStream:
         message turns out to be malformed or against the schema, or too many records
         are: nothing of such a message may be kept.
         """
-        index = 0
-        for event, element in self._events:
-            if event == "start" or not self._is_record(element):
-                continue
+        for index, found in enumerate(self._found()):
             self._feed.since_record = 0
-            self._follow(element)
             if index >= self._known.record.max_occurs:
                 expected = f"at most {self._known.record.max_occurs}"
                 raise self._fault(TOO_MANY, expected, self._known.record.local_name)
-            record = self._known.read(element)
-            yield self._refused(element, index) if record is None else record
-            index += 1
+            if isinstance(found, Record):
+                yield found
+                continue
+            self._follow(found)
+            record = self._known.read(found)
+            if record is None:
+                yield self._refused(found, index)
+            else:
+                self._note_shape(found)
+                yield record
         self._finish()
+
+    def _found(self) -> Iterator[Record | etree._Element]:
+        """Give each record: read already where it fitted a shape."""
+        for event, found in self._events:
+            if event == PLAIN or (event == "end" and self._is_record(found)):
+                yield found
+
+    def _note_shape(self, element: etree._Element) -> None:
+        """Make a shape of a record now and then, for those like it."""
+        self._unshaped += 1
+        if self._unshaped < SHAPE_AFTER or len(self._feed.shapes) >= SHAPES_MAX:
+            return
+        shape = self._known.shape(self._feed.record_text, element)
+        if shape is not None:
+            self._unshaped = 0
+            self._feed.shapes.insert(0, shape)
 
     def _refused(self, element: etree._Element, index: int) -> RecordFault:
         """Say why the schema refuses a record; at length up to a bound."""

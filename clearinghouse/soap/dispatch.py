@@ -24,7 +24,7 @@ from clearinghouse.contract.catalogue import (
     OperationContract,
 )
 from clearinghouse.soap.binding import Bindings, Reader, Record
-from clearinghouse.soap.bulk import BulkFormat, BulkStream, Feed
+from clearinghouse.soap.bulk import BulkFormat, BulkStream
 from clearinghouse.soap.envelope import (
     Envelope,
     body_offset,
@@ -34,6 +34,7 @@ from clearinghouse.soap.envelope import (
 )
 from clearinghouse.soap.explain import Explainer
 from clearinghouse.soap.faults import SoapFault
+from clearinghouse.soap.feed import Feed
 from clearinghouse.soap.limits import ORDINARY_BYTES_MAX, REALTIME_BYTES_MAX
 from clearinghouse.soap.operations import Call, Lane, Operation
 from clearinghouse.soap.parser import apart, count_suspect, parse, parse_own
@@ -129,7 +130,8 @@ class Dispatcher:
         self._validators = envelope_validators(contract)
         self._explainer = Explainer(contract)
         self._routes: dict[str, Route] = {}
-        self._formats: list[BulkFormat] = []
+        # The requests that are streamed, with their records.
+        self._streamed: dict[str, str] = {}
 
     def add(self, operation: Operation) -> None:
         """Offer an operation.
@@ -144,7 +146,7 @@ class Dispatcher:
         bulk = None
         if operation.lane is Lane.BULK:
             bulk = BulkFormat(self._contract, self._bindings, known.request)
-            self._formats.append(bulk)
+            self._streamed[bulk.request] = bulk.record.name
         self._routes[known.request] = Route.of(
             operation, known, self._bindings.reader(known.request), bulk
         )
@@ -218,7 +220,7 @@ class Dispatcher:
         return apart(partial(self._answer_stream, spool, arrival))
 
     def _answer_stream(self, spool: Spool, arrival: Arrival) -> bytes:
-        feed = Feed(spool, self._formats)
+        feed = Feed(spool, self._streamed)
         route = self._routes.get(feed.body_tag())
         if route is None or route.bulk is None:
             if spool.length > ORDINARY_BYTES_MAX:

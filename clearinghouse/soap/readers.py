@@ -18,16 +18,16 @@ from clearinghouse.contract.model import (
 )
 from clearinghouse.soap.names import attribute_name, symbol
 
-# Python expression for the text of the child ``{}``, by builtin type.
+# Python expression for a value, by builtin type; ``{}`` is the text of an element.
 _CONVERSIONS = {
-    "string": "{}.text or ''",
-    "int": "int({}.text)",
-    "long": "int({}.text)",
-    "decimal": "Decimal({}.text)",
-    "boolean": "read_boolean({}.text)",
-    "dateTime": "read_instant({}.text)",
-    "gYearMonth": "{}.text.strip()",
-    "base64Binary": "read_bytes({}.text)",
+    "string": "{} or ''",
+    "int": "int({})",
+    "long": "int({})",
+    "decimal": "Decimal({})",
+    "boolean": "read_boolean({})",
+    "dateTime": "read_instant({})",
+    "gYearMonth": "{}.strip()",
+    "base64Binary": "read_bytes({})",
 }
 
 
@@ -92,18 +92,18 @@ def _expression(element: Element, model: SchemaModel, child: str = "c") -> str:
     kind = model.type_of(element)
     if isinstance(kind, ComplexType):
         return f"read_{symbol(kind)}({child})"
-    return conversion(kind, child)
+    return conversion(kind, f"{child}.text")
 
 
-def conversion(kind: SimpleType, child: str) -> str:
-    """Return the expression that turns the text of a child into a value."""
+def conversion(kind: SimpleType, text: str) -> str:
+    """Return the expression that turns ``text``, an expression too, into a value."""
     expression = _CONVERSIONS.get(kind.base)
     if expression is None:
         raise ValueError(f"{kind.name}: no reader for xs:{kind.base}")
     facets = kind.facets
     if kind.base == "string" and (facets.enumeration or facets.min_length):
-        expression = "{}.text"
-    return expression.format(child)
+        return text
+    return expression.format(text)
 
 
 def _required(element: Element, model: SchemaModel) -> Iterator[str]:
