@@ -72,12 +72,12 @@ def check_encoding(data: bytes) -> None:
         raise SoapFault(codes.XML_ENCODING, detail="declared encoding")
 
 
-def check_bytes(data: bytes) -> int | None:
+def check_bytes(data: bytes) -> bool:
     """Check a whole message before it is parsed; the caller bounds its length.
 
-    Returns how many equals signs it has when depth and attributes per element are
-    within bounds for certain, ``None`` when the tree has to be looked at. Raises
-    :class:`SoapFault` XML_EMPTY, XML_ENCODING, XML_MALFORMED, XML_DTD or XML_LIMIT.
+    Returns whether depth and attributes per element are within bounds for certain;
+    else the tree has to be looked at. Raises :class:`SoapFault` XML_EMPTY,
+    XML_ENCODING, XML_MALFORMED, XML_DTD or XML_LIMIT.
     """
     if not data.startswith(_USUAL_DECLARATIONS):
         check_encoding(data)
@@ -96,8 +96,7 @@ def check_bytes(data: bytes) -> int | None:
         raise SoapFault(codes.XML_LIMIT, detail="too many references")
     if not data.isascii():
         check_utf8(data)
-    is_flat = openings < OPENINGS_FLAT and equals <= ATTRIBUTES_MAX
-    return equals if is_flat else None
+    return openings < OPENINGS_FLAT and equals <= ATTRIBUTES_MAX
 
 
 def check_utf8(data: bytes) -> None:

@@ -28,7 +28,9 @@ SUSPECT_BYTES_MAX = 4_194_304
 T = TypeVar("T")
 
 XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
-_ID_HINT = re.compile(rb"[Ii][Dd]\s*=")
+# An equals sign behind ``id``, or behind white space, where an id may stand further in
+# front. Looking for the sign first and then back takes a tenth of the time.
+_ID_HINT = re.compile(rb"=(?:(?<=[Ii][Dd]=)|(?<=\s=))")
 _ID_NAMES = frozenset({"id", "Id", "ID"})
 # Evaluated inside libxml2: 0.3 ms for 26,000 elements, where a walk takes 7 ms.
 _TOO_DEEP = etree.XPath(f"boolean({'/*' * (DEPTH_MAX + 1)})")
@@ -92,12 +94,12 @@ def parse(data: bytes) -> etree._Element:
     message counts as suspect (see :func:`count_suspect`).
     """
     try:
-        equals = check_bytes(data)
+        is_flat = check_bytes(data)
         if _THREAD.suspect_bytes < SUSPECT_BYTES_MAX:
             root = etree.fromstring(data, _THREAD.parser)
         else:
             root = apart(lambda: etree.fromstring(data, _tree_parser()))
-        if equals is None or _may_hold_id(data, equals):
+        if not is_flat or _ID_HINT.search(data):
             check_tree(root, data)
     except SoapFault:
         count_suspect(len(data))
@@ -145,16 +147,6 @@ def check_tree(root: etree._Element, data: bytes) -> None:
         _check_declarations(root)
     if _ID_HINT.search(data):
         _check_ids(root)
-
-
-def _may_hold_id(data: bytes, equals: int) -> bool:
-    """Whether there can be an attribute called id at all.
-
-    In most messages every equals sign belongs to a namespace declaration or to the
-    XML declaration.
-    """
-    declared = data.count(b"xmlns") + (2 if data.startswith(b"<?xml") else 0)
-    return equals > declared and _ID_HINT.search(data) is not None
 
 
 def _check_ids(root: etree._Element) -> None:

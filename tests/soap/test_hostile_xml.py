@@ -119,6 +119,11 @@ MALFORMED_TEXTS = {
     "H59 duplicate id": GOOD.replace(b"<s:Header>", b'<s:Header Id="x">').replace(
         b"<s:Body>", b'<s:Body Id="x">'
     ),
+    "H59 duplicate id beside texts that speak of names": GOOD.replace(
+        b"<s:Header>", b'<s:Header Id="x">'
+    )
+    .replace(b"<s:Body>", b'<s:Body Id="x">')
+    .replace(b"04A2B3C4D5E680", b"xmlnsxmlnsxmlns"),
     "H59 mixed ids": GOOD.replace(b"<s:Header>", b'<s:Header xml:id = "x">').replace(
         b"<s:Body>", b'<s:Body xmlns:w="urn:w" w:Id="x">'
     ),
