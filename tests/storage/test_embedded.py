@@ -97,6 +97,46 @@ def _first_line(process: subprocess.Popen[str]) -> list[str]:
     return process.stdout.readline().split()
 
 
+def test_owner_that_forgets_to_stop_ends_its_server(state_dir: Path) -> None:
+    """A signal between two steps may keep it from leaving its with statement."""
+    forgetful = _OWNER_PROGRAM.replace("time.sleep(600)", "")
+    bindir = str(given_bindir() or "")
+
+    done = subprocess.run(
+        [sys.executable, "-c", forgetful, str(state_dir), bindir],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    number, is_owner = done.stdout.split()
+    assert is_owner == "True"
+    assert not Path("/proc", number).exists()
+
+
+def test_initdb_that_a_signal_meets_as_it_starts_is_ended(
+    bare_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[subprocess.Popen[bytes]] = []
+    popen = Identity.popen
+
+    def start(
+        self: Identity, command: list[str], *, output: int
+    ) -> subprocess.Popen[bytes]:
+        process = popen(self, command, output=output)
+        if any(word.startswith("--pgdata") for word in command):
+            begun.append(process)
+            signal.raise_signal(signal.SIGINT)
+        return process
+
+    monkeypatch.setattr(Identity, "popen", start)
+
+    with pytest.raises(KeyboardInterrupt):
+        _server(bare_dir).start()
+
+    assert [process.poll() for process in begun] == [-signal.SIGKILL]
+
+
 def test_data_survive_a_stop_and_a_start(state_dir: Path) -> None:
     with _server(state_dir) as server:
         assert _count(server) == 1

@@ -7,6 +7,7 @@ the next one who starts adopts the server that still runs, or recovers it.
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import os
 import shutil
@@ -178,6 +179,7 @@ class EmbeddedPostgres:
         Fast stop: open transactions are rolled back, nobody is waited for. A signal
         that arrives meanwhile has its effect afterwards.
         """
+        atexit.unregister(self.stop)
         if not self.is_owner:
             self._socket_dir = None
             return
@@ -237,6 +239,8 @@ class EmbeddedPostgres:
         return True
 
     def _start_as_owner(self) -> None:
+        # A signal between two steps of a caller may keep it from stopping us.
+        atexit.register(self.stop)
         try:
             if not self._adopt():
                 self._run(choose(locate(self._bindir), self._home, self._data))
@@ -309,15 +313,16 @@ class EmbeddedPostgres:
         ]
         if self._options.get("fsync") == "off":
             command.append("--no-sync")
-        with self._log_path.open("wb") as log:
-            process = launch.identity.popen(command, output=log)
+        process = None
         try:
+            with self._log_path.open("wb") as log, uncut():
+                process = launch.identity.popen(command, output=log)
             code = process.wait(START_SECONDS)
         except subprocess.TimeoutExpired as error:
             raise _error(f"initdb takes longer than {START_SECONDS} s") from error
         finally:
             # Left alone, it would go on writing where the next start begins anew.
-            if process.poll() is None:
+            if process is not None and process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         if code != 0:
