@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
+from queue import SimpleQueue
+from typing import Any
 
-from granian import Granian
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
+from granian.server.mp import MPServer
 
 from clearinghouse.settings import Settings
 
@@ -24,6 +27,28 @@ STOP_SECONDS = 15
 """Longest wait for calls in flight at a stop."""
 
 
+class _Server(MPServer):
+    """Granian, which may be asked to stop at any moment, twice in a row as well.
+
+    Its own handler sets an event, and waits for ever for the lock that the interrupted
+    thread, or the first signal, holds at that moment.
+    """
+
+    def __init__(self, *words: Any, **settings: Any) -> None:  # noqa: ANN401 - passed on
+        super().__init__(*words, **settings)
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        threading.Thread(target=self._hear, name="stop-bell", daemon=True).start()
+
+    def signal_handler_interrupt(self, *_: object) -> None:
+        """Ring: that takes no lock."""
+        self.interrupt_signal = True
+        self._bell.put(None)
+
+    def _hear(self) -> None:
+        self._bell.get()
+        self.main_loop_interrupt.set()
+
+
 def run(own: Settings, application: str = "clearinghouse.app:rsgi") -> None:
     """Serve until asked to stop; the processes build the application by this name.
 
@@ -33,7 +58,7 @@ def run(own: Settings, application: str = "clearinghouse.app:rsgi") -> None:
     """
     multiprocessing.set_start_method("spawn", force=True)
     tls = own.tls_certificate is not None
-    Granian(
+    _Server(
         application,
         address=own.host,
         port=own.port,

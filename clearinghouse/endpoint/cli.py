@@ -25,7 +25,7 @@ from clearinghouse.endpoint.server import application
 from clearinghouse.endpoint.serving import (
     Address,
     Serving,
-    end_signal,
+    end_signals,
     tls_context,
 )
 from clearinghouse.endpoint.station import Station
@@ -128,10 +128,10 @@ def serve(  # noqa: PLR0913 - the arguments are the options a person can type
 def _run(
     csp: ReferenceCsp | None, cso: ReferenceCso | None, access: Access, address: Address
 ) -> None:
-    ended = end_signal()
+    asked_to_end = end_signals()
     serving = Serving(application(csp=csp, cso=cso, access=access), address)
     Console().print(f"listening on {serving.url}", highlight=False)
-    ended.wait()
+    asked_to_end.get()
     serving.stop()
     for partner in (csp, cso):
         if partner is not None:

@@ -15,6 +15,7 @@ import threading
 from dataclasses import dataclass
 from http import HTTPStatus
 from io import BufferedIOBase
+from queue import SimpleQueue
 from socketserver import ThreadingMixIn
 from types import FrameType
 from typing import IO, cast
@@ -185,14 +186,18 @@ class Serving:
         self._thread.join()
 
 
-def end_signal() -> threading.Event:
-    """Return an event that is set when the process is asked to end."""
-    ended = threading.Event()
+def end_signals() -> SimpleQueue[int]:
+    """Return a queue that gets the signals which ask the process to end.
+
+    No event: a second signal would wait for ever for the lock that setting it for the
+    first one holds.
+    """
+    asked: SimpleQueue[int] = SimpleQueue()
 
     def end(number: int, frame: FrameType | None) -> None:
-        _ = number, frame
-        ended.set()
+        _ = frame
+        asked.put(number)
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    return ended
+    return asked

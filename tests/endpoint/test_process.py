@@ -70,6 +70,30 @@ def test_ends_cleanly_when_asked_to(tmp_path: Path) -> None:
         assert process.wait(START_SECONDS) == 0
 
 
+def test_hears_any_number_of_signals_while_it_ends() -> None:
+    # Handled inside one another they must not wait for each other.
+    program = """
+import os, signal, threading
+from clearinghouse.endpoint.serving import end_signals
+
+def flood():
+    for _ in range(20_000):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+asked = end_signals()
+flooding = threading.Thread(target=flood)
+flooding.start()
+while flooding.is_alive():
+    asked.get()
+    asked.put(0)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=False, timeout=START_SECONDS
+    )
+
+    assert done.returncode == 0
+
+
 @pytest.mark.slow
 def test_calls_one_operation_from_the_command_line(
     tmp_path: Path, house: ScriptedHouse
