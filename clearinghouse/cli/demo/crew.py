@@ -5,14 +5,13 @@ They are started together and stopped together, whatever happens in between.
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clearinghouse.cli.demo import world
+from clearinghouse.cli.demo import notes, world
 from clearinghouse.cli.demo.world import CARDS, PARTNERS, PRICES, STATIONS, Partner
 from clearinghouse.cli.processes import Child, free_port, stop_all, undisturbed
 from clearinghouse.settings import Settings, environment_for
@@ -96,13 +95,11 @@ class Crew:
     def agree_on_secrets(self) -> None:
         """Take over an earlier run's secrets, make those that are missing."""
         path = self.folder / "demo-secrets.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        self.secrets = json.loads(path.read_text(encoding="utf-8") or "{}")
+        self.secrets = notes.read(path)
         for partner in PARTNERS:
             for name in (partner.party_id, f"token {partner.party_id}"):
                 self.secrets.setdefault(name, secrets.token_urlsafe(SECRET_BYTES))
-        path.write_text(json.dumps(self.secrets, indent=1), encoding="utf-8")
+        notes.write(path, self.secrets)
 
 
 @contextmanager

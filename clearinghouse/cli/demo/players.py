@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,6 +9,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from uuid import UUID, uuid4
 
+from clearinghouse import codes
+from clearinghouse.cli.demo import notes
 from clearinghouse.cli.demo.world import PRICES, Card, Partner, Price
 from clearinghouse.domain.clock import SystemClock
 from clearinghouse.endpoint.client import ClearingHouse, pages
@@ -64,20 +65,14 @@ class Calendar:
 
     def take(self, evse_id: str, minutes: int) -> tuple[datetime, datetime]:
         """Return start and end of so many free minutes on an EVSE."""
-        taken = self._read()
+        taken = notes.read(self.path)
         now = SystemClock().now().replace(microsecond=0)
         latest = taken.get(evse_id, now.isoformat())
         ended_at = datetime.fromisoformat(latest) - PAUSE
         started_at = ended_at - timedelta(minutes=minutes)
         taken[evse_id] = started_at.isoformat()
-        self.path.write_text(json.dumps(taken, indent=1), encoding="utf-8")
+        notes.write(self.path, taken)
         return started_at, ended_at
-
-    def _read(self) -> dict[str, str]:
-        if not self.path.exists():
-            return {}
-        found: dict[str, str] = json.loads(self.path.read_text(encoding="utf-8"))
-        return found
 
 
 @dataclass(slots=True)
@@ -91,6 +86,7 @@ class Player:
     run: str
     tally: Tally
     _serial: int = field(default=0)
+    _sequence: int | None = field(default=None)
 
     def price(self) -> Price:
         """Return the partner's tariff."""
@@ -167,10 +163,11 @@ class Player:
 
     def submit(self, records: Sequence[ServiceDetailRecord]) -> SubmitSdrsResponse:
         """Submit a batch under the next number; counts what became of it."""
-        numbers = self._numbers()
-        sequence = numbers.get("sequence", 0) + 1
-        answer = self.house.submit_sdrs(sequence, records)
-        self.notebook.write_text(json.dumps({"sequence": sequence}), encoding="utf-8")
+        if self._sequence is None:
+            self._sequence = self._last_taken()
+        answer = self.house.submit_sdrs(self._sequence + 1, records)
+        self._sequence += 1
+        notes.write(self.notebook, {"sequence": self._sequence})
         self.tally.accepted += answer.accepted or 0
         self.tally.refused += answer.refused or 0
         self.tally.held += answer.held or 0
@@ -189,11 +186,24 @@ class Player:
             if found.status in ("ACCEPTED", "DELIVERED")
         ]
 
-    def _numbers(self) -> dict[str, int]:
-        if not self.notebook.exists():
-            return {}
-        found: dict[str, int] = json.loads(self.notebook.read_text(encoding="utf-8"))
-        return found
+    def _last_taken(self) -> int:
+        """Return the number of our last batch that the clearing house took.
+
+        A run that was cut off may not have noted the answer to its last one.
+        """
+        noted: int = notes.read(self.notebook).get("sequence", 0)
+        while self._is_taken(noted + 1):
+            noted += 1
+        return noted
+
+    def _is_taken(self, sequence: int) -> bool:
+        try:
+            self.house.get_batch_status(sequence)
+        except RefusedError as error:
+            if error.code is not codes.SDR_UNKNOWN:
+                raise
+            return False
+        return True
 
 
 def claim(price: Price, charge: Charge) -> Decimal:
