@@ -71,7 +71,13 @@ def settings_or_faults(**given: object) -> Settings | list[str]:
 def refuse(
     output: Output, text: str, *, code: str = "REFUSED", status: int = EXIT_REFUSED
 ) -> NoReturn:
-    """End the command with a text that says what to do.
+    """End the command with a text that says what to do."""
+    complain(output, text, code=code)
+    raise typer.Exit(status)
+
+
+def complain(output: Output, text: str, *, code: str) -> None:
+    """Tell why a command ends.
 
     Machines get it on one line, and a ``code`` that stays when the text gets better.
     """
@@ -80,7 +86,6 @@ def refuse(
         output.value({"error": line, "code": code}, text)
     else:
         output.remark(text)
-    raise typer.Exit(status)
 
 
 @contextmanager

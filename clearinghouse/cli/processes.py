@@ -13,21 +13,19 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Self
 
 from clearinghouse.app import die_with_parent
+from clearinghouse.storage.embedded.uncut import uncut
 
 READY_SECONDS_MAX = 60.0
 """Longest wait for a child to answer; stops a hang when a child dies silently."""
 STOP_SECONDS_MAX = 15.0
 """Longest wait for a clean stop before a child is killed."""
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Signals that ask a program to stop: Ctrl-C, a supervisor, a terminal that closes."""
 _SETTINGS = "CLEARINGHOUSE_"
 _POLL_SECONDS = 0.05
 _PORTS_TRIED_MAX = 50
@@ -93,11 +91,13 @@ class Child:
     environment: Mapping[str, str] = field(default_factory=dict)
     isolated: bool = False
     process: subprocess.Popen[bytes] | None = None
+    _asked: bool = False
 
     def start(self) -> Self:
         """Start the program; its output is appended to the log file."""
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
-        with self.log_path.open("ab") as log:
+        self._asked = False
+        with self.log_path.open("ab") as log, uncut():
             self.process = subprocess.Popen(
                 [sys.executable, "-m", *self.command],
                 stdin=subprocess.DEVNULL,
@@ -147,8 +147,9 @@ class Child:
         return next((line for line in reversed(said) if line.strip()), "no word")
 
     def ask_to_stop(self) -> None:
-        """Ask the child to stop and do not wait."""
-        if self.process is not None and self.process.poll() is None:
+        """Ask the child to stop, once, and do not wait."""
+        if not self._asked and self.process is not None and self.process.poll() is None:
+            self._asked = True
             self.process.terminate()
 
     def stop(self, *, seconds: float = STOP_SECONDS_MAX) -> None:
@@ -180,37 +181,6 @@ def stop_all(children: Iterable[Child]) -> None:
         child.ask_to_stop()
     for child in stopping:
         child.stop()
-
-
-def interrupt_on_stop() -> None:
-    """Let every signal that asks us to stop do what Ctrl-C does.
-
-    One that is ignored stays ignored, as under ``nohup``.
-    """
-    for number in STOPS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, signal.default_int_handler)
-
-
-def ignore_stops() -> None:
-    """Hear no more signals that ask us to stop: all is put away, the process ends.
-
-    Python takes its handlers away before it ends; the last signal of an impatient
-    person would then count as a violent death.
-    """
-    for number in STOPS:
-        signal.signal(number, signal.SIG_IGN)
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Let no signal cut off what is being put away; for the main thread."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in STOPS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def answers(url: str) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,12 +14,7 @@ import typer
 
 from clearinghouse.cli.context import output_of, refusals, refuse, settings
 from clearinghouse.cli.output import Output
-from clearinghouse.cli.processes import (
-    ChildError,
-    free_port,
-    ignore_stops,
-    interrupt_on_stop,
-)
+from clearinghouse.cli.processes import ChildError, free_port
 from clearinghouse.cli.tls import fault_of_pair
 from clearinghouse.domain.errors import ClearingHouseError
 
@@ -49,7 +44,7 @@ def serve(
     if fault := fault_of_pair(own):
         refuse(output, fault)
     _check_port(output, own)
-    with _working(output), _metrics_of_all(output, own), _database(own) as at:
+    with refusals(output), _metrics_of_all(output, own), _database(own) as at:
         _prepare(own, at)
         output.remark(f"clearing house at {own.url}/services/  (Ctrl-C stops)")
         _serve(own, at)
@@ -61,32 +56,20 @@ def worker(context: typer.Context) -> None:
     own = settings()
     _tell_unknown(output)
     port = own.metrics_port and own.metrics_port + 1
-    with _working(output), _metrics(output, port), _database(own) as at:
+    with refusals(output), _metrics(output, port), _database(own) as at:
         from clearinghouse import app
         from clearinghouse.delivery.worker import Worker
 
         with app.environment_with_partners(own, at) as env:
             working = Worker(env)
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: working.stop())
-            output.remark("delivering  (Ctrl-C stops)")
-            working.run()
-
-
-@contextmanager
-def _working(output: Output) -> Iterator[None]:
-    """End cleanly when asked to stop before the work itself listens to signals.
-
-    Otherwise a stop in the first seconds would leave the database behind. A refusal
-    ends the command with its text.
-    """
-    interrupt_on_stop()
-    try:
-        with refusals(output):
-            yield
-    except KeyboardInterrupt:
-        output.remark("stopped")
-    ignore_stops()
+            # A signal finds the main thread waiting, and no lock of the worker taken.
+            with ThreadPoolExecutor(1, "worker") as beside:
+                try:
+                    running = beside.submit(working.run)
+                    output.remark("delivering  (Ctrl-C stops)")
+                    running.result()
+                finally:
+                    working.stop()
 
 
 def _tell_unknown(output: Output) -> None:

@@ -6,6 +6,8 @@ load, and ``--help`` need not wait for it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal, NoReturn
@@ -19,10 +21,12 @@ from clearinghouse.cli.context import (
     SETTINGS_ADVICE,
     Context,
     SettingsError,
+    complain,
     output_of,
     refuse,
 )
 from clearinghouse.cli.output import Output
+from clearinghouse.cli.stops import EXIT_STOPPED, Stopped, is_stop
 
 MARKUP: Literal["markdown"] = "markdown"
 """How help is set: the paragraphs of a docstring are filled, not cut at its lines."""
@@ -37,11 +41,13 @@ class Entry:
     """A verb, or a group of verbs, in the list of ``--help``.
 
     ``place`` is ``file:name`` in this folder; what is there is a function or a group.
+    One that ``stays`` runs until it is asked to stop: that is its good end.
     """
 
     name: str
     place: str
     summary: str
+    stays: bool = False
 
 
 VERBS = (
@@ -49,11 +55,13 @@ VERBS = (
         name="serve",
         place="serving:serve",
         summary="Run the server: SOAP services, WSDLs and health pages.",
+        stays=True,
     ),
     Entry(
         name="worker",
         place="serving:worker",
         summary="Run the delivery worker: outbox, timers, stale statuses.",
+        stays=True,
     ),
     Entry(
         name="demo",
@@ -97,6 +105,7 @@ VERBS = (
     Entry(name="database", place="database:group", summary="The database."),
     Entry(name="config", place="settings:group", summary="Settings."),
 )
+STAYING = frozenset(entry.name for entry in VERBS if entry.stays)
 
 
 class Later(TyperCommand):
@@ -169,6 +178,10 @@ class Verbs(TyperGroup):
 
     def invoke(self, context: Any) -> Any:  # noqa: ANN401 - passed on
         """Run the verb; what keeps it from its work ends it with a line."""
+        with _stoppable(context):
+            return self._run(context)
+
+    def _run(self, context: Any) -> Any:  # noqa: ANN401 - passed on
         try:
             return super().invoke(context)
         except BrokenPipeError:  # whoever read what we print has enough
@@ -186,6 +199,23 @@ class Verbs(TyperGroup):
         except OSError as error:
             place = f"{error.filename}: " if error.filename else ""
             refuse(output_of(context), f"{place}{error.strerror or error}", code="FILE")
+
+
+@contextmanager
+def _stoppable(context: Any) -> Iterator[None]:  # noqa: ANN401 - the library's own
+    """End a verb that was asked to stop with a word, whatever became of the wish."""
+    try:
+        yield
+    except BaseException as error:
+        if not is_stop(error):
+            raise
+        verb, output = context.invoked_subcommand, output_of(context)
+        word = f"{verb}: stopped" if verb else "stopped"
+        if verb in STAYING:
+            output.remark(word)
+            raise Stopped from None
+        complain(output, word, code="STOPPED")
+        raise Stopped(EXIT_STOPPED) from None
 
 
 def _misused(output: Output, error: UsageError) -> NoReturn:
@@ -224,8 +254,3 @@ def _before(
     ),
 ) -> None:
     output_of(context).as_json = as_json
-
-
-def main() -> None:
-    """Run the command line."""
-    application()

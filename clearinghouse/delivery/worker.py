@@ -80,7 +80,7 @@ class Worker:
             helper.join(POLL_SECONDS + TROUBLE_SECONDS)
 
     def stop(self) -> None:
-        """Ask the worker to stop; safe in a signal handler."""
+        """Ask the worker to stop; from another thread, for it takes a lock."""
         self._stopping.set()
         self._wanted.set()
 

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from clearinghouse import settings
 from clearinghouse.cli import doctor
-from clearinghouse.cli.main import application
+from clearinghouse.cli.verbs import application
 from clearinghouse.contract.catalogue import Contract
 from clearinghouse.contract.errors import ContractError
 from clearinghouse.storage import schema

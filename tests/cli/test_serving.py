@@ -54,6 +54,20 @@ def test_impatient_person_leaves_no_process(state_dir: Path) -> None:
     assert "Traceback" not in server.said
 
 
+@pytest.mark.parametrize("verb", ["serve", "worker"])
+def test_flood_of_signals_is_one_wish_to_stop(state_dir: Path, verb: str) -> None:
+    program = Program(state_dir, verb).start().until_says("Ctrl-C stops")
+    time.sleep(1)
+
+    for _ in range(2_000):
+        if program.running:
+            program.signal(signal.SIGTERM).signal(signal.SIGINT)
+
+    assert program.ended() == STOPPED, program.said
+    assert not program.left()
+    assert "Traceback" not in program.said
+
+
 @pytest.mark.parametrize("moment", ["postgres.lock", "postgres/data/postmaster.pid"])
 def test_server_that_is_stopped_while_it_starts_leaves_no_process(
     state_dir: Path, moment: str
@@ -89,6 +103,7 @@ def test_worker_stops_cleanly_and_leaves_no_process(
     worker.signal(number)
 
     assert worker.ended() == STOPPED, worker.said
+    assert worker.said.splitlines()[-1] == "worker: stopped"
     assert not worker.left()
 
 

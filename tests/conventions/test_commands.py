@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import typer
 
-from clearinghouse.cli.main import application
+from clearinghouse.cli.verbs import application
 from tests.conventions import source
 
 DOCS = source.ROOT / "docs"

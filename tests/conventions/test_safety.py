@@ -39,6 +39,7 @@ TOPS = frozenset(
     {
         "clearinghouse/app.py",
         "clearinghouse/cli/main.py",
+        "clearinghouse/cli/verbs.py",
         "clearinghouse/delivery/worker.py",
         "clearinghouse/endpoint/front.py",
         "clearinghouse/soap/reception.py",

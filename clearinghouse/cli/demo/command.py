@@ -13,13 +13,10 @@ import typer
 from clearinghouse.cli.context import output_of, refusals, refuse
 from clearinghouse.cli.context import settings as read_settings
 from clearinghouse.cli.output import Output
-from clearinghouse.cli.processes import ChildError, free_port, interrupt_on_stop
+from clearinghouse.cli.processes import ChildError, free_port
 from clearinghouse.domain.clock import SystemClock
 from clearinghouse.settings import Settings
 from clearinghouse.telemetry import logging
-
-EXIT_INTERRUPTED = 130
-"""Stopped before the day was over, as shells say it of Ctrl-C."""
 
 
 def demo(
@@ -34,7 +31,6 @@ def demo(
     takes no other settings but host, port and pg_bindir.
     """
     output = output_of(context)
-    interrupt_on_stop()
     try:
         given = read_settings()
         folder = (given.state_dir / "demo").absolute()
@@ -43,9 +39,6 @@ def demo(
             _perform(output, _own_settings(output, given, port), once=once)
     except ChildError as error:
         refuse(output, f"demo: {error}")
-    except KeyboardInterrupt:
-        output.remark("demo: stopped")
-        raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
 def _look_for_packages(output: Output) -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from clearinghouse.cli.demo import notes, world
 from clearinghouse.cli.demo.world import CARDS, PARTNERS, PRICES, STATIONS, Partner
-from clearinghouse.cli.processes import Child, free_port, stop_all, undisturbed
+from clearinghouse.cli.processes import Child, free_port, stop_all
 from clearinghouse.settings import Settings, environment_for
+from clearinghouse.storage.embedded.uncut import uncut
 
 FIRST_ENDPOINT_PORT = 8071
 """Where the search for the partners' ports begins."""
@@ -110,7 +111,7 @@ def hired(settings: Settings) -> Iterator[Crew]:
     try:
         yield crew
     finally:
-        with undisturbed():
+        with uncut():
             server = crew.children.pop("serve", None)
             stop_all(crew.children.values())
             if server is not None:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: Signals that ask a program to stop, and end what it is doing wherever that is.
+#: Signals that ask a program to stop: Ctrl-C, a supervisor, a terminal that closes.
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 

@@ -1,0 +1,90 @@
+"""What happens when somebody asks a verb to stop: Ctrl-C, a supervisor, a terminal.
+
+The first signal is raised where the program is, as Ctrl-C is; what was begun is put
+away on the way out, and no later signal cuts that off.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from clearinghouse.storage.embedded.uncut import STOPS
+
+if TYPE_CHECKING:  # a name of the type checker's only
+    from sys import UnraisableHookArgs
+
+EXIT_STOPPED = 130
+"""Stopped before the work was done, as shells say it of Ctrl-C."""
+_AGAIN_SECONDS = 0.01
+
+
+class Stopped(SystemExit):
+    """The end of a verb that was asked to stop and has said so."""
+
+
+class _Interrupt:
+    """What the signals do: the first one is raised, those after it are not heard."""
+
+    def __init__(self, usual: Callable[[UnraisableHookArgs], object]) -> None:
+        self._usual = usual
+        self._came = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        _ = number, frame
+        if not self._came:
+            self._came = True
+            raise KeyboardInterrupt
+
+    def lost(self, what: UnraisableHookArgs) -> None:
+        """Come again soon: Python drops what is raised while an object is freed."""
+        if self._came and issubclass(what.exc_type, KeyboardInterrupt):
+            self._came = False
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
+        else:
+            self._usual(what)
+
+    def is_worth_a_line(self, _record: logging.LogRecord) -> bool:
+        """Whether a library may complain: not of what was cut off on purpose."""
+        return not self._came
+
+
+def interrupt_on_stop() -> None:
+    """Let the first signal that asks us to stop do what Ctrl-C does, and no other.
+
+    A second Ctrl-C would cut off the putting away, and leave a database behind. One
+    that is ignored stays ignored, as under ``nohup``.
+    """
+    interrupt = _Interrupt(sys.unraisablehook)
+    sys.unraisablehook = interrupt.lost
+    if logging.lastResort is not None:  # what libraries say ends there
+        logging.lastResort.addFilter(interrupt.is_worth_a_line)
+    for number in (*STOPS, signal.SIGALRM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, interrupt)
+
+
+def ignore_stops() -> None:
+    """Hear no more signals that ask us to stop: all is put away, the process ends.
+
+    Python takes its handlers away before it ends; the last signal of an impatient
+    person would then count as a violent death.
+    """
+    for number in STOPS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def is_stop(error: BaseException) -> bool:
+    """Whether an error is, at the bottom, somebody's wish to stop.
+
+    An interrupt may come out as something else: whoever was interrupted could not put
+    away its own, and complained of that.
+    """
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, KeyboardInterrupt):
+        found = found.__context__
+    return found is not None

@@ -1,0 +1,254 @@
+"""A verb that is asked to stop says so, puts away what it began, and shows no trace."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from clearinghouse.cli.processes import Child
+from clearinghouse.services import participants
+from tests.fixtures.database import make_state_dir
+from tests.running.program import Program, reap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from typer.testing import Result
+
+STOPPED = 130
+SECONDS = 60
+ADMISSION = ("participant", "add", "DEABC", "--name", "A", "--country", "DE")
+
+_STOPPABLE = """
+import gc, logging, signal, sys, time
+from clearinghouse.cli.stops import ignore_stops, interrupt_on_stop, is_stop
+
+def stop(number=signal.SIGINT):
+    signal.raise_signal(number)
+
+interrupt_on_stop()
+try:
+{body}
+except BaseException as error:
+    print(is_stop(error))
+"""
+
+
+def _played(body: str) -> tuple[list[str], str]:
+    """Run lines in a program that can be stopped; return its lines and its errors."""
+    indented = "\n".join(f"    {line}" for line in body.strip().splitlines())
+    done = subprocess.run(
+        [sys.executable, "-c", _STOPPABLE.format(body=indented)],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    return done.stdout.split(), done.stderr
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_later_signals_do_not_cut_off_the_putting_away(number: str) -> None:
+    said, errors = _played(f"""
+try:
+    stop(signal.{number})
+finally:
+    stop(signal.SIGTERM)
+    stop(signal.SIGINT)
+    print("away")
+""")
+
+    assert said == ["away", "True"]
+    assert not errors
+
+
+def test_interrupt_that_python_drops_comes_again() -> None:
+    said, errors = _played("""
+class Freed:
+    def __del__(self):
+        stop()
+
+Freed()
+time.sleep(30)
+print("lost")
+""")
+
+    assert said == ["True"]
+    assert not errors
+
+
+def test_stop_stays_one_when_the_putting_away_fails() -> None:
+    said, errors = _played("""
+try:
+    stop()
+finally:
+    raise LookupError("a ROLLBACK is refused")
+""")
+
+    assert said == ["True"]
+    assert not errors
+
+
+def test_library_says_nothing_of_what_was_cut_off() -> None:
+    said, errors = _played("""
+from sqlalchemy.pool import QueuePool
+
+class Connection:
+    def rollback(self):
+        stop()
+    def close(self):
+        pass
+
+QueuePool(Connection).connect().close()
+""")
+
+    assert said == ["True"]
+    assert not errors
+
+
+def test_error_without_a_stop_is_one_and_is_told() -> None:
+    said, errors = _played("""
+logging.getLogger("library").error("it broke")
+raise LookupError
+""")
+
+    assert said == ["False"]
+    assert errors == "it broke\n"
+
+
+def test_signal_that_is_ignored_stays_ignored() -> None:
+    said, _ = _played("""
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+interrupt_on_stop()
+stop(signal.SIGHUP)
+print("on")
+""")
+
+    assert said == ["on"]
+
+
+@pytest.mark.parametrize(
+    "module", ["clearinghouse.cli.verbs", "typer.core", "rich.columns"]
+)
+def test_stop_while_the_program_is_loaded_is_no_trace(module: str) -> None:
+    program = f"""
+import signal, sys
+
+class Interrupting:
+    def find_spec(self, name, path, target=None):
+        if name == "{module}":
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+from clearinghouse.cli.main import main
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (STOPPED, "", "stopped\n")
+
+
+def _interrupted(*_words: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _interrupted_and_covered(*_words: object) -> None:
+    try:
+        raise KeyboardInterrupt
+    finally:
+        raise OSError("the connection is in use")
+
+
+@pytest.mark.parametrize("act", [_interrupted, _interrupted_and_covered])
+def test_verb_that_is_stopped_has_a_word_and_its_code(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, act: Callable[..., Any]
+) -> None:
+    monkeypatch.setattr(participants, "admit", act)
+
+    told = run(*ADMISSION, "--role", "CSO")
+    machine = run("--json", *ADMISSION, "--role", "CSO")
+
+    assert told.exit_code == machine.exit_code == STOPPED
+    assert told.stderr.splitlines()[-1] == "participant: stopped"
+    found = json.loads(machine.stdout.splitlines()[-1])
+    assert found == {"error": "participant: stopped", "code": "STOPPED"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_short_verb_that_is_stopped_leaves_no_database(
+    state_dir: Path, number: int
+) -> None:
+    verb = Program(state_dir, "settlement", ("close",)).start()
+    verb.until_there("postgres/data/postmaster.pid")
+
+    assert verb.signal(number).ended() == STOPPED, verb.said
+    assert verb.said.splitlines()[-1] == "settlement: stopped"
+    assert "Traceback" not in verb.said
+    assert not verb.left()
+
+
+def test_upgrade_that_is_stopped_while_the_database_is_made_leaves_nothing() -> None:
+    folder = make_state_dir()
+    try:
+        verb = Program(folder, "database", ("upgrade",)).start()
+        verb.until_there("postgres/data.new")
+
+        assert verb.signal(signal.SIGTERM).ended() == STOPPED, verb.said
+        assert verb.said == "database: stopped\n"
+        assert not verb.left()
+        again = Program(folder, "database", ("upgrade",)).start()
+        assert again.ended() == 0, again.said
+    finally:
+        reap(folder)
+
+
+def test_child_is_known_before_a_signal_is_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(subprocess.Popen[bytes]):
+        def __init__(self, command: list[str], **how: Any) -> None:  # noqa: ANN401
+            super().__init__(command, **how)
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    child = Child(name="idle", command=["this"], log_path=tmp_path / "log")
+
+    with pytest.raises(KeyboardInterrupt):
+        child.start()
+
+    assert child.process is not None
+    child.kill()
+
+
+def test_child_is_asked_to_stop_once(tmp_path: Path) -> None:
+    class Slow:
+        asked = 0
+
+        def poll(self) -> None:
+            return None
+
+        def terminate(self) -> None:
+            self.asked += 1
+
+        def wait(self, _seconds: float) -> int:
+            return 0
+
+    slow = Slow()
+    child = Child(name="slow", command=["this"], log_path=tmp_path / "log")
+    child.process = slow  # type: ignore[assignment]  # as far as it is used
+
+    child.ask_to_stop()
+    child.stop()
+
+    assert slow.asked == 1
