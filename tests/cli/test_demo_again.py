@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from clearinghouse import codes
-from clearinghouse.cli.demo import closing, notes
+from clearinghouse.cli.demo import closing, notes, stories
 from clearinghouse.cli.demo.players import Calendar, Player, Tally
 from clearinghouse.cli.demo.world import PARTNERS
 from clearinghouse.endpoint.errors import RefusedError
@@ -81,6 +81,51 @@ def test_other_refusal_is_not_taken_for_an_unknown_batch(tmp_path: Path) -> None
 
     with pytest.raises(RefusedError):
         _player(tmp_path, house).submit([])
+
+
+@dataclass
+class _App:
+    """A CSP's app: who starts and stops a session; cut off while it looks."""
+
+    started: list[UUID] = field(default_factory=list)
+    stopped: list[UUID] = field(default_factory=list)
+    states: list[str] = field(default_factory=list)
+
+    def start_session(
+        self, _evse_id: str, _contract: str, *, message_id: UUID
+    ) -> object:
+        self.started.append(message_id)
+        return SimpleNamespace(session_id=message_id)
+
+    def stop_session(self, session_id: UUID) -> None:
+        self.stopped.append(session_id)
+
+    def get_session(self, _session_id: UUID) -> object:
+        if not self.states:
+            raise KeyboardInterrupt
+        return SimpleNamespace(session=SimpleNamespace(state=self.states.pop(0)))
+
+
+def test_remote_session_of_a_day_that_was_cut_off_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stories, "ENERGY_SECONDS", 0)
+    app = _App()
+    stage = SimpleNamespace(
+        folder=tmp_path,
+        tally=Tally(),
+        player=lambda _party: SimpleNamespace(house=app),
+    )
+    with pytest.raises(KeyboardInterrupt):
+        stories.remote(cast("Any", stage))
+    for _day in range(2):
+        app.states = ["ACTIVE", "SDR_RECEIVED"]
+        stories.remote(cast("Any", stage))
+
+    cut_off, again, second, third = app.started
+    assert cut_off == again
+    assert app.stopped == [cut_off, second, third]
+    assert len({cut_off, second, third}) == 3
 
 
 def test_note_that_is_cut_off_leaves_the_one_before(

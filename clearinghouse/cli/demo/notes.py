@@ -12,7 +12,7 @@ def read(path: Path) -> dict[str, Any]:
     """Return what was noted in a file; nothing when there is none yet."""
     if not path.exists():
         return {}
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8") or "{}")
     return found
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
 
-from clearinghouse.cli.demo.players import Charge
+from clearinghouse.cli.demo import notes
+from clearinghouse.cli.demo.players import Charge, Player
 from clearinghouse.cli.demo.world import CARDS, REMOTE_CSO, STATIONS, Card
-from clearinghouse.endpoint.errors import CallError
+from clearinghouse.endpoint.errors import CallError, RefusedError
 
 if TYPE_CHECKING:
     from clearinghouse.cli.demo.stage import Stage
@@ -110,9 +113,12 @@ def refused(stage: Stage) -> str:
 
 def remote(stage: Stage) -> str:
     """Start and stop a session from a CSP's app at another operator's EVSE."""
-    csp = stage.player("DEECH")
-    started = csp.house.start_session(station(REMOTE_CSO), "DEECHC00000001")
-    session_id = started.session_id
+    csp, note = stage.player("DEECH"), stage.folder / "remote-start.json"
+    if left := notes.read(note):
+        _stop_left(csp, UUID(left["message_id"]))
+    message_id = uuid4()
+    notes.write(note, {"message_id": str(message_id)})
+    session_id = _start(csp, message_id)
     if session_id is None:
         raise StoryError("the remote start brought no session")
 
@@ -123,10 +129,29 @@ def remote(stage: Stage) -> str:
     wait_for("remote start", lambda: state() == "ACTIVE")
     time.sleep(ENERGY_SECONDS)
     csp.house.stop_session(session_id)
+    notes.write(note, {})
     wait_for("remote stop", lambda: state() == "SDR_RECEIVED")
     stage.tally.sessions += 1
     stage.tally.accepted += 1
     return "1 session started and stopped from an app, its SDR by the CSO itself"
+
+
+def _start(csp: Player, message_id: UUID) -> UUID | None:
+    contract = "DEECHC00000001"
+    return csp.house.start_session(
+        station(REMOTE_CSO), contract, message_id=message_id
+    ).session_id
+
+
+def _stop_left(csp: Player, message_id: UUID) -> None:
+    """Stop the session of a day that was cut off: its EVSE is taken until then.
+
+    Its message, sent again, tells which one it is, or starts it now.
+    """
+    with suppress(RefusedError):  # it is over
+        session_id = _start(csp, message_id)
+        if session_id is not None:
+            csp.house.stop_session(session_id)
 
 
 def csp_comes_back(stage: Stage) -> str:
