@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
+import time
+from multiprocessing.connection import wait
 from queue import SimpleQueue
 from typing import Any
 
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
+from granian.log import logger
 from granian.server.mp import MPServer
 
 from clearinghouse.settings import Settings
@@ -28,11 +31,7 @@ STOP_SECONDS = 15
 
 
 class _Server(MPServer):
-    """Granian, which may be asked to stop at any moment, twice in a row as well.
-
-    Its own handler sets an event, and waits for ever for the lock that the interrupted
-    thread, or the first signal, holds at that moment.
-    """
+    """Granian, which may be asked to stop at any moment, twice in a row as well."""
 
     def __init__(self, *words: Any, **settings: Any) -> None:  # noqa: ANN401 - passed on
         super().__init__(*words, **settings)
@@ -40,13 +39,35 @@ class _Server(MPServer):
         threading.Thread(target=self._hear, name="stop-bell", daemon=True).start()
 
     def signal_handler_interrupt(self, *_: object) -> None:
-        """Ring: that takes no lock."""
+        """Ring: that takes no lock.
+
+        Granian's own sets an event, and would wait for ever for the lock that the
+        interrupted thread, or the first signal, holds at that moment.
+        """
         self.interrupt_signal = True
         self._bell.put(None)
 
     def _hear(self) -> None:
         self._bell.get()
         self.main_loop_interrupt.set()
+
+    def _stop_workers(self) -> None:
+        """Stop the server processes, and kill those that do not end.
+
+        Granian's own takes one for alive that another of its threads is just burying,
+        and says that it is killed.
+        """
+        for worker in self.wrks:
+            worker.terminate()  # type: ignore[no-untyped-call]  # granian's
+        ends = time.monotonic() + STOP_SECONDS
+        for worker in self.wrks:
+            ended = worker.inner.sentinel
+            if not wait([ended], timeout=max(0.0, ends - time.monotonic())):
+                logger.warning("Killing worker-%d: it does not stop", worker.idx + 1)
+                worker.kill()  # type: ignore[no-untyped-call]  # granian's
+                wait([ended])
+            logger.info("Stopped worker-%d", worker.idx + 1)
+        self.wrks.clear()
 
 
 def run(own: Settings, application: str = "clearinghouse.app:rsgi") -> None:
