@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 from clearinghouse.cli.stops import (
-    EXIT_STOPPED,
     Stopped,
+    exit_of_stop,
     ignore_stops,
     interrupt_on_stop,
     is_stop,
@@ -25,6 +25,6 @@ def main() -> None:
         if isinstance(error, Stopped) or not is_stop(error):
             raise
         sys.stderr.write("stopped\n")
-        raise SystemExit(EXIT_STOPPED) from None
+        raise SystemExit(exit_of_stop(sys.argv)) from None
     finally:
         ignore_stops()

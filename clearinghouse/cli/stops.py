@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # a name of the type checker's only
 
 EXIT_STOPPED = 130
 """Stopped before the work was done, as shells say it of Ctrl-C."""
+STAYING = frozenset({"serve", "worker"})
+"""Verbs that run until they are asked to stop: that is their good end."""
 _AGAIN_SECONDS = 0.01
 
 
@@ -76,6 +78,14 @@ def ignore_stops() -> None:
     """
     for number in STOPS:
         signal.signal(number, signal.SIG_IGN)
+    # Python notes an interrupt that passed through the execution of a text (a dataclass
+    # is made so) and dies of it in the end; the next text takes the note away.
+    eval("None")  # noqa: S307 - our own text
+
+
+def exit_of_stop(words: Iterable[str | None]) -> int:
+    """Return the exit code of a stop, by the words that name the verb."""
+    return 0 if STAYING.intersection(words) else EXIT_STOPPED
 
 
 def is_stop(error: BaseException) -> bool:

@@ -26,7 +26,7 @@ from clearinghouse.cli.context import (
     refuse,
 )
 from clearinghouse.cli.output import Output
-from clearinghouse.cli.stops import EXIT_STOPPED, Stopped, is_stop
+from clearinghouse.cli.stops import Stopped, exit_of_stop, is_stop
 
 MARKUP: Literal["markdown"] = "markdown"
 """How help is set: the paragraphs of a docstring are filled, not cut at its lines."""
@@ -41,13 +41,11 @@ class Entry:
     """A verb, or a group of verbs, in the list of ``--help``.
 
     ``place`` is ``file:name`` in this folder; what is there is a function or a group.
-    One that ``stays`` runs until it is asked to stop: that is its good end.
     """
 
     name: str
     place: str
     summary: str
-    stays: bool = False
 
 
 VERBS = (
@@ -55,13 +53,11 @@ VERBS = (
         name="serve",
         place="serving:serve",
         summary="Run the server: SOAP services, WSDLs and health pages.",
-        stays=True,
     ),
     Entry(
         name="worker",
         place="serving:worker",
         summary="Run the delivery worker: outbox, timers, stale statuses.",
-        stays=True,
     ),
     Entry(
         name="demo",
@@ -105,7 +101,6 @@ VERBS = (
     Entry(name="database", place="database:group", summary="The database."),
     Entry(name="config", place="settings:group", summary="Settings."),
 )
-STAYING = frozenset(entry.name for entry in VERBS if entry.stays)
 
 
 class Later(TyperCommand):
@@ -211,11 +206,12 @@ def _stoppable(context: Any) -> Iterator[None]:  # noqa: ANN401 - the library's 
             raise
         verb, output = context.invoked_subcommand, output_of(context)
         word = f"{verb}: stopped" if verb else "stopped"
-        if verb in STAYING:
+        status = exit_of_stop([verb])
+        if status:
+            complain(output, word, code="STOPPED")
+        else:
             output.remark(word)
-            raise Stopped from None
-        complain(output, word, code="STOPPED")
-        raise Stopped(EXIT_STOPPED) from None
+        raise Stopped(status) from None
 
 
 def _misused(output: Output, error: UsageError) -> NoReturn:

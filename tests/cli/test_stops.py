@@ -133,6 +133,36 @@ print("on")
     assert said == ["on"]
 
 
+def test_interrupt_that_was_handled_is_no_violent_death() -> None:
+    program = """
+import signal
+from clearinghouse.cli.stops import ignore_stops
+try:
+    exec("signal.raise_signal(signal.SIGINT)")
+except KeyboardInterrupt:
+    ignore_stops()
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=False)
+
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(("verb", "code"), [("serve", 0), ("demo", STOPPED)])
+def test_stop_before_the_verb_is_loaded_ends_as_the_verb_would(
+    verb: str, code: int
+) -> None:
+    program = """
+import signal
+from clearinghouse.cli import verbs
+from clearinghouse.cli.main import main
+verbs.application = lambda: signal.raise_signal(signal.SIGTERM)
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", program, verb], check=False)
+
+    assert done.returncode == code
+
+
 @pytest.mark.parametrize(
     "module", ["clearinghouse.cli.verbs", "typer.core", "rich.columns"]
 )
