@@ -320,12 +320,15 @@ class ClearingHouse:
         return self.call(calls.CONFIRM_SDRS, {"decision": decisions}, message_id)
 
     def get_sdr_status(
-        self, sdr_ids: Sequence[str], *, submitter_id: str | None = None
+        self,
+        sdr_ids: Sequence[str],
+        *,
+        submitter_id: str | None = None,
+        cursor: str | None = None,
     ) -> sdr.GetSdrStatusResponse:
-        """Return where SDRs stand."""
-        return self.call(
-            calls.GET_SDR_STATUS, {"sdrId": sdr_ids, "submitterId": submitter_id}
-        )
+        """Return where SDRs stand; with ``cursor`` the rest of the same ids."""
+        fields = {"sdrId": sdr_ids, "submitterId": submitter_id, "cursor": cursor}
+        return self.call(calls.GET_SDR_STATUS, fields)
 
     def get_batch_status(
         self, batch_sequence: int, *, cursor: str | None = None

@@ -174,7 +174,7 @@ def get_evses(
         ListedEvse(cso_party=seen[one.cso_id], evse=one.evse, removed=one.removed)
         for one in page.items
     )
-    return Page(listed, page.cursor, page.more)
+    return Page(listed, page.cursor, page.more, page.places)
 
 
 def known_of(

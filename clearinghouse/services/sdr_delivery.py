@@ -33,7 +33,7 @@ from clearinghouse.services.environment import Environment
 from clearinghouse.services.ports import DeliveredSdr, SdrNotice
 from clearinghouse.storage import directory, outbox, sdr_decisions, sdrs
 from clearinghouse.storage.outbox import Delivery, NewDelivery
-from clearinghouse.storage.sdrs import Place, StoredSdr, Stretch
+from clearinghouse.storage.sdrs import Place, Stretch, WholeSdr
 from clearinghouse.storage.vault import Subject
 
 #: SDRs of one delivery (contract: DeliverSdrs).
@@ -147,22 +147,31 @@ def to_deliver(env: Environment, delivery: Delivery) -> tuple[DeliveredSdr, ...]
     return views_of(env, stored, hits, as_home=True)
 
 
-def bytes_max(record: ServiceDetailRecord, hits: Sequence[RuleHit]) -> int:
+def bytes_max(record: ServiceDetailRecord, hits: Sequence[RuleHit | Item]) -> int:
     """Return how long an SDR may get in a delivery: a bound, not its length.
 
     The largest SDR is far below :data:`DELIVERY_BYTES_MAX`, which five hundred of the
     usual size do not reach either; five hundred large ones exceed it many times.
     """
-    size = _SDR_BYTES + len(hits) * _HIT_BYTES
+    size = _SDR_BYTES + hits_bytes_max(hits)
     characters = len(record.evse_id) + len(record.partner_session_id or "")
-    for hit in hits:
-        characters += len(hit.path) + len(hit.expected) + len(hit.found)
     for session in record.charging_sessions:
         size += _SESSION_BYTES + len(session.transactions) * _TRANSACTION_BYTES
         characters += len(session.charging_session_id)
         for one in session.transactions:
             characters += len(one.charging_transaction_id)
     return size + characters * _CHARACTER_BYTES
+
+
+def hits_bytes_max(hits: Sequence[RuleHit | Item]) -> int:
+    """Return how long what is said of one SDR may get in a message."""
+    characters = sum(len(one.path) + len(one.expected) + len(one.found) for one in hits)
+    return len(hits) * _HIT_BYTES + characters * _CHARACTER_BYTES
+
+
+def stored_bytes_max(stored: WholeSdr, hits: Sequence[Item]) -> int:
+    """Return how long a stored SDR may get in a message, as :func:`bytes_max`."""
+    return bytes_max(_record(stored, ()), hits)
 
 
 def record_delivered(env: Environment, delivery: Delivery) -> None:
@@ -188,7 +197,7 @@ def notices(env: Environment, delivery: Delivery) -> tuple[SdrNotice, ...]:
 
 def views_of(
     env: Environment,
-    stored: Sequence[StoredSdr],
+    stored: Sequence[WholeSdr],
     hits: Mapping[Place, tuple[Item, ...]],
     *,
     as_home: bool,
@@ -230,7 +239,7 @@ def _stretch(delivery: Delivery) -> Stretch:
     )
 
 
-def _subjects(stored: StoredSdr, *, as_home: bool) -> list[int]:
+def _subjects(stored: WholeSdr, *, as_home: bool) -> list[int]:
     """Return the pseudonyms that may be told: what was sent, else whose session it was.
 
     What the house found out itself is the home CSP's alone.
@@ -241,7 +250,7 @@ def _subjects(stored: StoredSdr, *, as_home: bool) -> list[int]:
     return [number for number in dict.fromkeys(sent) if number is not None]
 
 
-def _record(stored: StoredSdr, people: Collection[Subject]) -> ServiceDetailRecord:
+def _record(stored: WholeSdr, people: Collection[Subject]) -> ServiceDetailRecord:
     detail = stored.detail
     cso_party = stored.cso_party
     record = ServiceDetailRecord(

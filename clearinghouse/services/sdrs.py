@@ -7,7 +7,7 @@ The home CSP sees what it has to pay, the submitter what it sent. Deliveries are
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -33,18 +33,24 @@ from clearinghouse.storage import (
     sdrs,
     settlement,
 )
-from clearinghouse.storage.feeds import Page, parse_cursor
+from clearinghouse.storage.feeds import Page, bounded, parse_cursor
 from clearinghouse.storage.sdr_decisions import Event, Exclusion
 from clearinghouse.storage.sdr_intake import NewTotal
-from clearinghouse.storage.sdrs import RefusedSdr, StoredSdr
+from clearinghouse.storage.sdrs import Place, RefusedSdr, StoredSdr, WholeSdr
 
 #: Entries of one page of a batch's status.
 STATUS_PAGE_MAX = 1_000
 
+#: Bytes of the entries of one page: who pulls takes messages as long as deliveries are.
+PAGE_BYTES_MAX = sdr_delivery.DELIVERY_BYTES_MAX
+
+#: Bytes that an entry of a status takes at most, beside the rules that the SDR met.
+STANDING_BYTES = 1_200
+
 #: What an exclusion says when the home CSP gave no reason.
 _NO_REASON = "REJECTED"
 
-_RECORD_CURSOR = re.compile("[0-9]{1,9}")
+_NUMBER_CURSOR = re.compile("[0-9]{1,9}")
 
 
 class SdrRole(StrEnum):
@@ -98,34 +104,52 @@ class Standing:
     changed_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class StandingPage:
-    """Where SDRs stand; ``cursor`` asks for the rest of a batch."""
+    """Where SDRs stand; ``cursor`` asks for the rest."""
 
     standings: tuple[Standing, ...]
     cursor: str | None = None
 
     @property
     def more(self) -> bool:
-        """Whether the batch has further records."""
+        """Whether there are further ones."""
         return self.cursor is not None
 
 
 def get_sdrs(env: Environment, sender: Sender, query: SdrQuery) -> Page[DeliveredSdr]:
     """Return the SDRs that came for the sender, or from it, since the cursor.
 
-    Raises :class:`ClearingHouseError` (``CH.CURSOR``) for a cursor that is not ours.
+    A page ends before :data:`PAGE_BYTES_MAX`, but has one SDR at least. Raises
+    :class:`ClearingHouseError` (``CH.CURSOR``) for a cursor that is not ours.
     """
-    cursor = parse_cursor(query.cursor)
     default = SdrRole.HOME_CSP if Role.CSP in sender.roles else SdrRole.SUBMITTER
     as_home = (query.role or default) is SdrRole.HOME_CSP
-    read = sdrs.sdrs_for_csp if as_home else sdrs.sdrs_of_submitter
     with env.database.begin_read_only() as tx:
-        page = read(tx, sender.participant_id, cursor=cursor, limit=query.limit)
-        places = [stored.place for stored in page.items]
-        hits = sdrs.hits_of(tx, places, as_home=as_home)
+        page, hits = _read(tx, sender.participant_id, query, as_home=as_home)
     views = sdr_delivery.views_of(env, page.items, hits, as_home=as_home)
     return Page(views, page.cursor, page.more)
+
+
+def _read(
+    tx: Connection, participant_id: int, query: SdrQuery, *, as_home: bool
+) -> tuple[Page[WholeSdr], Mapping[Place, tuple[Item, ...]]]:
+    """Read a page of SDRs and the rules that they met, as much as one answer holds."""
+    read = sdrs.sdrs_for_csp if as_home else sdrs.sdrs_of_submitter
+    cursor, size, limit = parse_cursor(query.cursor), 0, bounded(query.limit)
+    kept: list[WholeSdr] = []
+    hits: dict[Place, tuple[Item, ...]] = {}
+    for part in read(tx, participant_id, cursor=cursor, limit=limit):
+        places = [found.stored.place for found in part]
+        hits |= sdrs.hits_of(tx, places, as_home=as_home)
+        for found in part:
+            met = hits.get(found.stored.place, ())
+            size += sdr_delivery.stored_bytes_max(found.stored, met)
+            if kept and (size > PAGE_BYTES_MAX or len(kept) >= limit):
+                return Page(tuple(kept), cursor, more=True), hits
+            kept.append(found.stored)
+            cursor = found.cursor
+    return Page(tuple(kept), cursor, more=False), hits
 
 
 def get_sdr_status(
@@ -137,14 +161,16 @@ def get_sdr_status(
     one that never was. Raises :class:`ClearingHouseError`: ``SDR_UNKNOWN`` for a batch
     that the sender did not submit, ``CH.CURSOR`` for a cursor that is not ours.
     """
+    after = _number_after(query.cursor)
     with env.database.begin_read_only() as tx:
         if query.batch_sequence is not None:
-            return _batch_standing(tx, sender, query)
+            return _batch_standing(tx, sender, query, after=after)
         party = query.submitter_party or sender.party_id
         submitter = participants.participant_by_party_id(tx, party)
         submitter_id = 0 if submitter is None else submitter.participant_id
         own = submitter_id == sender.participant_id
-        hashes = {sdr_id: uid_hash(sdr_id) for sdr_id in query.sdr_ids}
+        asked = list(dict.fromkeys(query.sdr_ids))[after + 1 :]
+        hashes = {sdr_id: uid_hash(sdr_id) for sdr_id in asked}
         stored = sdrs.sdrs_by_hash(tx, [(submitter_id, key) for key in hashes.values()])
         refused = sdrs.refused_by_id(tx, submitter_id, list(hashes)) if own else {}
         seen = {
@@ -154,14 +180,13 @@ def get_sdr_status(
         }
         places = [found.place for found in seen.values()]
         hits = sdrs.hits_of(tx, places, as_home=not own)
-    return StandingPage(
-        standings=tuple(
-            _standing(seen[key], hits.get(seen[key].place, ()))
-            if key in seen
-            else _refused_standing(party, sdr_id, refused.get(sdr_id))
-            for sdr_id, key in hashes.items()
-        )
+    standings = (
+        _standing(seen[key], hits.get(seen[key].place, ()))
+        if key in seen
+        else _refused_standing(party, sdr_id, refused.get(sdr_id))
+        for sdr_id, key in hashes.items()
     )
+    return _paged(list(enumerate(standings, start=after + 1)))
 
 
 def confirm_sdrs(
@@ -290,14 +315,16 @@ def _is_payable(stored: StoredSdr, csp_id: int) -> bool:
     return stored.csp_id == csp_id and stored.status is not SdrStatus.HELD
 
 
-def _batch_standing(tx: Connection, sender: Sender, query: StatusQuery) -> StandingPage:
+def _batch_standing(
+    tx: Connection, sender: Sender, query: StatusQuery, *, after: int
+) -> StandingPage:
     sequence = query.batch_sequence or 0
     batch_id = None
     if query.submitter_party in (None, sender.party_id):
         batch_id = sdrs.batch_of_sequence(tx, sender.participant_id, sequence)
     if batch_id is None:
         raise ClearingHouseError(codes.SDR_UNKNOWN, f"batch {sequence}")
-    after, size = _record_after(query.cursor), STATUS_PAGE_MAX + 1
+    size = STATUS_PAGE_MAX + 1
     stored = sdrs.sdrs_of_batch(tx, batch_id, after_record=after, limit=size)
     refused = sdrs.refused_of_batch(tx, batch_id, after_record=after, limit=size)
     hits = sdrs.hits_of(tx, [found.place for found in stored], as_home=False)
@@ -310,17 +337,31 @@ def _batch_standing(tx: Connection, sender: Sender, query: StatusQuery) -> Stand
         for found in refused
     ]
     numbered.sort(key=lambda pair: pair[0])
-    shown = numbered[:STATUS_PAGE_MAX]
-    return StandingPage(
-        standings=tuple(standing for _, standing in shown),
-        cursor=str(shown[-1][0]) if len(numbered) > len(shown) else None,
-    )
+    return _paged(numbered)
 
 
-def _record_after(cursor: str | None) -> int:
+def _paged(numbered: Sequence[tuple[int, Standing]]) -> StandingPage:
+    """Return as many entries as one answer holds, by number and length; at least one.
+
+    The cursor is the number of the last: of the record in its batch, or of the id among
+    those that were asked about.
+    """
+    shown: list[Standing] = []
+    size, last = 0, 0
+    for number, standing in numbered[:STATUS_PAGE_MAX]:
+        size += STANDING_BYTES + sdr_delivery.hits_bytes_max(standing.remarks)
+        if shown and size > PAGE_BYTES_MAX:
+            break
+        shown.append(standing)
+        last = number
+    is_cut = len(shown) < len(numbered)
+    return StandingPage(tuple(shown), cursor=str(last) if is_cut else None)
+
+
+def _number_after(cursor: str | None) -> int:
     if not cursor:
         return -1
-    if _RECORD_CURSOR.fullmatch(cursor) is None:
+    if _NUMBER_CURSOR.fullmatch(cursor) is None:
         raise ClearingHouseError(codes.CURSOR)
     return int(cursor)
 

@@ -148,7 +148,7 @@ def get_tariffs(
         )
         for one in page.items
     )
-    return Page(listed, page.cursor, page.more)
+    return Page(listed, page.cursor, page.more, page.places)
 
 
 def _ground(

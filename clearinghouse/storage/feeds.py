@@ -66,11 +66,22 @@ def parse_cursor(received: str | None) -> Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One page of a feed; ``cursor`` is where the next begins, also after none."""
+    """One page of a feed; ``cursor`` is where the next begins, also after none.
+
+    ``places``: where each item stands, so that a page may end earlier.
+    """
 
     items: tuple[T, ...]
     cursor: Cursor
     more: bool
+    places: tuple[Cursor, ...] = ()
+
+    def first(self, count: int) -> Page[T]:
+        """Return the page that ends after so many of its items, at least one."""
+        if count >= len(self.items):
+            return self
+        places = self.places[:count]
+        return Page(self.items[:count], places[-1], more=True, places=places)
 
 
 def changed_after(table: Table, cursor: Cursor) -> ColumnElement[bool]:
@@ -90,7 +101,7 @@ def paged(query: Select[Any], table: Table, cursor: Cursor, limit: int) -> Selec
     return (
         query.where(changed_after(table, cursor))
         .order_by(table.c.changed_xid, table.c.change_id)
-        .limit(_bounded(limit) + 1)
+        .limit(bounded(limit) + 1)
     )
 
 
@@ -98,13 +109,21 @@ def page_of(
     rows: Sequence[Any], items: Sequence[T], *, cursor: Cursor, limit: int
 ) -> Page[T]:
     """Make a page of the rows that :func:`paged` gave and the values made of them."""
-    size = _bounded(limit)
-    shown = rows[:size]
-    if shown:
-        last = shown[-1]
-        cursor = Cursor(int(last.changed_xid), int(last.change_id))
-    return Page(tuple(items[:size]), cursor, more=len(rows) > size)
+    size = bounded(limit)
+    places = tuple(place_of(row) for row in rows[:size])
+    return Page(
+        tuple(items[:size]),
+        places[-1] if places else cursor,
+        more=len(rows) > size,
+        places=places,
+    )
 
 
-def _bounded(limit: int) -> int:
+def place_of(row: Any) -> Cursor:  # noqa: ANN401  a row of any feed
+    """Return where a row stands in its feed."""
+    return Cursor(int(row.changed_xid), int(row.change_id))
+
+
+def bounded(limit: int) -> int:
+    """Return how many rows a page has at most, whatever was asked for."""
     return max(1, min(limit, PAGE_LIMIT_MAX))

@@ -7,7 +7,7 @@ window.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -32,7 +32,7 @@ from clearinghouse.codes import by_number
 from clearinghouse.domain.errors import Item
 from clearinghouse.domain.sdrs import SdrStatus
 from clearinghouse.domain.settlement import WindowState
-from clearinghouse.storage.feeds import Cursor, Page, page_of, paged
+from clearinghouse.storage.feeds import Cursor, paged, place_of
 from clearinghouse.storage.tables.evses import tariff
 from clearinghouse.storage.tables.participants import participant
 from clearinghouse.storage.tables.sdrs import (
@@ -67,6 +67,10 @@ _DELIVERED = text("""
 """)
 
 
+#: SDRs of a feed that are read at once: the largest take a megabyte each in memory.
+PART_MAX = 50
+
+
 class Place(NamedTuple):
     """Where an SDR is stored."""
 
@@ -76,11 +80,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSdr:
-    """One SDR as it is stored, with where it stands.
-
-    ``detail`` holds what only its submitter's words need: charging sessions, the id of
-    the EVSE as written, pseudonyms of what was sent.
-    """
+    """One SDR as it is stored, with where it stands."""
 
     place: Place
     submitter_id: int
@@ -108,8 +108,19 @@ class StoredSdr:
     currency: str
     net_minor: int
     claimed_minor: int
-    detail: Mapping[str, Any]
     received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeSdr(StoredSdr):
+    """A stored SDR with all that its submitter wrote.
+
+    ``detail``: charging sessions, the id of the EVSE as written, pseudonyms of what was
+    sent. It may be a thousand times longer than the rest, so it is read only where the
+    SDR itself is told, and then few at a time.
+    """
+
+    detail: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +131,13 @@ class RefusedSdr:
     record_no: int
     items: tuple[Item, ...]
     received_at: datetime
+
+
+class Found(NamedTuple):
+    """An SDR of a feed, and where in the feed it stands."""
+
+    cursor: Cursor
+    stored: WholeSdr
 
 
 class Stretch(NamedTuple):
@@ -170,22 +188,26 @@ _changed_at = func.greatest(
 
 def sdrs_for_csp(
     tx: Connection, csp_id: int, *, cursor: Cursor, limit: int
-) -> Page[StoredSdr]:
-    """Return the SDRs that a home CSP has to pay, in the order they came."""
+) -> Iterator[Sequence[Found]]:
+    """Give the SDRs that a home CSP has to pay, in the order they came.
+
+    In parts of :data:`PART_MAX`, each read when it is asked for, and one more than the
+    limit, which tells that there is another page.
+    """
     mine = sdr.c.csp_id == csp_id
     accepted = sdr.c.status == SdrStatus.ACCEPTED
-    return _page(tx, _query().where(mine, accepted), cursor, limit)
+    return _in_parts(tx, _whole_query().where(mine, accepted), cursor, limit)
 
 
 def sdrs_of_submitter(
     tx: Connection, submitter_id: int, *, cursor: Cursor, limit: int
-) -> Page[StoredSdr]:
-    """Return the SDRs that a submitter sent, held ones too, in the order they came.
+) -> Iterator[Sequence[Found]]:
+    """Give the SDRs that a submitter sent, held ones too, as :func:`sdrs_for_csp`.
 
     One that was held and is taken in comes as what it is now, at the later place.
     """
     mine = sdr.c.submitter_id == submitter_id
-    return _page(tx, _query().where(mine, ~_succeeded), cursor, limit)
+    return _in_parts(tx, _whole_query().where(mine, ~_succeeded), cursor, limit)
 
 
 def sdrs_by_hash(
@@ -307,10 +329,10 @@ def batch_of_sequence(
     return found
 
 
-def sdrs_of_stretch(tx: Connection, stretch: Stretch) -> list[StoredSdr]:
+def sdrs_of_stretch(tx: Connection, stretch: Stretch) -> list[WholeSdr]:
     """Return the SDRs of a delivery that still have to be paid."""
     query = (
-        _query()
+        _whole_query()
         .where(
             sdr.c.window_id == stretch.window_id,
             sdr.c.csp_id == stretch.csp_id,
@@ -321,7 +343,7 @@ def sdrs_of_stretch(tx: Connection, stretch: Stretch) -> list[StoredSdr]:
         )
         .order_by(sdr.c.sdr_no)
     )
-    return [_stored(row) for row in tx.execute(query)]
+    return [_whole(row) for row in tx.execute(query)]
 
 
 def note_delivered(tx: Connection, stretch: Stretch, *, at: datetime) -> int:
@@ -375,7 +397,7 @@ def _now_at(first: FromClause) -> tuple[ColumnElement[Any], ...]:
 def _query() -> Select[Any]:
     return (
         select(
-            sdr,
+            *(column for column in sdr.columns if column is not sdr.c.detail),
             _submitter.c.party_id.label("submitter_party"),
             _csp.c.party_id.label("csp_party"),
             _cso.c.party_id.label("cso_party"),
@@ -394,44 +416,58 @@ def _query() -> Select[Any]:
     )
 
 
-def _page(
+def _whole_query() -> Select[Any]:
+    return _query().add_columns(sdr.c.detail)
+
+
+def _in_parts(
     tx: Connection, query: Select[Any], cursor: Cursor, limit: int
-) -> Page[StoredSdr]:
-    rows = tx.execute(paged(query, sdr, cursor, limit)).all()
-    return page_of(rows, [_stored(row) for row in rows], cursor=cursor, limit=limit)
+) -> Iterator[Sequence[Found]]:
+    parts = {"yield_per": PART_MAX}
+    page = paged(query, sdr, cursor, limit)
+    with tx.execute(page, execution_options=parts) as result:
+        for rows in result.partitions():
+            yield [Found(place_of(row), _whole(row)) for row in rows]
 
 
 def _stored(row: Row[Any]) -> StoredSdr:
-    return StoredSdr(
-        place=Place(row.window_id, row.sdr_no),
-        submitter_id=row.submitter_id,
-        submitter_party=row.submitter_party,
-        csp_id=row.csp_id,
-        csp_party=row.csp_party,
-        cso_party=row.cso_party,
-        sdr_uid=row.sdr_uid,
-        batch_id=row.batch_id,
-        record_no=row.record_no,
-        status=SdrStatus(row.current_status),
-        changed_at=row.changed_at,
-        window_label=row.window_label,
-        window_state=WindowState(row.window_state),
-        session_id=row.session_id,
-        subject_id=row.subject_id,
-        evse_key=row.evse_key,
-        started_at=row.started_at,
-        ended_at=row.ended_at,
-        start_offset_minutes=row.start_offset_minutes,
-        energy_wh=row.energy_wh,
-        idle_seconds=row.idle_seconds,
-        parking_seconds=row.parking_seconds,
-        tariff_id=row.tariff_id,
-        currency=row.currency,
-        net_minor=row.net_minor,
-        claimed_minor=row.claimed_minor,
-        detail=row.detail,
-        received_at=row.received_at,
-    )
+    return StoredSdr(**_values(row))
+
+
+def _whole(row: Row[Any]) -> WholeSdr:
+    return WholeSdr(**_values(row), detail=row.detail)
+
+
+def _values(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "place": Place(row.window_id, row.sdr_no),
+        "submitter_id": row.submitter_id,
+        "submitter_party": row.submitter_party,
+        "csp_id": row.csp_id,
+        "csp_party": row.csp_party,
+        "cso_party": row.cso_party,
+        "sdr_uid": row.sdr_uid,
+        "batch_id": row.batch_id,
+        "record_no": row.record_no,
+        "status": SdrStatus(row.current_status),
+        "changed_at": row.changed_at,
+        "window_label": row.window_label,
+        "window_state": WindowState(row.window_state),
+        "session_id": row.session_id,
+        "subject_id": row.subject_id,
+        "evse_key": row.evse_key,
+        "started_at": row.started_at,
+        "ended_at": row.ended_at,
+        "start_offset_minutes": row.start_offset_minutes,
+        "energy_wh": row.energy_wh,
+        "idle_seconds": row.idle_seconds,
+        "parking_seconds": row.parking_seconds,
+        "tariff_id": row.tariff_id,
+        "currency": row.currency,
+        "net_minor": row.net_minor,
+        "claimed_minor": row.claimed_minor,
+        "received_at": row.received_at,
+    }
 
 
 def _refused(row: Row[Any]) -> RefusedSdr:

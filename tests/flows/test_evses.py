@@ -8,7 +8,11 @@ from uuid import uuid4
 import pytest
 
 from clearinghouse import codes
+from clearinghouse.domain.evses import Address, Connector
 from clearinghouse.services import evse_status, held_lists
+from clearinghouse.soap.limits import ORDINARY_BYTES_MAX
+from clearinghouse.storage import evses
+from tests.builders import make_evse
 from tests.fixtures.engine import post
 from tests.fixtures.roaming import EVSE
 
@@ -141,6 +145,33 @@ def test_changes_follow_the_cursor_and_removals_are_told(roaming: Roaming) -> No
     assert [(one["index"], one["path"]) for one in update.items] == [("1", "remove")]
     assert pulled(changes) == {OTHER: False, EVSE: True}
     assert changes.text("more") == "false"
+
+
+def test_page_of_large_evses_ends_before_an_answer_is_too_long(
+    roaming: Roaming,
+) -> None:
+    line = "&" * 100
+    many = [
+        make_evse(
+            f"CH*REP*E1{number:04d}",
+            address=Address(street=line, house_number=line, city=line),
+            connectors=(Connector(kind="K" * 64, power_w=100_000_000),) * 20,
+        )
+        for number in range(600)
+    ]
+    with roaming.env.database.begin() as tx:
+        evses.apply_delta(tx, roaming.cso.participant_id, upserts=many, removals=[])
+
+    seen: list[str] = []
+    cursor, more = "", "true"
+    while more == "true":
+        answer = roaming.csp_speaks.call("evse", "GetEvses", cursor)
+        assert len(answer.raw) <= ORDINARY_BYTES_MAX
+        seen += pulled(answer)
+        cursor = f"<cursor>{answer.required('nextCursor')}</cursor>"
+        more = answer.required("more")
+
+    assert seen == [EVSE, *(one.evse_id.spaced for one in many)]
 
 
 def test_list_that_would_empty_the_network_is_held(roaming: Roaming) -> None:

@@ -7,7 +7,11 @@ from uuid import uuid4
 
 import pytest
 
-from tests.builders import make_agreement, make_csp
+from clearinghouse.domain.tariffs import Component, ComponentType
+from clearinghouse.soap.limits import ORDINARY_BYTES_MAX
+from clearinghouse.storage import tariffs
+from clearinghouse.storage.tariffs import Publication
+from tests.builders import NOW, make_agreement, make_csp, make_tariff
 from tests.fixtures.engine import post
 
 if TYPE_CHECKING:
@@ -181,6 +185,41 @@ def test_pull_goes_on_from_the_cursor_page_by_page(roaming: Roaming) -> None:
 
     assert (names(first), first.text("more")) == (["T-0", "T-1", "T-2"], "true")
     assert (names(second), second.text("more")) == (["T-3", "T-4"], "false")
+
+
+def test_page_of_large_tariffs_ends_before_an_answer_is_too_long(
+    roaming: Roaming,
+) -> None:
+    component = Component(
+        type=ComponentType.TIME,
+        price_u=123_456_789,
+        step=60,
+        tier_from=100_000_000,
+        tier_up_to=200_000_000,
+        grace_seconds=31_622_400,
+        local_from=60,
+        local_until=120,
+        weekdays=frozenset(range(7)),
+    )
+    many = [f"T-{number:034d}" for number in range(200)]
+    with roaming.env.database.begin() as tx:
+        for name in many:
+            made = make_tariff(tariff_id=name, components=(component,) * 50)
+            published = Publication(
+                publisher_id=roaming.cso.participant_id, tariff=made
+            )
+            tariffs.publish(tx, published, at=NOW)
+
+    seen: list[str | None] = []
+    cursor, more = "", "true"
+    while more == "true":
+        answer = roaming.csp_speaks.call("tariff", "GetTariffs", cursor)
+        assert len(answer.raw) <= ORDINARY_BYTES_MAX
+        seen += names(answer)
+        cursor = f"<cursor>{answer.required('nextCursor')}</cursor>"
+        more = answer.required("more")
+
+    assert seen == many
 
 
 def test_repeated_publication_gets_the_same_bytes_and_no_new_version(

@@ -118,6 +118,33 @@ def test_a_refused_record_behind_many_without_an_id_is_shown(world: World) -> No
     assert not page.more
 
 
+@pytest.mark.parametrize("by_batch", [True, False])
+def test_a_status_with_many_remarks_goes_on_in_another_answer(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, by_batch: bool
+) -> None:
+    records = [
+        world.session(),
+        make_sdr(tariff_id="T-404", sdr_id="R-1"),
+        world.session(claimed_net=Decimal("11.50")),
+        make_sdr(tariff_id="T-404", sdr_id="R-2"),
+        world.session(),
+    ]
+    world.submit(records)
+    monkeypatch.setattr(sdrs, "PAGE_BYTES_MAX", 4_000)
+    ids = [record.sdr_id for record in records]
+    asked = {"batch_sequence": 1} if by_batch else {"sdr_ids": ids}
+
+    told, cursor, more = [], None, True
+    while more:
+        query = StatusQuery(cursor=cursor, **asked)
+        page = sdrs.get_sdr_status(world.env, make_sender(world.cso), query)
+        told.append([one.sdr_id for one in page.standings])
+        cursor, more = page.cursor, page.more
+
+    assert len(told) > 1
+    assert [sdr_id for page in told for sdr_id in page] == ids
+
+
 def test_a_batch_that_is_not_the_senders_is_unknown(world: World) -> None:
     world.submit([world.session()])
 

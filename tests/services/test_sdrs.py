@@ -160,37 +160,6 @@ def test_whatever_a_submitter_writes_comes_back_unchanged(world: World) -> None:
     assert str(stored.transactions[0].ended_at).endswith("+02:00")
 
 
-def test_a_feed_goes_on_from_its_cursor_and_misses_nothing(world: World) -> None:
-    records = [world.session() for _ in range(5)]
-    world.submit(records[:3])
-    first = _get(world, world.csp, limit=2)
-    world.submit(records[3:])
-
-    second = _get(world, world.csp, cursor=str(first.cursor), limit=2)
-    third = _get(world, world.csp, cursor=str(second.cursor), limit=2)
-    last = _get(world, world.csp, cursor=str(third.cursor), limit=2)
-
-    pages = [first, second, third, last]
-    ids = [one.record.sdr_id for page in pages for one in page.items]
-    assert ids == [record.sdr_id for record in records]
-    assert [page.more for page in pages] == [True, True, False, False]
-
-
-def test_a_feed_goes_on_over_the_end_of_a_window(world: World) -> None:
-    world.submit([world.session()])
-    first = _get(world, world.csp)
-    settlement.close_window(world.env, next_label="2026-12")
-    world.submit([world.session()])
-
-    second = _get(world, world.csp, cursor=str(first.cursor))
-
-    assert [one.window_id for one in second.items] == [2]
-    assert [one.status for one in _get(world, world.csp).items] == [
-        SdrStatus.SETTLED,
-        SdrStatus.ACCEPTED,
-    ]
-
-
 def test_each_sees_only_its_own(world: World) -> None:
     world.submit([world.session()])
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from clearinghouse.domain.evses import Address, Connector, Evse
-from clearinghouse.facades.iec63119 import results
+from clearinghouse.facades.iec63119 import pages, results
 from clearinghouse.facades.iec63119.operations import (
     Desk,
     OperationSpec,
@@ -19,7 +19,7 @@ from clearinghouse.facades.iec63119.vocabulary import LIST_STATE
 from clearinghouse.services import evses
 from clearinghouse.services.evse_entries import EvseEntry
 from clearinghouse.services.evses import Counted, EvseDelta, EvsePart, ListedEvse
-from clearinghouse.services.outcomes import Done, Refusal
+from clearinghouse.services.outcomes import Refusal
 from clearinghouse.soap.binding import Record
 from clearinghouse.soap.operations import Call
 
@@ -83,14 +83,7 @@ def _get_evses(desk: Desk, call: Call) -> bytes:
         cursor=call.body.cursor,
         limit=call.body.limit or PAGE_LIMIT_DEFAULT,
     )
-    return results.answer(
-        desk.bindings,
-        call,
-        Done(),
-        evse=[_listed(desk, listed) for listed in page.items],
-        next_cursor=str(page.cursor),
-        more=page.more,
-    )
+    return pages.answer(desk, call, page, name="evse", listed=_listed)
 
 
 def _entry(record: Record) -> EvseEntry:

@@ -17,7 +17,7 @@ from clearinghouse.services import sdr_intake, sdrs
 from clearinghouse.services.outcomes import Done
 from clearinghouse.services.sdr_intake import Submission, Submitted
 from clearinghouse.services.sdrs import SdrQuery, Standing, StatusQuery, Word
-from clearinghouse.soap.binding import Record
+from clearinghouse.soap.binding import Bindings, Record
 from clearinghouse.soap.operations import Call, Lane
 
 #: SDRs of one page when the request names no limit, as the schema says.
@@ -109,18 +109,19 @@ def _get_sdr_status(desk: Desk, call: Call) -> bytes:
         desk.bindings,
         call,
         Done(),
-        status=[_status(desk, one) for one in page.standings],
+        status=[status_of_sdr(desk.bindings, one) for one in page.standings],
         next_cursor=page.cursor,
         more=page.more,
     )
 
 
-def _status(desk: Desk, standing: Standing) -> Record:
+def status_of_sdr(bindings: Bindings, standing: Standing) -> Record:
+    """Return the record of type ``sdr:StatusOfSdr``."""
     rated_net = None
     if standing.rated_net_minor is not None and standing.currency is not None:
         currency = currency_of(standing.currency)
         rated_net = minor_to_decimal(standing.rated_net_minor, currency)
-    return desk.bindings.new(
+    return bindings.new(
         "sdr:StatusOfSdr",
         submitter_id=standing.submitter_party,
         sdr_id=standing.sdr_id,
@@ -129,7 +130,7 @@ def _status(desk: Desk, standing: Standing) -> Record:
         window_label=standing.window_label,
         rated_net=rated_net,
         currency=standing.currency,
-        rule_hit=[results.result_item(desk.bindings, one) for one in standing.remarks],
+        rule_hit=[results.result_item(bindings, one) for one in standing.remarks],
         changed_at=standing.changed_at,
     )
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from clearinghouse.domain.money import micro_to_decimal, to_micro
 from clearinghouse.domain.tariffs import Component, Tariff
-from clearinghouse.facades.iec63119 import results
+from clearinghouse.facades.iec63119 import pages, results
 from clearinghouse.facades.iec63119.operations import (
     Desk,
     OperationSpec,
@@ -19,7 +19,7 @@ from clearinghouse.facades.iec63119.operations import (
 )
 from clearinghouse.facades.iec63119.vocabulary import COMPONENT_TYPE
 from clearinghouse.services import tariffs
-from clearinghouse.services.outcomes import Done, Refusal
+from clearinghouse.services.outcomes import Refusal
 from clearinghouse.services.tariffs import ListedTariff, OfferedTariff, Published
 from clearinghouse.soap.binding import Record
 from clearinghouse.soap.operations import Call
@@ -58,14 +58,7 @@ def _get_tariffs(desk: Desk, call: Call) -> bytes:
         cursor=call.body.cursor,
         limit=call.body.limit or PAGE_LIMIT_DEFAULT,
     )
-    return results.answer(
-        desk.bindings,
-        call,
-        Done(),
-        tariff=[_listed(desk, one) for one in page.items],
-        next_cursor=str(page.cursor),
-        more=page.more,
-    )
+    return pages.answer(desk, call, page, name="tariff", listed=_listed)
 
 
 def _tariff(record: Record) -> Tariff:

@@ -22,6 +22,7 @@ from clearinghouse.domain.sdrs import (
     item_of,
 )
 from clearinghouse.facades.iec63119.partner_requests import deliver_sdrs
+from clearinghouse.facades.iec63119.sdrs import status_of_sdr
 from clearinghouse.identifiers.credential import CredentialKind
 from clearinghouse.services import sdr_batch
 from clearinghouse.services.ports import DeliveredSdr
@@ -29,6 +30,13 @@ from clearinghouse.services.sdr_delivery import (
     DELIVERY_BYTES_MAX,
     DELIVERY_MAX,
     bytes_max,
+    hits_bytes_max,
+)
+from clearinghouse.services.sdrs import (
+    PAGE_BYTES_MAX,
+    STANDING_BYTES,
+    STATUS_PAGE_MAX,
+    Standing,
 )
 from clearinghouse.soap.binding import Bindings
 from clearinghouse.soap.limits import ORDINARY_BYTES_MAX
@@ -142,6 +150,36 @@ def test_a_full_delivery_fits_into_one_message_and_so_does_the_largest_sdr() -> 
 
     assert DELIVERY_BYTES_MAX + AROUND_BYTES <= ORDINARY_BYTES_MAX
     assert bytes_max(largest, hits) <= DELIVERY_BYTES_MAX
+
+
+def test_a_status_is_never_longer_than_its_bound() -> None:
+    met = tuple(item_of(_hit("&" * 200), 99_999) for _ in range(sdr_batch.HITS_MAX))
+    standing = Standing(
+        submitter_party="CHREP",
+        sdr_id="S" * 64,
+        status=max(SdrStatus, key=len),
+        window_id=2**31 - 1,
+        window_label="\N{GRINNING FACE}" * 64,
+        rated_net_minor=-(10**15),
+        currency="EUR",
+        remarks=met,
+        changed_at=AT,
+    )
+    result = _bindings().new(
+        "common:Result", code=0, text="Done.", retryable=False, correlation_id=NAME
+    )
+    pages = [
+        _bindings().new(
+            "sdr:GetSdrStatusResponse",
+            result=result,
+            status=[status_of_sdr(_bindings(), standing)] * times,
+        )
+        for times in (0, 1)
+    ]
+    without, length = (len(_bindings().write(page)) for page in pages)
+
+    assert length - without <= STANDING_BYTES + hits_bytes_max(met)
+    assert STATUS_PAGE_MAX * STANDING_BYTES <= PAGE_BYTES_MAX
 
 
 def test_as_many_usual_sdrs_as_the_contract_allows_go_in_one_delivery() -> None:
