@@ -171,7 +171,8 @@ class StopFacts:
     """Who may stop: ``started_by`` is ``None`` for a remote start.
 
     ``same_medium``: the credential is the one that started. ``owner_id``: the CSP that
-    owns the credential now presented; ``can_be_asked`` is about the session's CSP.
+    owns the credential now presented, ``None`` when nobody is known to own it;
+    ``can_be_asked`` is about the session's CSP.
     """
 
     home_id: int
@@ -184,9 +185,14 @@ class StopFacts:
 def decide_stop(facts: StopFacts) -> Decision | AskHome:
     """Decide whether a credential may stop a session.
 
-    The medium that started may always stop, even when blocked since. Another medium may
-    only when the CSP itself decided the start, and then the CSP is asked: a list cannot
-    know which media belong to one user.
+    The medium that started may always stop, even when blocked since. Another medium of
+    the same CSP may only when that CSP itself decided the start, and then it is asked:
+    a list cannot know which media belong to one user.
+
+    What another CSP owns and what nobody knows are one: refused alike, and nobody is
+    asked about either. So the station does not learn whether a card is enrolled with
+    another CSP, and no CSP gets a credential that is not its own (clauses 8-min,
+    8-separate).
     """
     if facts.same_medium:
         return Decision(
@@ -196,7 +202,7 @@ def decide_stop(facts: StopFacts) -> Decision | AskHome:
             home_id=facts.home_id,
         )
     asked_csp = facts.started_by in (None, DecisionSource.LIVE)
-    if asked_csp and facts.can_be_asked and facts.owner_id in (None, facts.home_id):
+    if asked_csp and facts.can_be_asked and facts.owner_id == facts.home_id:
         return AskHome(home_id=facts.home_id, agreement_id=None)
     return Decision(
         verdict=Verdict.REFUSED,

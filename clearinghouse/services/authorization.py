@@ -151,10 +151,10 @@ def authorize_stop(
 ) -> bytes:
     """Decide whether the holder of a credential may stop a session of the sender's.
 
-    The medium that started it may; about another one its CSP is asked, if that decided
-    the start. Raises :class:`ClearingHouseError`: ``SESSION_UNKNOWN`` for a session
-    that is not there or not the sender's, a code that names the state when there is
-    nothing to stop, ``CH.IN_PROGRESS`` as :func:`authorize_start`.
+    The medium that started it may; about another one of the same CSP this is asked, if
+    it decided the start. Raises :class:`ClearingHouseError`: ``SESSION_UNKNOWN`` for a
+    session that is not there or not the sender's, a code that names the state when
+    there is nothing to stop, ``CH.IN_PROGRESS`` as :func:`authorize_start`.
     """
     holder = gather.recognise(env, command.presented)
     with env.database.begin("realtime") as tx:

@@ -317,8 +317,18 @@ def test_csp_is_asked_about_another_medium_of_its_own(
     source: DecisionSource | None,
 ) -> None:
     assert isinstance(stop(source), AskHome)
-    assert isinstance(stop(source, owner_id=None), AskHome)
-    assert not decided(stop(source, owner_id=OTHER_ID)).is_authorized
+
+
+@pytest.mark.clause("8-min", "8-separate")
+@pytest.mark.parametrize("source", [None, *DecisionSource])
+def test_medium_of_another_csp_and_one_that_nobody_knows_are_refused_alike(
+    source: DecisionSource | None,
+) -> None:
+    foreign = decided(stop(source, owner_id=OTHER_ID))
+    unknown = decided(stop(source, owner_id=None))
+
+    assert foreign == unknown
+    assert foreign.reason is codes.CREDENTIAL_OTHER_MEDIUM
 
 
 @pytest.mark.parametrize(

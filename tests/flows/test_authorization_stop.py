@@ -11,7 +11,7 @@ from clearinghouse import codes
 from clearinghouse.domain.sessions import SessionState
 from clearinghouse.services.ports import AuthorizeQuestion, TimedOut
 from clearinghouse.storage import sessions
-from tests.builders import make_cso
+from tests.builders import make_cso, make_csp
 from tests.fixtures.roaming import CARD, OTHER_CARD, entry
 from tests.flows.asking import NO, YES, decision, report, start, stop
 
@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from clearinghouse.domain.participants import Participant
     from clearinghouse.services.environment import Environment
     from clearinghouse.services.ports import AuthorizeAnswer, Reply
-    from tests.fixtures.engine import Speaker
+    from tests.fixtures.engine import Answer, Speaker
     from tests.fixtures.partners import ScriptedPartners
     from tests.fixtures.roaming import Roaming
 
+#: Two contracts of one user, and what names the first of them.
 CONTRACT_VALUE = "DEABCC00000001"
+OTHER_CONTRACT = "DEABCC00000002"
 
 
 def charging_by_list(roaming: Roaming) -> str:
@@ -43,6 +45,19 @@ def charging_by_csp(roaming: Roaming, partners: ScriptedPartners) -> str:
     report(roaming.cso_speaks, session_id)
     partners.asked.clear()
     return session_id
+
+
+def stop_by_contract(
+    roaming: Roaming, session_id: str, message_id: UUID | None = None
+) -> Answer:
+    """Ask to stop with another contract of the CSP."""
+    return stop(
+        roaming.cso_speaks,
+        session_id,
+        OTHER_CONTRACT,
+        kind="PNC_CERTIFICATE",
+        message_id=message_id,
+    )
 
 
 def state(env: Environment, session_id: str) -> SessionState:
@@ -91,9 +106,9 @@ def test_csp_that_authorized_the_start_decides_about_another_medium(
     session_id = charging_by_csp(roaming, partners)
     partners.will_authorize(NO, TimedOut(), YES)
 
-    refused = stop(roaming.cso_speaks, session_id, OTHER_CARD)
-    silent = stop(roaming.cso_speaks, session_id, OTHER_CARD)
-    authorized = stop(roaming.cso_speaks, session_id, OTHER_CARD)
+    refused = stop_by_contract(roaming, session_id)
+    silent = stop_by_contract(roaming, session_id)
+    authorized = stop_by_contract(roaming, session_id)
 
     asked = partners.asked[0][1]
     assert decision(refused) == ("REFUSED", "CREDENTIAL_REFUSED", "LIVE")
@@ -104,6 +119,36 @@ def test_csp_that_authorized_the_start_decides_about_another_medium(
     assert asked.evse_id == "CH*REP*E0001*1"
     assert asked.cso_party == "CHREP"
     assert state(roaming.env, session_id) is SessionState.STOPPING
+
+
+@pytest.mark.clause("8-min", "8-separate")
+def test_card_of_another_csp_and_one_that_nobody_knows_look_alike_to_the_station(
+    roaming: Roaming,
+    env: Environment,
+    partners: ScriptedPartners,
+    speaker: Callable[[Participant], Speaker],
+) -> None:
+    session_id = charging_by_csp(roaming, partners)
+    with env.database.begin() as tx:
+        other_csp = make_csp(tx, "FRXYZ")
+    line = entry(OTHER_CARD, contract="FRXYZC00000001")
+    listed = roaming.list_cards(line, speaker=speaker(other_csp))
+    partners.will_authorize(YES, YES)
+
+    foreign = stop(roaming.cso_speaks, session_id, OTHER_CARD)
+    unknown = stop(roaming.cso_speaks, session_id, "04A1B2C3D4E5FF")
+
+    assert (listed.code, listed.items) == (0, [])
+    assert decision(foreign) == ("REFUSED", "CREDENTIAL_OTHER_MEDIUM", "LIVE")
+    assert (foreign.code, said(foreign)) == (unknown.code, said(unknown))
+    assert not partners.asked
+    assert state(env, session_id) is SessionState.ACTIVE
+
+
+def said(answer: Answer) -> dict[str, str | None]:
+    """Return what an answer says beside its result."""
+    told = answer.children(answer.element)
+    return {name: value for name, value in told.items() if name != "result"}
 
 
 def test_user_name_alone_does_not_stop_its_session(
@@ -169,8 +214,8 @@ def test_repeated_stop_gets_the_stored_answer(
     partners.will_authorize(YES, NO)
     message_id = uuid4()
 
-    first = stop(roaming.cso_speaks, session_id, OTHER_CARD, message_id=message_id)
-    repeat = stop(roaming.cso_speaks, session_id, OTHER_CARD, message_id=message_id)
+    first = stop_by_contract(roaming, session_id, message_id)
+    repeat = stop_by_contract(roaming, session_id, message_id)
     other = stop(roaming.cso_speaks, session_id, CARD, message_id=message_id)
 
     assert repeat.raw == first.raw
@@ -189,7 +234,7 @@ def test_end_reported_while_the_csp_is_asked_counts(
 
     partners.will_authorize(think)
 
-    answer = stop(roaming.cso_speaks, session_id, OTHER_CARD)
+    answer = stop_by_contract(roaming, session_id)
 
     assert answer.code == codes.SESSION_IS_ENDED.number
     assert state(roaming.env, session_id) is SessionState.ENDED
