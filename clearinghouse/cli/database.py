@@ -58,7 +58,10 @@ def stop(context: typer.Context) -> None:
         with refusals(output):
             server.start()  # adopts it when its owner is gone
             server.stop()
-    running = EmbeddedPostgres(own.state_dir, bindir=own.pg_bindir).pid is not None
-    if running:
-        refuse(output, "another process owns the database: stop 'serve' first")
+    left = EmbeddedPostgres(own.state_dir, bindir=own.pg_bindir)
+    if left.pid is not None:
+        # Whichever of 'serve', 'worker' and the verbs came first owns it.
+        owner = left.owner_pid
+        name = "another process" if owner is None else f"process {owner}"
+        refuse(output, f"{name} owns the database: end it first")
     output.value({"stopped": was_running}, "the embedded database is not running")

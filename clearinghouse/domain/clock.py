@@ -19,12 +19,11 @@ CLOCK_AHEAD_SECONDS = 120
 #: (S-107). It stops a wrong clock from dating sessions by decades.
 REPORT_AGE_DAYS_MAX = 60
 
-_MICROSECOND = timedelta(microseconds=1)
-_SECOND = timedelta(seconds=1)
-
-
 #: Instants whose text is remembered: those of a few thousand SDRs.
 _TEXTS_REMEMBERED_MAX = 8_192
+
+_MICROSECOND = timedelta(microseconds=1)
+_SECOND = timedelta(seconds=1)
 
 
 class Clock(Protocol):

@@ -18,6 +18,14 @@ from clearinghouse.endpoint.messages.sdr import (
 _WH_PER_KWH = 1_000
 
 
+def net(
+    per_kwh: Decimal, energy_wh: int, *, more: Decimal | int = 0, minor_digits: int = 2
+) -> Decimal:
+    """Return the price of an energy and of what is more, rounded half away from 0."""
+    exact = per_kwh * energy_wh / _WH_PER_KWH + more
+    return exact.quantize(Decimal(1).scaleb(-minor_digits), ROUND_HALF_UP)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Station:
     """EVSEs of one power and one energy price.
@@ -40,9 +48,8 @@ class Station:
         return self.power_w * seconds // 3_600
 
     def net(self, energy_wh: int) -> Decimal:
-        """Return the price of an energy, rounded half away from zero."""
-        exact = self.price_per_kwh * energy_wh / _WH_PER_KWH
-        return exact.quantize(Decimal(1).scaleb(-self.minor_digits), ROUND_HALF_UP)
+        """Return the price of an energy."""
+        return net(self.price_per_kwh, energy_wh, minor_digits=self.minor_digits)
 
     def record(self, start: Entry, end: Entry) -> ServiceDetailRecord:
         """Return the SDR of a charge; the same one at each call."""

@@ -8,7 +8,7 @@ home CSP as any other. Put away, it frees its session for another SDR (4.3-I3).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -22,7 +22,6 @@ from clearinghouse.services.participants import note, participant_named
 from clearinghouse.services.sdr_delivery import Piece
 from clearinghouse.storage import sdr_decisions, sdr_intake, sdrs, settlement
 from clearinghouse.storage.sdr_decisions import Event, Exclusion
-from clearinghouse.storage.sdr_intake import NewTotal
 from clearinghouse.storage.sdrs import StoredSdr
 
 #: Held SDRs of one view, the oldest; decide those, and the next come into sight.
@@ -75,17 +74,8 @@ def release(env: Environment, submitter_party: str, sdr_id: str) -> StoredSdr:
         if stored.session_id is not None:
             # Held for a visited CSP, it left the session as it was.
             sdr_intake.mark_sessions(tx, [stored.session_id])
-        total = NewTotal(
-            window_id=window.window_id,
-            batch_id=stored.batch_id,
-            csp_id=stored.csp_id,
-            submitter_id=stored.submitter_id,
-            currency=stored.currency,
-            sdr_count=1,
-            energy_wh=stored.energy_wh,
-            net_minor=stored.net_minor,
-        )
-        sdr_intake.copy_totals(tx, [total])
+        taken_in = replace(stored, place=successor)
+        sdr_intake.copy_totals(tx, sdr_decisions.claims_of([taken_in]))
         number = successor.sdr_no
         piece = Piece(stored.csp_id, number, number, count=1)
         sdr_delivery.queue_pieces(

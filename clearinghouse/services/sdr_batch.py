@@ -59,7 +59,6 @@ _MINUTE = timedelta(minutes=1)
 #: A text as a JSON string, quotes and all.
 _quoted = encode_basestring
 
-
 #: What lies between two instants.
 _Part = ServiceDetailRecord | ChargingSession | ChargingTransaction
 
@@ -419,9 +418,7 @@ def _session_json(
     return f"[{_quoted(session.charging_session_id)},{periods[0]},[{transactions}]]"
 
 
-def _period_json(
-    part: ServiceDetailRecord | ChargingSession | ChargingTransaction,
-) -> str:
+def _period_json(part: _Part) -> str:
     return f'"{instant_text(part.started_at)}","{instant_text(part.ended_at)}"'
 
 

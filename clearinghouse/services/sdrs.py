@@ -7,11 +7,10 @@ The home CSP sees what it has to pay, the submitter what it sent. Deliveries are
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -35,7 +34,6 @@ from clearinghouse.storage import (
 )
 from clearinghouse.storage.feeds import Page, bounded, parse_cursor
 from clearinghouse.storage.sdr_decisions import Event, Exclusion
-from clearinghouse.storage.sdr_intake import NewTotal
 from clearinghouse.storage.sdrs import Place, RefusedSdr, StoredSdr, WholeSdr
 
 #: Entries of one page of a batch's status.
@@ -279,7 +277,8 @@ def _book(
     rows = sdr_decisions.add_events(tx, events, actor_id=csp_id, at=at)
     rejected = [one for one in taken if one.is_rejection]
     sdr_decisions.exclude(tx, [_exclusion(one) for one in rejected], at=at)
-    sdr_intake.copy_totals(tx, _lowered(rejected))
+    lowered = sdr_decisions.claims_of((one.stored for one in rejected), times=-1)
+    sdr_intake.copy_totals(tx, lowered)
     told: dict[int, list[int]] = {}
     for one, row in zip(taken, rows, strict=True):
         told.setdefault(one.stored.submitter_id, []).append(row)
@@ -289,25 +288,6 @@ def _book(
 def _exclusion(taken: _Taken) -> Exclusion:
     reason = taken.word.reason or _NO_REASON
     return Exclusion(taken.stored.place, taken.stored.session_id, reason)
-
-
-def _lowered(rejected: Iterable[_Taken]) -> Iterable[NewTotal]:
-    """Give the negative totals that take SDRs out of the claim of their window."""
-    sums: dict[tuple[int, UUID, int, int, str], list[int]] = {}
-    for one in rejected:
-        stored = one.stored
-        key = (
-            stored.place.window_id,
-            stored.batch_id,
-            stored.csp_id,
-            stored.submitter_id,
-            stored.currency,
-        )
-        entry = sums.setdefault(key, [0, 0, 0])
-        entry[0] -= 1
-        entry[1] -= stored.energy_wh
-        entry[2] -= stored.net_minor
-    return [NewTotal(*key, *entry) for key, entry in sums.items()]
 
 
 def _is_payable(stored: StoredSdr, csp_id: int) -> bool:

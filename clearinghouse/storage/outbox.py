@@ -243,20 +243,6 @@ def record_attempt(
     return tx.execute(changed).rowcount == 1
 
 
-def extend_lease(tx: Connection, delivery: Delivery, *, until: datetime) -> bool:
-    """Keep a delivery longer; ``False`` when the lease was lost meanwhile."""
-    extended = (
-        update(outbox)
-        .where(
-            outbox.c.delivery_id == delivery.delivery_id,
-            outbox.c.state == DeliveryState.RUNNING,
-            outbox.c.lease_no == delivery.lease_no,
-        )
-        .values(lease_until=until)
-    )
-    return tx.execute(extended).rowcount == 1
-
-
 def release(tx: Connection, deliveries: Iterable[Delivery], *, at: datetime) -> int:
     """Give claimed deliveries back untouched, as when a worker shuts down."""
     given = 0
@@ -318,13 +304,6 @@ def bring_forward(
     if count:
         ring(tx)
     return count
-
-
-def delivery_by_id(tx: Connection, delivery_id: UUID) -> Delivery | None:
-    """Return one delivery."""
-    query = select(outbox).where(outbox.c.delivery_id == delivery_id)
-    row = tx.execute(query).one_or_none()
-    return None if row is None else _delivery(row)
 
 
 def dead_letters(

@@ -15,7 +15,8 @@ from sqlalchemy import ColumnElement, Connection, insert, literal, select, text
 
 from clearinghouse.domain.sdrs import SdrStatus
 from clearinghouse.storage.database import Database
-from clearinghouse.storage.sdrs import Place
+from clearinghouse.storage.sdr_intake import NewTotal
+from clearinghouse.storage.sdrs import Place, StoredSdr, same_place
 from clearinghouse.storage.tables.sdrs import (
     rule_hit,
     sdr,
@@ -128,15 +129,29 @@ def exclude(tx: Connection, excluded: Iterable[Exclusion], *, at: datetime) -> N
     )
 
 
+def claims_of(stored: Iterable[StoredSdr], *, times: int = 1) -> list[NewTotal]:
+    """Return what SDRs add to the claim of their windows; ``times`` -1 takes it out."""
+    sums: dict[tuple[int, UUID, int, int, str], list[int]] = {}
+    for one in stored:
+        key = (
+            one.place.window_id,
+            one.batch_id,
+            one.csp_id,
+            one.submitter_id,
+            one.currency,
+        )
+        entry = sums.setdefault(key, [0, 0, 0])
+        entry[0] += times
+        entry[1] += times * one.energy_wh
+        entry[2] += times * one.net_minor
+    return [NewTotal(*key, *entry) for key, entry in sums.items()]
+
+
 def decisions_by_row(tx: Connection, rows: Collection[int]) -> list[Decision]:
     """Return words on SDRs by the numbers of their rows, in order."""
     query = (
         select(sdr.c.sdr_uid, sdr_event.c.status, sdr_event.c.reason)
-        .join(
-            sdr,
-            (sdr.c.window_id == sdr_event.c.window_id)
-            & (sdr.c.sdr_no == sdr_event.c.sdr_no),
-        )
+        .join(sdr, same_place(sdr, sdr_event))
         .where(sdr_event.c.event_row.in_(list(rows)))
         .order_by(sdr_event.c.event_row)
     )

@@ -150,6 +150,11 @@ class Stretch(NamedTuple):
     last: int
 
 
+def same_place(one: FromClause, other: FromClause) -> ColumnElement[bool]:
+    """Return the condition that two rows are about one SDR."""
+    return and_(one.c.window_id == other.c.window_id, one.c.sdr_no == other.c.sdr_no)
+
+
 _submitter = participant.alias("submitter")
 _csp = participant.alias("csp")
 _cso = participant.alias("cso")
@@ -159,17 +164,12 @@ _said = (
         func.bool_or(sdr_event.c.status == SdrStatus.DELIVERED).label("delivered"),
         func.max(sdr_event.c.at).label("at"),
     )
-    .where(sdr_event.c.window_id == sdr.c.window_id, sdr_event.c.sdr_no == sdr.c.sdr_no)
+    .where(same_place(sdr_event, sdr))
     .lateral("said")
 )
-_excluded = exists().where(
-    sdr_exclusion.c.window_id == sdr.c.window_id,
-    sdr_exclusion.c.sdr_no == sdr.c.sdr_no,
-)
+_excluded = exists().where(same_place(sdr_exclusion, sdr))
 _succeeded = exists().where(
-    sdr_exclusion.c.window_id == sdr.c.window_id,
-    sdr_exclusion.c.sdr_no == sdr.c.sdr_no,
-    sdr_exclusion.c.successor_sdr_no.is_not(None),
+    same_place(sdr_exclusion, sdr), sdr_exclusion.c.successor_sdr_no.is_not(None)
 )
 _status = case(
     (_excluded, SdrStatus.REJECTED.value),
@@ -222,14 +222,14 @@ def sdrs_by_hash(
         first = (
             select(sdr_key.c.uid_hash, *_now_at(sdr_key))
             .select_from(sdr_key)
-            .outerjoin(sdr_exclusion, _same_place(sdr_exclusion, sdr_key))
+            .outerjoin(sdr_exclusion, same_place(sdr_exclusion, sdr_key))
             .where(
                 sdr_key.c.submitter_id == submitter_id, sdr_key.c.uid_hash.in_(hashes)
             )
             .subquery()
         )
         query = (
-            _query().add_columns(first.c.uid_hash).join(first, _same_place(first, sdr))
+            _query().add_columns(first.c.uid_hash).join(first, same_place(first, sdr))
         )
         for row in tx.execute(query):
             found[submitter_id, row.uid_hash] = _stored(row)
@@ -246,7 +246,7 @@ def sdrs_of_batch(
     first = (
         select(sent.c.record_no, *_now_at(sent))
         .select_from(sent)
-        .outerjoin(sdr_exclusion, _same_place(sdr_exclusion, sent))
+        .outerjoin(sdr_exclusion, same_place(sdr_exclusion, sent))
         .where(
             sent.c.submitter_id == owner.scalar_subquery(),
             sent.c.changed_xid == xid.scalar_subquery(),
@@ -257,7 +257,7 @@ def sdrs_of_batch(
         .limit(limit)
         .subquery()
     )
-    query = _query().join(first, _same_place(first, sdr)).order_by(first.c.record_no)
+    query = _query().join(first, same_place(first, sdr)).order_by(first.c.record_no)
     return [_stored(row) for row in tx.execute(query)]
 
 
@@ -378,10 +378,6 @@ def hits_of(
         place = Place(row.window_id, row.sdr_no)
         found[place] = (*found.get(place, ()), item)
     return found
-
-
-def _same_place(one: FromClause, other: FromClause) -> ColumnElement[bool]:
-    return and_(one.c.window_id == other.c.window_id, one.c.sdr_no == other.c.sdr_no)
 
 
 def _now_at(first: FromClause) -> tuple[ColumnElement[Any], ...]:

@@ -12,12 +12,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Row,
     func,
     insert,
-    or_,
     select,
     text,
     update,
@@ -207,29 +205,6 @@ def sessions_due(tx: Connection, *, now: datetime) -> tuple[Session, ...]:
         .order_by(session.c.valid_until)
         .limit(DUE_MAX)
         .with_for_update(skip_locked=True)
-    )
-    return tuple(_session(row) for row in tx.execute(query))
-
-
-def newest_sessions(
-    tx: Connection,
-    *,
-    participant_id: int | None = None,
-    state: SessionState | None = None,
-    limit: int = 100,
-) -> tuple[Session, ...]:
-    """Return the newest sessions, of a participant on either side or of all."""
-    conditions: list[ColumnElement[bool]] = []
-    if participant_id is not None:
-        sides = (session.c.visited_id, session.c.home_id)
-        conditions.append(or_(*(side == participant_id for side in sides)))
-    if state is not None:
-        conditions.append(session.c.state == state)
-    query = (
-        select(session)
-        .where(*conditions)
-        .order_by(session.c.created_at.desc())
-        .limit(min(limit, SESSIONS_MAX))
     )
     return tuple(_session(row) for row in tx.execute(query))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -12,7 +13,8 @@ import pytest
 
 from clearinghouse.cli.processes import Child
 from clearinghouse.services import participants
-from tests.fixtures.database import make_state_dir
+from clearinghouse.storage.embedded.postgres import EmbeddedPostgres
+from tests.fixtures.database import FAST, given_bindir, make_state_dir
 from tests.running.program import Program, reap
 
 if TYPE_CHECKING:
@@ -241,6 +243,17 @@ def test_upgrade_that_is_stopped_while_the_database_is_made_leaves_nothing() -> 
         assert again.ended() == 0, again.said
     finally:
         reap(folder)
+
+
+def test_database_of_a_living_process_is_left_to_it_and_the_process_named(
+    state_dir: Path,
+) -> None:
+    with EmbeddedPostgres(state_dir, bindir=given_bindir(), options=FAST) as server:
+        verb = Program(state_dir, "database", ("stop",)).start()
+
+        assert verb.ended() == 1, verb.said
+        assert f"process {os.getpid()} owns the database: end it first" in verb.said
+        assert server.pid is not None
 
 
 def test_child_is_known_before_a_signal_is_heard(

@@ -33,6 +33,7 @@ from clearinghouse.storage import directory, outbox, sessions
 from clearinghouse.storage.directory import Endpoint
 from clearinghouse.storage.outbox import Delivery, NewDelivery
 from tests.builders import make_session
+from tests.stored import stored_delivery
 
 ACCESS_TOKEN = "the-token-of-the-partner"
 WAIT_SECONDS = 20.0
@@ -188,9 +189,7 @@ def enqueue_notice(env: Environment, csp: Participant, cso: Participant) -> UUID
 def delivery(env: Environment, delivery_id: UUID) -> Delivery:
     """Return a delivery as stored."""
     with env.database.begin_read_only() as tx:
-        found = outbox.delivery_by_id(tx, delivery_id)
-    assert found is not None
-    return found
+        return stored_delivery(tx, delivery_id)
 
 
 def state(env: Environment, delivery_id: UUID) -> DeliveryState:

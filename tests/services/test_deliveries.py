@@ -13,6 +13,7 @@ from clearinghouse.services import deliveries
 from clearinghouse.storage import audit, outbox
 from clearinghouse.storage.outbox import Claim
 from tests.builders import make_csp, make_delivery
+from tests.stored import stored_delivery
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -54,8 +55,7 @@ def _end(env: Environment, receiver: Participant, state: DeliveryState) -> UUID:
 
 def _state(env: Environment, delivery_id: UUID) -> tuple[DeliveryState, int]:
     with env.database.begin_read_only() as tx:
-        found = outbox.delivery_by_id(tx, delivery_id)
-    assert found is not None
+        found = stored_delivery(tx, delivery_id)
     return found.state, found.attempts
 
 

@@ -172,6 +172,7 @@ def test_second_start_attaches_and_only_the_owner_stops(state_dir: Path) -> None
         with _server(state_dir) as guest:
             assert (owner.is_owner, guest.is_owner) == (True, False)
             assert guest.pid == owner.pid
+            assert guest.owner_pid == os.getpid()
             assert _count(guest) == 1
         assert _count(owner) == 2
 

@@ -21,6 +21,7 @@ from clearinghouse.domain.participants import EndpointService
 from clearinghouse.storage import outbox
 from clearinghouse.storage.outbox import CHANNEL, Claim
 from tests.builders import NOW, make_csp, make_delivery, seconds
+from tests.stored import stored_delivery
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -132,10 +133,10 @@ def test_row_that_somebody_else_works_on_is_skipped(
     new = make_delivery(csp)
     with database.begin() as tx:
         outbox.enqueue(tx, new, at=NOW)
-    (claimed,) = _claim(database, Claim(now=NOW, lease_seconds=10))
+    _claim(database, Claim(now=NOW, lease_seconds=10))
 
     with database.begin() as tx:
-        outbox.extend_lease(tx, claimed, until=seconds(10))
+        tx.exec_driver_sql("SELECT 1 FROM clearing.outbox FOR UPDATE")
         assert _claim(database, Claim(now=seconds(11))) == ()
     assert len(_claim(database, Claim(now=seconds(11)))) == 1
 
@@ -150,15 +151,12 @@ def test_worker_that_wakes_up_late_is_not_heard(
     (taken,) = _claim(database, Claim(now=seconds(60)))
     dead = NextStep(state=DeliveryState.DEAD, attempts=1, error=PARTNER_FAULT)
     late = _record(database, frozen, dead)
-    extended = False
-    with database.begin() as tx:
-        extended = outbox.extend_lease(tx, frozen, until=seconds(999))
     done = _record(database, taken, _DONE)
     twice = _record(database, taken, _DONE)
 
     assert taken.delivery_id == frozen.delivery_id
     assert taken.lease_no == frozen.lease_no + 1
-    assert (late, extended, done, twice) == (False, False, True, False)
+    assert (late, done, twice) == (False, True, False)
 
 
 def test_retry_keeps_the_id_and_waits(database: Database, csp: Participant) -> None:
@@ -267,10 +265,9 @@ def test_what_waits_for_a_service_that_was_away_is_due_when_it_is_back(
     assert {one.delivery_id for one in due} == mine
     with database.begin_read_only() as tx:
         waits = [
-            outbox.delivery_by_id(tx, one)
-            for one in (refused, new, of_the_other_service)
+            stored_delivery(tx, one) for one in (refused, new, of_the_other_service)
         ]
-    assert {one and one.run_at for one in waits} == {seconds(60)}
+    assert {one.run_at for one in waits} == {seconds(60)}
 
 
 def test_what_somebody_else_holds_is_not_waited_for(
@@ -303,7 +300,7 @@ def test_queues_tell_what_waits(database: Database, csp: Participant) -> None:
 
     with database.begin_read_only() as tx:
         (queue,) = outbox.queues(tx)
-        stored = outbox.delivery_by_id(tx, running.delivery_id)
+        stored = stored_delivery(tx, running.delivery_id)
 
     assert (queue.ready, queue.running, queue.dead) == (1, 1, 0)
     assert queue.oldest_ready_at == NOW

@@ -165,22 +165,6 @@ def test_candidates_for_an_sdr_are_found_by_evse_and_time(
     assert found == (near,)
 
 
-def test_newest_sessions_of_a_participant_come_first(
-    database: Database, cso: Participant
-) -> None:
-    with database.begin() as tx:
-        csp = make_csp(tx)
-        old = make_session(cso, csp)
-        new = make_session(cso, created_at=seconds(60), state=SessionState.ACTIVE)
-        sessions.insert_session(tx, old)
-        sessions.insert_session(tx, new)
-
-        assert sessions.newest_sessions(tx) == (new, old)
-        assert sessions.newest_sessions(tx, participant_id=csp.participant_id) == (old,)
-        assert sessions.newest_sessions(tx, state=SessionState.ACTIVE) == (new,)
-        assert sessions.newest_sessions(tx, limit=1) == (new,)
-
-
 def test_event_is_kept_once_and_listed_by_its_own_time(
     database: Database, cso: Participant
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -25,8 +25,8 @@ from clearinghouse.endpoint.messages.sdr import (
     SubmitSdrsResponse,
 )
 from clearinghouse.endpoint.messages.session import ReportSessionRequest
+from clearinghouse.endpoint.station import net
 
-CENT = Decimal("0.01")
 PAUSE = timedelta(minutes=5)
 """Between two sessions on one EVSE."""
 
@@ -208,7 +208,5 @@ class Player:
 
 def claim(price: Price, charge: Charge) -> Decimal:
     """Return what the CSO claims: its own rating by its own tariff, to the cent."""
-    exact = price.per_kwh * charge.energy_wh / 1000
-    exact += (price.per_minute or 0) * charge.minutes
-    exact += price.per_session or 0
-    return exact.quantize(CENT, ROUND_HALF_UP)
+    time = (price.per_minute or 0) * charge.minutes
+    return net(price.per_kwh, charge.energy_wh, more=time + (price.per_session or 0))

@@ -119,6 +119,15 @@ class EmbeddedPostgres:
         return self._lock is not None
 
     @property
+    def owner_pid(self) -> int | None:
+        """Process id of the owner as it noted it, ``None`` when there is no note."""
+        try:
+            noted = self._lock_path.read_text("ascii")
+        except OSError:
+            return None
+        return int(noted) if noted.isdigit() else None
+
+    @property
     def exists(self) -> bool:
         """Whether there is a cluster, running or not."""
         return self._data.exists()
@@ -223,6 +232,9 @@ class EmbeddedPostgres:
         except BlockingIOError:
             os.close(handle)
             return False
+        # For who asks which process that is; the lock itself needs no content.
+        os.ftruncate(handle, 0)
+        os.write(handle, str(os.getpid()).encode())
         self._lock = handle
         return True
 
