@@ -116,16 +116,18 @@ class Feed:
         """Say whether the parser stands right behind a record of the request.
 
         So it is when a step brought the start and the end of one record and nothing
-        else, and ended with an end tag that no comment or the like can hide.
+        else, and ended with an end tag that no comment or the like can hide. The tag is
+        the record's own only where nothing has begun behind it: a record may be empty
+        and have no end tag, and an element of another namespace may have its name.
         """
-        if len(events) != len(("start", "end")) or self.request is None:
+        if [event for event, _ in events] != ["start", "end"]:
             return False
-        (first, element), (last, same) = events
+        element = events[-1][1]
         return (
-            (first, last) == ("start", "end")
-            and element is same
-            and isinstance(element, etree._Element)  # noqa: SLF001
+            isinstance(element, etree._Element)  # noqa: SLF001
+            and element is events[0][1]
             and element.getparent() is self.request
+            and element.getnext() is None
             and self._end_tag.search(self._stretch) is not None
             and _HIDING.search(self._stretch) is None
         )

@@ -110,6 +110,8 @@ def _with(old: bytes, new: bytes) -> bytes:
 
 _START = b"<sdr:serviceDetailRecord>"
 _END = b"</sdr:serviceDetailRecord>"
+_EMPTY = b"<sdr:serviceDetailRecord/>"
+_OTHERS = b'<x:serviceDetailRecord xmlns:x="urn:x"></x:serviceDetailRecord>'
 ODD = {
     "comment in a value": _with(b"R-7", b"R<!-- x -->-7"),
     "CDATA": _with(b"R-7", b"<![CDATA[R-7]]>"),
@@ -136,6 +138,10 @@ ODD = {
     "no end": _with(_END, b""),
     "no start": _with(_START, b""),
     "two ends": record(7) + _END,
+    "end of another's after an empty one": _EMPTY + _OTHERS,
+    "end of another's in an element after an empty one": (
+        _EMPTY + b"<sdr:other>" + _OTHERS + record(7) + record(8) + b"</sdr:other>"
+    ),
 }
 
 
