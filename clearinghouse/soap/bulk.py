@@ -44,6 +44,9 @@ EXPLAINED_MAX = 1_000
 SHAPES_MAX = 8
 # After so many records that fitted no shape, the next shape is made: it costs as much.
 SHAPE_AFTER = 64
+# So many records for each shape must fit while SHAPE_AFTER do not: to try a shape in
+# vain costs an eighth of what one that fits saves.
+SHAPE_FITS_MIN = SHAPE_AFTER // 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +183,10 @@ class BulkStream:
         self._refused_bytes = 0
         self._unreadable = 0
         self._told: list[FaultItem] = []
-        self._unshaped = 0
+        self._shapes_max = SHAPES_MAX
+        # Good records that fitted a shape, or none, since shapes were looked at.
+        self._fits = 0
+        self._misfits = 0
 
     def _is_record(self, element: etree._Element | Record) -> bool:
         return (
@@ -202,6 +208,7 @@ class BulkStream:
                 expected = f"at most {self._known.record.max_occurs}"
                 raise self._fault(TOO_MANY, expected, self._known.record.local_name)
             if isinstance(found, Record):
+                self._fits += 1
                 yield found
                 continue
             self._follow(found)
@@ -209,7 +216,7 @@ class BulkStream:
             if record is None:
                 yield self._refused(found, index)
             else:
-                self._note_shape(found)
+                self._note_misfit(found)
                 yield record
         self._finish()
 
@@ -219,15 +226,26 @@ class BulkStream:
             if event == PLAIN or (event == "end" and self._is_record(found)):
                 yield found
 
-    def _note_shape(self, element: etree._Element) -> None:
-        """Make a shape of a record now and then, for those like it."""
-        self._unshaped += 1
-        if self._unshaped < SHAPE_AFTER or len(self._feed.shapes) >= SHAPES_MAX:
+    def _note_misfit(self, element: etree._Element) -> None:
+        """Count a good record that fitted no shape, and now and then look at shapes.
+
+        One is made of this record, for those like it. Once there are many, one is given
+        up when all of them together do not pay.
+        """
+        self._misfits += 1
+        if self._misfits < SHAPE_AFTER or not self._feed.record_text:
             return
-        shape = self._known.shape(self._feed.record_text, element)
-        if shape is not None:
-            self._unshaped = 0
-            self._feed.shapes.insert(0, shape)
+        shapes = self._feed.shapes
+        if len(shapes) < self._shapes_max:
+            shape = self._known.shape(self._feed.record_text, element)
+            if shape is not None:
+                shapes.insert(0, shape)
+        elif self._fits < SHAPE_FITS_MIN * len(shapes):
+            # The one that was of no use for longest. None takes its place: the next
+            # records will be no more alike.
+            shapes.pop()
+            self._shapes_max -= 1
+        self._fits = self._misfits = 0
 
     def _refused(self, element: etree._Element, index: int) -> RecordFault:
         """Say why the schema refuses a record; at length up to a bound."""

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import re
 import string
+from functools import lru_cache
 
 from clearinghouse.contract.model import Facets, SimpleType
 
+# More than a contract has simple types.
+EXPRESSIONS_REMEMBERED_MAX = 256
 # What may stand in a value: no markup, and of white space the blank alone.
 _PLAIN = "".join(
     sorted({*string.ascii_letters, *string.digits, *string.punctuation, " "} - {*"<>&"})
@@ -40,6 +43,7 @@ _PARTS = re.compile(
 _COUNTED = re.compile(r"\[[^\[\]]+\]\{(?P<least>[0-9]+),(?P<most>[0-9]+)\}")
 
 
+@lru_cache(maxsize=EXPRESSIONS_REMEMBERED_MAX)
 def expression(kind: SimpleType) -> str | None:
     """Return an expression for values of the type; ``None`` when there is none.
 

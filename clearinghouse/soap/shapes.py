@@ -41,8 +41,12 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 class Shape:
     """The form of a record, and the way from a text of that form to its values."""
 
-    def __init__(self, pattern: str, read: Callable[..., Record | None]) -> None:
-        self._match = re.compile(pattern).match
+    def __init__(
+        self,
+        match: Callable[[str, int], re.Match[str] | None],
+        read: Callable[..., Record | None],
+    ) -> None:
+        self._match = match
         self._read = read
 
     def read(self, text: str, at: int) -> tuple[Record, int] | None:
@@ -67,7 +71,7 @@ class _OddError(Exception):
 def shape_of(
     text: str, element: etree._Element, known: Element, bindings: Bindings
 ) -> Shape | None:
-    """Return the shape of a record; ``None`` for one that has no plain form.
+    """Return the shape of a record; ``None`` for one that is not plain.
 
     ``text`` is what the parser read as ``element``, white space in front of it
     included; ``element`` is valid.
@@ -77,13 +81,17 @@ def shape_of(
     try:
         form = _Form(text, bindings.model)
         form.add(element, known)
+        match = re.compile(form.pattern()).match
+        # A value may be valid and yet not plain, as +5 is. Records like it never fit.
+        if match(text) is None:
+            return None
         structure = _Structure(bindings.model)
         result = structure.add(element, known)
     except _OddError:
         return None
     arguments = ", ".join(structure.arguments)
     lines = [f"def read({arguments}):", *structure.lines, f"    return {result}", ""]
-    return Shape(form.pattern(), bindings.compile("\n".join(lines), "read"))
+    return Shape(match, bindings.compile("\n".join(lines), "read"))
 
 
 class _Form:
@@ -181,7 +189,7 @@ class _Structure:
         low, high = kind.facets.min_inclusive, kind.facets.max_inclusive
         if low is None and high is None:
             return value
-        checked = text.replace("t", "v")
+        checked = f"v{len(self.arguments)}"
         self.lines.append(f"    {checked} = {value}")
         for bound, sign in ((low, "<"), (high, ">")):
             if bound is not None:

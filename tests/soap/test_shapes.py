@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from random import Random
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -231,14 +232,49 @@ def test_record_of_another_shape_gets_a_shape_too(
     assert len(shaped) >= 2 * 20 - 2 * WARM
 
 
-def test_many_forms_get_few_shapes(desk: Desk) -> None:
-    def form(number: int, data: bytes) -> bytes:
-        return data.replace(b"<sdr:cspId>", b" " * number + b"<sdr:cspId>")
+def _own_form(number: int, data: bytes) -> bytes:
+    return data.replace(b"<sdr:cspId>", b" " * number + b"<sdr:cspId>")
 
+
+def test_many_forms_get_few_shapes(desk: Desk) -> None:
     with mock.patch.object(bulk, "shape_of", wraps=shape_of) as making:
-        outcome(desk, batch(60, form), 1)
+        outcome(desk, batch(60, _own_form), 1)
 
     assert bulk.SHAPES_MAX <= making.call_count <= bulk.SHAPES_MAX + WARM
+
+
+def test_shapes_that_few_records_fit_are_given_up(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them would be tried in vain on each of the records to come."""
+    monkeypatch.setattr(Shape, "read", tried := mock.Mock(return_value=None))
+
+    outcome(desk, batch(200, _own_form), 1)
+
+    assert tried.call_count <= bulk.SHAPES_MAX**2
+
+
+UNPLAIN = {
+    "value": (b"<sdr:claimedNet>", b"<sdr:claimedNet>+"),
+    "type": (b"</common:value>", b"</common:value><common:secret>1</common:secret>"),
+}
+
+
+@pytest.mark.parametrize("change", UNPLAIN.values(), ids=UNPLAIN)
+def test_records_that_are_not_plain_get_no_shape_and_few_are_looked_at(
+    desk: Desk, change: tuple[bytes, bytes]
+) -> None:
+    data = batch(bulk.SHAPE_AFTER * 4, lambda _number, one: one.replace(*change))
+    made = []
+
+    def watched(*arguments: Any) -> Shape | None:  # noqa: ANN401
+        made.append(shape_of(*arguments))
+        return made[-1]
+
+    with mock.patch.object(bulk, "shape_of", watched):
+        desk.post(data)
+
+    assert made == [None] * 4
 
 
 def test_long_record_gets_no_shape(desk: Desk, shaped: list[Record]) -> None:
