@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, and_, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 
@@ -23,6 +23,22 @@ from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.domain.exchange import Exchange
 from clearinghouse.storage.failures import LOCK_NOT_AVAILABLE, sqlstate_of
 from clearinghouse.storage.tables.messages import message
+
+# Made once: to make them for each message took longer than to run them.
+_CLAIM = insert(message).on_conflict_do_nothing().returning(message.c.message_id)
+_IS_IT = and_(
+    message.c.participant_id == bindparam("sender"),
+    message.c.message_id == bindparam("name"),
+)
+_REMEMBER = (
+    update(message)
+    .where(_IS_IT)
+    .values(answer=bindparam("given"), answered_at=bindparam("at"))
+)
+_STORED = select(
+    message.c.operation, message.c.digest, message.c.answer, message.c.received_at
+).where(_IS_IT)
+_STORED_LOCKED = _STORED.with_for_update()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +59,15 @@ def claim(tx: Connection, exchange: Exchange) -> bytes | Unanswered | None:
     :class:`ClearingHouseError` with ``CH.DUPLICATE_CONFLICT`` when the id was used with
     another operation or body, ``CH.IN_PROGRESS`` when the twin takes too long.
     """
-    claimed = (
-        insert(message)
-        .values(
-            participant_id=exchange.sender.participant_id,
-            message_id=exchange.message_id,
-            operation=exchange.operation,
-            digest=exchange.digest,
-            received_at=exchange.received_at,
-        )
-        .on_conflict_do_nothing()
-        .returning(message.c.message_id)
-    )
+    row = {
+        "participant_id": exchange.sender.participant_id,
+        "message_id": exchange.message_id,
+        "operation": exchange.operation,
+        "digest": exchange.digest,
+        "received_at": exchange.received_at,
+    }
     try:
-        if tx.execute(claimed).first() is not None:
+        if tx.execute(_CLAIM, row).first() is not None:
             return None
     except OperationalError as error:
         if sqlstate_of(error) == LOCK_NOT_AVAILABLE:
@@ -85,30 +96,16 @@ def remember(
 
     Raises :class:`LookupError` when the message was not claimed.
     """
-    stored = (
-        update(message)
-        .where(
-            message.c.participant_id == exchange.sender.participant_id,
-            message.c.message_id == exchange.message_id,
-        )
-        .values(answer=answer, answered_at=at)
-    )
-    if tx.execute(stored).rowcount != 1:
+    said = {**_name(exchange), "given": answer, "at": at}
+    if tx.execute(_REMEMBER, said).rowcount != 1:
         raise LookupError("the message was not claimed")
 
 
 def _stored(
     tx: Connection, exchange: Exchange, *, for_update: bool = False
 ) -> bytes | Unanswered | None:
-    query = select(
-        message.c.operation, message.c.digest, message.c.answer, message.c.received_at
-    ).where(
-        message.c.participant_id == exchange.sender.participant_id,
-        message.c.message_id == exchange.message_id,
-    )
-    if for_update:
-        query = query.with_for_update()
-    row = tx.execute(query).one_or_none()
+    query = _STORED_LOCKED if for_update else _STORED
+    row = tx.execute(query, _name(exchange)).one_or_none()
     if row is None:
         return None
     if row.digest != exchange.digest or row.operation != exchange.operation:
@@ -116,3 +113,7 @@ def _stored(
     if row.answer is None:
         return Unanswered(row.received_at)
     return bytes(row.answer)
+
+
+def _name(exchange: Exchange) -> dict[str, object]:
+    return {"sender": exchange.sender.participant_id, "name": exchange.message_id}

@@ -59,6 +59,10 @@ SESSIONS_MAX = 10_000
 PARTNER_IDS_MAX = 4
 
 
+# Made once: to make it for each session took longer than to run it.
+_INSERT = insert(session)
+
+
 @dataclass(frozen=True, slots=True)
 class PartnerSessionId:
     """A partner's own id for one of our sessions."""
@@ -85,7 +89,7 @@ def insert_session(tx: Connection, new: Session) -> None:
         "origin": new.origin,
         "created_at": new.created_at,
     }
-    tx.execute(insert(session).values(fixed | _changing(new)))
+    tx.execute(_INSERT, fixed | _changing(new))
 
 
 def save_session(tx: Connection, changed: Session) -> None:
