@@ -22,6 +22,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from clearinghouse.texts import NAME_LENGTH_MAX, UNSEEN, is_name
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -189,6 +191,14 @@ class Settings(BaseSettings):
         if value is not None and not _DSN.fullmatch(value.get_secret_value()):
             raise ValueError("no DSN; write it as postgresql://role:password@host/name")
         return value
+
+    @field_validator("name")
+    @classmethod
+    def _name_to_be_seen(cls, name: str) -> str:
+        """Refuse what the contract takes for no name: it stands on every statement."""
+        if not is_name(name):
+            raise ValueError(f"give 1 to {NAME_LENGTH_MAX} characters, {UNSEEN}")
+        return name
 
     @field_validator("host")
     @classmethod

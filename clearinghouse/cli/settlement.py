@@ -13,6 +13,7 @@ from clearinghouse.domain.settlement import WindowState
 from clearinghouse.services import held_sdrs, settlement, statements
 from clearinghouse.services.environment import Environment
 from clearinghouse.storage.settlement import Settled, Window
+from clearinghouse.texts import UNSEEN, is_readable
 
 group = typer.Typer(no_args_is_help=True, help="Windows and their settlement.")
 
@@ -30,7 +31,7 @@ def following(label: str, now: datetime) -> str:
 
 
 def _is_label(label: str) -> bool:
-    return 0 < len(label) <= LABEL_LENGTH_MAX and label.isprintable()
+    return 0 < len(label) <= LABEL_LENGTH_MAX and is_readable(label)
 
 
 def _month_after(label: str) -> str | None:
@@ -68,7 +69,10 @@ def close(
             _tell_closed_before(output, env, wanted)
             return
         if next_label is not None and not _is_label(next_label):
-            refuse(output, f"--next: 1 to {LABEL_LENGTH_MAX} printable characters")
+            refuse(
+                output,
+                f"--next: 1 to {LABEL_LENGTH_MAX} characters, {UNSEEN}",
+            )
         after = next_label or following(wanted.label, env.clock.now())
         with output.progress(f"closing {wanted.label}", None):
             closed = settlement.close(env, next_label=after)

@@ -7,7 +7,7 @@ and counts as unknown, which is a change that partners get.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -23,6 +23,7 @@ from clearinghouse.domain.clock import (
 from clearinghouse.domain.errors import Item
 from clearinghouse.identifiers.evse_id import EvseId
 from clearinghouse.identifiers.zones import ZONES
+from clearinghouse.texts import UNSEEN, is_readable, readable
 
 #: Life of a status whose sender named none, by occupancy: a free EVSE is soon taken.
 TIME_TO_LIVE_FREE_SECONDS = 300
@@ -71,6 +72,18 @@ class Address:
     house_number: str | None = None
     postal_code: str | None = None
     city: str | None = None
+
+    def unreadable(self) -> list[tuple[str, str]]:
+        """Return the lines that hold what nobody can see, by their elements' names.
+
+        The schema refuses most of it; its pattern cannot name the higher planes.
+        """
+        lines = {
+            "street": self.street or "",
+            "houseNumber": self.house_number or "",
+            "city": self.city or "",
+        }
+        return [(name, line) for name, line in lines.items() if not is_readable(line)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,12 +202,10 @@ def check_evse(evse: Evse, *, index: int) -> tuple[Item, ...]:
             )
         )
 
-    if evse.latitude_u is not None and abs(evse.latitude_u) > 90 * _MICRODEGREES:
-        note("latitude", "-90 to 90 degrees", _degrees(evse.latitude_u))
-    if evse.longitude_u is not None and abs(evse.longitude_u) > 180 * _MICRODEGREES:
-        note("longitude", "-180 to 180 degrees", _degrees(evse.longitude_u))
-    if (evse.latitude_u is None) != (evse.longitude_u is None):
-        note("latitude", "latitude and longitude together", "one of them")
+    for path, expected, found in _wrong_coordinates(evse):
+        note(path, expected, found)
+    for path, line in evse.address.unreadable():
+        note(path, UNSEEN, readable(line))
     if zone_or_none(evse.time_zone) is None:
         note("timeZone", "a zone of the IANA database", evse.time_zone)
     for place, connector in enumerate(evse.connectors):
@@ -202,6 +213,15 @@ def check_evse(evse: Evse, *, index: int) -> tuple[Item, ...]:
             path = f"connector[{place + 1}]/powerW"
             note(path, f"1 to {POWER_W_MAX} W", connector.power_w)
     return tuple(wrong)
+
+
+def _wrong_coordinates(evse: Evse) -> Iterator[tuple[str, str, str]]:
+    if evse.latitude_u is not None and abs(evse.latitude_u) > 90 * _MICRODEGREES:
+        yield "latitude", "-90 to 90 degrees", _degrees(evse.latitude_u)
+    if evse.longitude_u is not None and abs(evse.longitude_u) > 180 * _MICRODEGREES:
+        yield "longitude", "-180 to 180 degrees", _degrees(evse.longitude_u)
+    if (evse.latitude_u is None) != (evse.longitude_u is None):
+        yield "latitude", "latitude and longitude together", "one of them"
 
 
 def _degrees(microdegrees: int) -> str:

@@ -23,11 +23,10 @@ from clearinghouse.storage import audit
 from clearinghouse.storage import participants as rows
 from clearinghouse.storage.audit import AuditEntry
 from clearinghouse.storage.failures import UNIQUE_VIOLATION, sqlstate_of
+from clearinghouse.texts import NAME_LENGTH_MAX, UNSEEN, is_name
 
 OPERATOR = "operator"
 """Who acts at the command line, in the audit trail."""
-NAME_LENGTH_MAX = 100
-"""Longest name: it stands on statements."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,15 +96,12 @@ def _wrong(admission: Admission) -> list[Item]:
     ]
     if not admission.roles:
         items.append(Item(code=SEMANTIC, path="role", expected="CSP, CSO or both"))
-    if (
-        not 0 < len(admission.name.strip()) <= NAME_LENGTH_MAX
-        or not admission.name.isprintable()
-    ):
+    if not is_name(admission.name):
         items.append(
             Item(
                 code=SEMANTIC,
                 path="name",
-                expected=f"1 to {NAME_LENGTH_MAX} characters",
+                expected=f"1 to {NAME_LENGTH_MAX} characters, {UNSEEN}",
             )
         )
     if admission.country not in COUNTRIES:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from clearinghouse.contract.model import Facets, SimpleType
 from clearinghouse.soap.values import read_instant
+from clearinghouse.texts import UNSEEN
+from clearinghouse.texts import is_readable as is_text
 
 _PLAIN = {
     "boolean": "true or false",
@@ -29,8 +31,13 @@ def wanted(kind: SimpleType) -> str:
     parts += _digits(facets)
     parts += _length(kind)
     if kind.base == "string":
-        parts += [f"of the form {pattern}" for pattern in facets.patterns]
+        parts += map(_form, facets.patterns)
     return ", ".join(parts)
+
+
+def _form(pattern: str) -> str:
+    # A pattern that refuses what nobody sees holds it, and could be read by nobody.
+    return f"of the form {pattern}" if is_text(pattern) else UNSEEN
 
 
 def _range(facets: Facets) -> list[str]:

@@ -24,6 +24,11 @@ _COUNTED_CLASS = re.compile(
 _USUAL = "A-Za-z0-9"
 # Classes of the usual characters and of some that follow, none of them a sign to start.
 _USUAL_AND_RARE = re.compile(rf"\[{_USUAL}(?P<rare>[^\[\]^-][^\[\]]*)\]")
+# Classes of what is not refused, where nothing of ASCII is but the control characters.
+_ALL_BUT_RARE = re.compile(
+    r"\[\^(?P<refused>\\p\{Cc\}(?:\\p\{(?:Cf|Co|Zl|Zp)\}|-?[^\x00-\x7f])*)\]"
+)
+_PRINTABLE = " -~"
 _RESTRICTION = f"{{{XSD}}}restriction"
 
 
@@ -51,6 +56,9 @@ def _simplify(restriction: etree._Element) -> None:
         if fits_least and _length(restriction, "maxLength", most + 1) <= most:
             characters = _USUAL_AND_RARE.sub(
                 rf"([{_USUAL}]|[\g<rare>])", counted["characters"]
+            )
+            characters = _ALL_BUT_RARE.sub(
+                rf"([{_PRINTABLE}]|[^{_PRINTABLE}\g<refused>])", characters
             )
             pattern.set("value", characters + ("+" if least else "*"))
 

@@ -14,6 +14,7 @@ from clearinghouse.contract.components import (
     SimpleType,
 )
 from clearinghouse.domain.permissions import PERMISSIONS
+from clearinghouse.texts import UNSEEN, is_readable
 from docs.pages import rst
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ def _bounds(facets: Facets) -> Iterator[str]:
     if facets.fraction_digits is not None:
         yield f"{facets.fraction_digits} after the point"
     for pattern in facets.patterns:
-        yield f"pattern {rst.literal(pattern)}"
+        # A pattern that refuses what nobody sees holds it; the XSD is there to look at.
+        yield f"pattern {rst.literal(pattern)}" if is_readable(pattern) else UNSEEN
 
 
 def _simple(found: SimpleType) -> str:

@@ -72,6 +72,7 @@ def test_window_that_never_was_cannot_be_closed(run: Callable[..., Result]) -> N
     unknown = run("settlement", "close", "1999-12")
     itself = run("settlement", "close", month, "--next", month)
     too_long = run("settlement", "close", month, "--next", "x" * 65)
+    unseen = run("settlement", "close", month, "--next", "2026\u202e-12")
 
     assert unknown.exit_code == 1
     assert f"{month} is open" in unknown.output
@@ -79,6 +80,8 @@ def test_window_that_never_was_cannot_be_closed(run: Callable[..., Result]) -> N
     assert "cannot follow itself" in itself.output
     assert too_long.exit_code == 1
     assert "64" in too_long.output
+    assert unseen.exit_code == 1
+    assert "no control or invisible characters" in unseen.output
 
 
 def test_open_window_has_no_report(run: Callable[..., Result], tmp_path: Path) -> None:

@@ -30,6 +30,8 @@ CLASSES = {
     "other planes": "\U0001f50c",
     "controls": "\t",
     "quotes": "\"'<&>",
+    "joiners": "\u200d",
+    "private use": "\ue000",
 }
 
 
@@ -102,6 +104,11 @@ def test_pattern_refuses_what_goes_on_after_a_good_beginning(
         ("AccessTokenType", "ch1_abc-DEF", "two words"),
         ("RuleType", "S-208", "S208"),
         ("TextType", "Größe, 日本語", "two\nlines"),
+        ("TextType", "wide\u3000blank, \U00020bb7", "zero\u200bwidth"),
+        ("NameType", "עברית, العربية, हिन्दी", "mixed\u202etxet"),
+        ("NameType", "ශ්රී ලංකා", "ශ්\u200dරී ලංකා"),
+        ("NameType", "isolated", "isolated\u2067"),
+        ("WindowLabelType", "2026-11", "2026\u2028-11"),
         ("CodeNameType", "CH.SCHEMA", "ch.schema"),
         ("ReasonType", "CREDENTIAL_BLOCKED", "no way"),
     ],

@@ -15,6 +15,7 @@ from clearinghouse.domain.evses import (
     TIME_TO_LIVE_FREE_SECONDS,
     TIME_TO_LIVE_MAX_SECONDS,
     TIME_TO_LIVE_SECONDS,
+    Address,
     Availability,
     Connector,
     Evse,
@@ -75,6 +76,12 @@ def test_good_description_has_nothing_wrong() -> None:
         (replace(make_evse(), latitude_u=90_000_001), "latitude"),
         (replace(make_evse(), longitude_u=-180_000_001), "longitude"),
         (replace(make_evse(), longitude_u=None), "latitude"),
+        (replace(make_evse(), address=Address(street="Gate\u202e4")), "street"),
+        (
+            replace(make_evse(), address=Address(house_number="3\U000e0100")),
+            "houseNumber",
+        ),
+        (replace(make_evse(), address=Address(city="\U000f0000")), "city"),
         (replace(make_evse(), time_zone="Europe/Bern"), "timeZone"),
         (replace(make_evse(), time_zone="../etc"), "timeZone"),
         (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from clearinghouse.services.environment import Limits
 from clearinghouse.services.ports import Deadline
 from clearinghouse.settings import Settings
@@ -21,6 +23,12 @@ def test_seconds_of_the_settings_become_exact_milliseconds() -> None:
 
 def test_defaults_are_those_of_the_settings() -> None:
     assert Limits.of(Settings()) == Limits()
+
+
+@pytest.mark.parametrize("name", ["", "x" * 101, "Clearing\u200bhouse", "two\nlines"])
+def test_name_that_no_statement_may_show_is_a_wrong_setting(name: str) -> None:
+    with pytest.raises(ValueError, match="no control or invisible characters"):
+        Settings(name=name)
 
 
 def test_deadline_that_has_passed_leaves_nothing() -> None:

@@ -58,6 +58,8 @@ def test_admitted_partner_takes_part_under_all_its_ids(env: Environment) -> None
         (replace(ADMISSION, name=""), "name"),
         (replace(ADMISSION, name="x" * 101), "name"),
         (replace(ADMISSION, name="two\nlines"), "name"),
+        (replace(ADMISSION, name="Abc\u200b Mobility"), "name"),
+        (replace(ADMISSION, name="Abc\u202eytiliboM"), "name"),
         (replace(ADMISSION, name="  "), "name"),
         (replace(ADMISSION, country="ZZ"), "country"),
         (replace(ADMISSION, country="de"), "country"),

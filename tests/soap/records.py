@@ -18,6 +18,7 @@ from clearinghouse.contract.model import (
 )
 from clearinghouse.soap.binding import Bindings, Record
 from clearinghouse.soap.names import attribute_name, class_key
+from clearinghouse.texts import is_readable
 
 # Lists in examples are short; the bound of a list has tests of its own.
 LIST_MAX = 3
@@ -29,13 +30,14 @@ def _texts(kind: SimpleType) -> st.SearchStrategy[str]:
     if facets.enumeration:
         return st.sampled_from([one.value for one in facets.enumeration])
     (pattern,) = facets.patterns or (r"\P{Cc}{0,20}",)
-    if "\\P{Cc}" in pattern:
-        # Everything that XML can carry but the control characters.
+    if "\\P{Cc}" in pattern or "\\p{Cc}" in pattern:
+        # Everything that XML can carry but the control characters, or but whatever
+        # a text for people may not hold.
         characters = st.characters(
             exclude_categories=("Cc", "Cs"), exclude_characters="\ufffe\uffff"
         )
         return st.text(
-            characters,
+            characters if "\\P{Cc}" in pattern else characters.filter(is_readable),
             min_size=facets.min_length or 0,
             max_size=facets.max_length or 20,
         )

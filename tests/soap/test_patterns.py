@@ -78,6 +78,12 @@ def test_the_token_of_every_message_has_a_faster_pattern() -> None:
     assert any("([A-Za-z0-9]|[._~+/=\\-])+" in schema for schema in faster)
 
 
+def test_texts_for_people_have_a_faster_pattern() -> None:
+    faster = [schema for schema in _SIMPLIFIED.values() if "([ -~]|[^ -~" in schema]
+
+    assert len(faster) == 4
+
+
 @pytest.mark.parametrize(
     ("least", "most", "value"),
     [

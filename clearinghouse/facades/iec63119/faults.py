@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from clearinghouse.codes import Code, Kind
 from clearinghouse.domain.errors import ClearingHouseError, Item
+from clearinghouse.facades.iec63119.results import cleaned
 from clearinghouse.services.gate import TooManyError
 from clearinghouse.soap.faults import FaultItem, SoapFault
 
@@ -68,8 +69,8 @@ def _fault_item(item: Item) -> FaultItem:
     return FaultItem(
         code=item.code.number,
         text=item.code.text,
-        path=item.path,
-        expected=item.expected or None,
-        found=item.found or None,
+        path=cleaned(item.path) or "",
+        expected=cleaned(item.expected),
+        found=cleaned(item.found),
         index=item.index,
     )

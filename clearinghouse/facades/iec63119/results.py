@@ -1,13 +1,12 @@
 """Answers: the ``result`` of level 1 and the fields of level 2 beside it.
 
 Texts come from the catalogue; what is said about an item is cut to the schema's length
-and holds no control character, so that no value of a message can make an answer that
-its receiver cannot read.
+and holds nothing that the schema refuses in a text, so that no value of a message can
+make an answer that its receiver cannot read.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Protocol, cast
 from uuid import UUID
@@ -16,6 +15,7 @@ from clearinghouse.codes import Code
 from clearinghouse.domain.errors import Item
 from clearinghouse.soap.binding import Bindings, Record
 from clearinghouse.soap.operations import Call
+from clearinghouse.texts import readable
 
 #: Items of one answer; the rest is counted in ``itemsOmitted``.
 ITEMS_MAX = 1_000
@@ -24,8 +24,6 @@ TEXT_MAX = 200
 
 #: From this code on the answer has no business part.
 _REFUSED_FROM = 200
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class Outcome(Protocol):
@@ -79,9 +77,9 @@ def result_item(bindings: Bindings, item: Item) -> Record:
         code=item.code.number,
         rule=item.rule,
         text=item.code.text,
-        path=_clean(item.path),
-        expected=_clean(item.expected),
-        found=_clean(item.found),
+        path=cleaned(item.path),
+        expected=cleaned(item.expected),
+        found=cleaned(item.found),
     )
 
 
@@ -90,5 +88,6 @@ def uuid_of(text: object) -> UUID:
     return text if isinstance(text, UUID) else UUID(cast("str", text))
 
 
-def _clean(text: str) -> str | None:
-    return _CONTROL.sub(" ", text)[:TEXT_MAX] or None
+def cleaned(text: str) -> str | None:
+    """Return a text as the schema takes it; ``None`` for an empty one."""
+    return readable(text)[:TEXT_MAX] or None

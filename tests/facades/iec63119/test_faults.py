@@ -37,6 +37,14 @@ def test_detail_goes_to_the_log_and_items_to_the_fault() -> None:
     assert told.text == codes.SEMANTIC.text
 
 
+def test_item_of_a_fault_holds_no_character_that_nobody_sees() -> None:
+    item = Item(code=codes.SEMANTIC, path="a\x00b", expected="\u202e", found="y\u2028z")
+
+    (told,) = fault_of(ClearingHouseError(codes.SEMANTIC, items=(item,))).items
+
+    assert (told.path, told.expected, told.found) == ("a b", " ", "y z")
+
+
 def test_rate_says_when_to_come_again() -> None:
     assert fault_of(TooManyError(17)).retry_after_seconds == 17
     assert fault_of(ClearingHouseError(codes.TOKEN)).retry_after_seconds is None
