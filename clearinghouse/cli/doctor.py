@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 import typer
@@ -24,6 +25,7 @@ from clearinghouse.cli.tls import answers_with, fault_of_pair
 from clearinghouse.contract.catalogue import Contract
 from clearinghouse.contract.errors import ContractError
 from clearinghouse.domain.errors import ClearingHouseError
+from clearinghouse.identifiers import zones
 from clearinghouse.services.environment import Environment
 from clearinghouse.settings import Settings, unknown_variables
 from clearinghouse.storage import schema
@@ -61,6 +63,11 @@ def _contract(_own: Settings) -> Iterator[Finding]:
         yield Finding("contract", False, "the files of the contract are broken", advice)
         return
     yield Finding("contract", services > 0, f"{services} services")
+
+
+def _zones(_own: Settings) -> Iterator[Finding]:
+    package = f"tzdata {metadata.version('tzdata')}"
+    yield Finding("time zones", True, f"release {zones.RELEASE} (package {package})")
 
 
 def _variables(_own: Settings) -> Iterator[Finding]:
@@ -230,6 +237,7 @@ def _is_there(path: Path) -> bool:
 CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _python,
     _contract,
+    _zones,
     _variables,
     _disk,
     _key,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from clearinghouse import codes
 from clearinghouse.domain.clock import (
@@ -22,7 +22,7 @@ from clearinghouse.domain.clock import (
 )
 from clearinghouse.domain.errors import Item
 from clearinghouse.identifiers.evse_id import EvseId
-from clearinghouse.identifiers.zones import ZONES
+from clearinghouse.identifiers.zones import ZONES, zone_named
 from clearinghouse.texts import UNSEEN, is_readable, readable
 
 #: Life of a status whose sender named none, by occupancy: a free EVSE is soon taken.
@@ -231,12 +231,6 @@ def _degrees(microdegrees: int) -> str:
 def zone_or_none(name: str) -> ZoneInfo | None:
     """Return the IANA zone with this name, ``None`` when there is none.
 
-    ``None`` also for names that only this host gives a meaning, and for a zone so new
-    that this host does not know it yet.
+    ``None`` also for names that only this host gives a meaning.
     """
-    if name not in ZONES:
-        return None
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None
+    return zone_named(name) if name in ZONES else None

@@ -11,8 +11,6 @@ elsewhere, shows only over many records and is no matter of one.
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 from clearinghouse import codes
 from clearinghouse.domain.agreements import Module, goes_through
@@ -46,6 +44,7 @@ from clearinghouse.domain.sdrs import (
 )
 from clearinghouse.domain.sessions import SDR_STATES
 from clearinghouse.domain.travel import distance_m
+from clearinghouse.identifiers.zones import zone_named
 
 __all__ = [
     "EvseFacts",
@@ -56,7 +55,6 @@ __all__ = [
     "SessionFacts",
     "TariffFacts",
     "judge",
-    "zone_of",
 ]
 
 #: Age in days at which an SDR is refused whatever the agreement says (S-107).
@@ -412,7 +410,7 @@ def _clock(case: Case) -> None:
     if offset and case.facts.evse is not None:
         # Z says nothing of local time; another offset must be the zone's, or the
         # sender's clock did not follow the change to or from summer time.
-        zone = zone_of(case.facts.evse.zone)
+        zone = zone_named(case.facts.evse.zone)
         local = record.started_at.astimezone(zone)
         if local.utcoffset() != offset:
             expected = f"{local.isoformat()} or UTC"
@@ -427,15 +425,6 @@ def _late_notice(case: Case) -> None:
         expected = "within 7 days" if second else "within 24 hours"
         hours = age // timedelta(hours=1)
         case.hit(_S304, f"{_SESSION}/endedAt", expected, f"after {hours} hours")
-
-
-@lru_cache(maxsize=600)
-def zone_of(name: str) -> ZoneInfo:
-    """Return a zone of the IANA database by name; there are fewer than 600.
-
-    Raises :class:`zoneinfo.ZoneInfoNotFoundError`; registered EVSEs have a known zone.
-    """
-    return ZoneInfo(name)
 
 
 _REFUSING = (

@@ -1,11 +1,19 @@
-"""Names of time zones: those of the IANA time zone database, old ones too.
+"""Time zones: the names of the IANA time zone database, old ones too, and their data.
 
-A host's own folder of zones holds more: ``localtime``, ``posixrules`` or ``right/``,
-which mean something else on each host, so that nobody could rate a session again. The
-names are those of release 2026f; the project adds one or two in a year.
+A host's own folder of zones is never read. It holds more names, ``localtime``,
+``posixrules`` or ``right/``, which mean something else on each host, and its release is
+whatever the host last took, so that nobody could rate a session again elsewhere. The
+data are those of the package ``tzdata``, the names those of its release 2026f; the
+project adds one or two in a year.
 """
 
 from __future__ import annotations
+
+from functools import lru_cache
+from importlib.resources import files
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import tzdata
 
 # By area, without it; the area without a name holds those that have none.
 _NAMES = {
@@ -126,3 +134,19 @@ ZONES: frozenset[str] = frozenset(
     for area, names in _NAMES.items()
     for name in names.split()
 )
+
+RELEASE: str = tzdata.IANA_VERSION
+"""The release of the database that is in use: two houses on one release agree."""
+
+
+@lru_cache(maxsize=len(ZONES))
+def zone_named(name: str) -> ZoneInfo:
+    """Return a zone by its name, the same object each time.
+
+    Raises :class:`zoneinfo.ZoneInfoNotFoundError` for a name that is not in ``ZONES``.
+    """
+    # Beside the list this keeps a name from being the path of some other file.
+    if name not in ZONES:
+        raise ZoneInfoNotFoundError(f"no zone {name!r}")
+    with files(tzdata).joinpath("zoneinfo", *name.split("/")).open("rb") as data:
+        return ZoneInfo.from_file(data, key=name)

@@ -28,12 +28,12 @@ from clearinghouse.domain.sdr_facts import (
     SdrFacts,
     TariffFacts,
 )
-from clearinghouse.domain.sdr_rules import zone_of
 from clearinghouse.domain.sdrs import ServiceDetailRecord, uid_hash
 from clearinghouse.domain.sessions import SessionState
 from clearinghouse.domain.tariffs import TariffVersion, version_in_force
 from clearinghouse.identifiers import contract_id, credential, evse_id
 from clearinghouse.identifiers.errors import IdentifierError
+from clearinghouse.identifiers.zones import zone_named
 from clearinghouse.services.environment import Environment
 from clearinghouse.storage import agreements, participants, sdr_facts, tariffs
 from clearinghouse.storage.sdr_facts import FoundSession, Known, Sent, Stay
@@ -379,7 +379,7 @@ class Knowledge:
             self._raters[key] = TariffFacts(
                 version.tariff_version_id,
                 version.tariff.currency,
-                compile_tariff(version.tariff, zone_of(zone)),
+                compile_tariff(version.tariff, zone_named(zone)),
             )
         return self._raters[key]
 

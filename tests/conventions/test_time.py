@@ -56,6 +56,19 @@ def _is_what_is_tested(module: source.Module, node: ast.Call) -> bool:
     return module.path.startswith("tests/") and "noqa: DTZ" in line
 
 
+def test_no_zone_is_read_from_the_host() -> None:
+    places = [
+        place
+        for module in (*source.package(), *source.tests())
+        for node, name in source.calls(module.tree)
+        if name.rpartition(".")[2] == "ZoneInfo"
+        for place in module.places([node])
+    ]
+
+    # One test shows that the host's zones are not asked.
+    assert [place for place in places if "test_zones.py" not in place] == []
+
+
 def test_no_instant_is_naive() -> None:
     places = [
         place

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TypedDict, Unpack
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from clearinghouse.domain.agreements import Agreement, Mode, Terms
 from clearinghouse.domain.rating import Interval, Usage, compile_tariff
@@ -23,8 +22,9 @@ from clearinghouse.domain.sdrs import (
 )
 from clearinghouse.domain.sessions import SessionState
 from clearinghouse.domain.tariffs import Component, ComponentType, Tariff
+from clearinghouse.identifiers.zones import zone_named
 
-BERLIN = ZoneInfo("Europe/Berlin")
+BERLIN = zone_named("Europe/Berlin")
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 START = NOW - timedelta(hours=3)
 SESSION_ID = UUID("5e551011-0000-4000-8000-000000000001")

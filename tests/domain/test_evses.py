@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -111,14 +110,12 @@ def test_a_zone_that_only_the_host_knows_is_none(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["Europe/Zurich", "UTC", "Asia/Calcutta", "US/Alaska"])
 def test_zones_of_the_database_and_their_old_names_are_known(name: str) -> None:
-    assert zone_or_none(name) == ZoneInfo(name)
+    assert str(zone_or_none(name)) == name
 
 
-def test_every_name_means_a_zone_on_this_host() -> None:
+def test_every_name_means_a_zone() -> None:
     assert len(ZONES) > 500
-    unknown = [name for name in ZONES if zone_or_none(name) is None]
-
-    assert len(unknown) < 5, "names that are newer than this host, at most"
+    assert [name for name in ZONES if str(zone_or_none(name)) != name] == []
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from clearinghouse.domain.rating import (
     rate,
 )
 from clearinghouse.domain.tariffs import Component, ComponentType, Tariff
+from clearinghouse.identifiers.zones import zone_named
 from tests.domain.builders import (
     BERLIN,
     START,
@@ -157,7 +158,7 @@ def test_weekdays_are_those_of_the_zone() -> None:
     tariff = make_tariff(component(FLAT, "1.00", weekdays=frozenset({0})))
 
     assert net(tariff, make_usage(started_at=sunday_night)) == 100
-    assert net(tariff, make_usage(started_at=sunday_night), ZoneInfo("UTC")) == 0
+    assert net(tariff, make_usage(started_at=sunday_night), zone_named("UTC")) == 0
 
 
 def test_window_over_midnight_covers_both_ends() -> None:

@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
+
+from clearinghouse.identifiers.zones import zone_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-ZONE = ZoneInfo("Europe/Zurich")
+ZONE = zone_named("Europe/Zurich")
 SESSIONS_FILE = "sessions-ticino-2017.csv"
 EVSES_FILE = "evse-switzerland-2019.csv"
 
