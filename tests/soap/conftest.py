@@ -12,6 +12,7 @@ from clearinghouse.contract.catalogue import Contract
 from clearinghouse.soap.binding import Bindings, Record
 from clearinghouse.soap.client import Client, ClientSettings
 from clearinghouse.soap.envelope import close_envelope
+from tests.soap.desk import Desk
 from tests.soap.house import House, build, example
 from tests.soap.partner import Caller, Calling
 
@@ -29,6 +30,19 @@ def bindings(contract: Contract) -> Bindings:
 @pytest.fixture(scope="session")
 def house(contract: Contract) -> House:
     return build(contract)
+
+
+@pytest.fixture(scope="session")
+def lasting_desk(contract: Contract) -> Desk:
+    """Return a desk for all: an engine has compiled schemas of some megabytes."""
+    return Desk(contract)
+
+
+@pytest.fixture
+def desk(lasting_desk: Desk) -> Desk:
+    """Return a desk that has seen nothing."""
+    lasting_desk.fresh()
+    return lasting_desk
 
 
 @pytest.fixture

@@ -6,20 +6,13 @@ import re
 
 import pytest
 
-from clearinghouse.contract.catalogue import Contract
 from clearinghouse.soap import bulk
 from clearinghouse.soap.binding import Record
 from clearinghouse.soap.bulk import EXPLAINED_MAX, UNREADABLE_MAX, RecordFault
 from clearinghouse.soap.explain import OTHER
 from clearinghouse.soap.faults import FaultItem
+from tests.soap.desk import HEAD, RECORD, TAIL, Desk, batch
 from tests.soap.house import check_hostile
-from tests.soap.test_bulk import HEAD, RECORD, TAIL, Desk, batch
-
-
-@pytest.fixture
-def desk(contract: Contract) -> Desk:
-    """Return a house that takes batches."""
-    return Desk(contract)
 
 
 def test_instant_beyond_its_years_in_the_header_refuses_the_batch(desk: Desk) -> None:

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from clearinghouse.contract.catalogue import Contract
-from tests.soap.test_bulk import Desk, batch
+from tests.soap.desk import Desk, batch
 
 pytestmark = pytest.mark.clause("7.1-protect")
-
-
-@pytest.fixture
-def desk(contract: Contract) -> Desk:
-    return Desk(contract)
 
 
 def test_envelope_in_something_else_is_none(desk: Desk) -> None:

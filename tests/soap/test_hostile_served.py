@@ -19,9 +19,9 @@ import pytest
 from clearinghouse.soap.http import CHUNK_BYTES
 from clearinghouse.soap.reception import LONG_BODIES_MAX, SHORT_BYTES_MAX
 from tests.contract.authored import ROOT
+from tests.soap.desk import batch
 from tests.soap.house import authorize
 from tests.soap.served import HEADER_SECONDS, READ_SECONDS
-from tests.soap.test_bulk import batch
 
 pytestmark = pytest.mark.clause("6-L7", "7.1-protect")
 

@@ -16,20 +16,14 @@ from clearinghouse.contract.model import ComplexType
 from clearinghouse.soap import bulk, spool
 from clearinghouse.soap.binding import Bindings, Record
 from clearinghouse.soap.shapes import SHAPE_BYTES_MAX, Shape, shape_of
+from tests.soap.desk import HEAD, TAIL, Desk, Entry, batch, record
 from tests.soap.records import Records
-from tests.soap.test_bulk import HEAD, TAIL, Desk, Entry, batch, record
 
 NEVER = 1_000_000
 # Records that are parsed before a shape can be made.
 WARM = 3
 
 Outcome = tuple[int, str, list[str], list[Entry]]
-
-
-@pytest.fixture(scope="module")
-def desk(contract: Contract) -> Desk:
-    """Return a house that takes batches."""
-    return Desk(contract)
 
 
 @pytest.fixture
@@ -51,7 +45,7 @@ def shaped(monkeypatch: pytest.MonkeyPatch) -> list[Record]:
 
 def outcome(desk: Desk, data: bytes, after: int) -> Outcome:
     """Return what becomes of a batch when shapes are made after so many records."""
-    desk.entries = []
+    desk.fresh()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bulk, "SHAPE_AFTER", after)
         answer = desk.post(data)
@@ -89,7 +83,7 @@ _RECORD_NAME = "{urn:clearinghouse:iec63119:sdr:1}serviceDetailRecord"
 
 @given(data=st.data())
 def test_any_records_are_the_same_by_shape_and_by_parser(
-    desk: Desk,
+    lasting_desk: Desk,
     bindings: Bindings,
     records: st.SearchStrategy[Record],
     data: st.DataObject,
@@ -100,7 +94,7 @@ def test_any_records_are_the_same_by_shape_and_by_parser(
     data.draw(st.randoms()).shuffle(written)
     message = HEAD + b"".join(written) + TAIL
 
-    assert outcome(desk, message, 1) == outcome(desk, message, NEVER)
+    assert outcome(lasting_desk, message, 1) == outcome(lasting_desk, message, NEVER)
 
 
 def _with(old: bytes, new: bytes) -> bytes:
