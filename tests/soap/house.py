@@ -141,6 +141,7 @@ class House:
         )
         seconds = time.thread_time() - before
         gc.enable()
+        gc.collect(0)
         ((status, headers),) = started
         return Answer(
             status=int(status[:3]), headers=dict(headers), body=body, seconds=seconds

@@ -385,14 +385,22 @@ def test_every_fault_code_is_valid_in_both_versions(
     item = FaultItem(
         text="x", path="/a/b[1]", expected="<&>" * 100, found="5 characters", index=3
     )
-    names = iter(code for code in codes.CATALOGUE.values() if code.number >= 800)
-    for code in names:
-        own = build(contract, handler=raising(SoapFault(code, items=[item] * 150)))
+    schema = contract.schema("common")
+    faults: list[SoapFault] = []
+
+    def handle(_call: Call) -> bytes:
+        raise faults.pop()
+
+    own = build(contract, handler=handle)
+    for code in codes.CATALOGUE.values():
+        if code.number < 800:
+            continue
         for data, content_type in ((GOOD, "text/xml"), (as_soap_12(GOOD), XML_12)):
+            faults.append(SoapFault(code, items=[item] * 150))
             answer = own.post("authorization", data, CONTENT_TYPE=content_type)
 
             (detail,) = answer.tree.iter("{urn:clearinghouse:iec63119:common:1}fault")
-            assert contract.schema("common").validate(detail)
+            assert schema.validate(detail)
             assert len(answer.texts("item")) == 100
             assert len(answer.texts("expected")[0]) <= 200
 
