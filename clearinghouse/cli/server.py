@@ -14,6 +14,7 @@ from granian.http import HTTP1Settings
 from granian.log import logger
 from granian.server.mp import MPServer
 
+from clearinghouse.cli.stops import LOOK_SECONDS, is_asked
 from clearinghouse.settings import Settings
 
 HEADER_READ_MS = 10_000
@@ -30,11 +31,24 @@ STOP_SECONDS = 15
 """Longest wait for calls in flight at a stop."""
 
 
+class _Interrupt(threading.Event):
+    """What the main thread waits for; it looks up now and then."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it is set, or as long as given."""
+        if timeout is not None:
+            return super().wait(timeout)
+        while not super().wait(LOOK_SECONDS):
+            pass
+        return True
+
+
 class _Server(MPServer):
     """Granian, which may be asked to stop at any moment, twice in a row as well."""
 
     def __init__(self, *words: Any, **settings: Any) -> None:  # noqa: ANN401 - passed on
         super().__init__(*words, **settings)
+        self.main_loop_interrupt = _Interrupt()
         self._bell: SimpleQueue[None] = SimpleQueue()
         threading.Thread(target=self._hear, name="stop-bell", daemon=True).start()
 
@@ -50,6 +64,11 @@ class _Server(MPServer):
     def _hear(self) -> None:
         self._bell.get()
         self.main_loop_interrupt.set()
+
+    def _serve_loop(self, *words: object) -> None:
+        """Wait until asked to stop, unless that was asked while we started."""
+        if not is_asked():
+            super()._serve_loop(*words)  # type: ignore[no-untyped-call]  # granian's
 
     def _stop_workers(self) -> None:
         """Stop the server processes, and kill those that do not end.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ import typer
 from clearinghouse.cli.context import output_of, refusals, refuse, settings
 from clearinghouse.cli.output import Output
 from clearinghouse.cli.processes import ChildError, free_port
+from clearinghouse.cli.stops import LOOK_SECONDS, is_asked
 from clearinghouse.cli.tls import fault_of_pair
 from clearinghouse.domain.errors import ClearingHouseError
 
@@ -67,7 +68,10 @@ def worker(context: typer.Context) -> None:
                 try:
                     running = beside.submit(working.run)
                     output.remark("delivering  (Ctrl-C stops)")
-                    running.result()
+                    while not is_asked() and not running.done():
+                        wait([running], timeout=LOOK_SECONDS)
+                    if running.done():
+                        running.result()
                 finally:
                     working.stop()
 

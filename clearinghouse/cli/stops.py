@@ -22,6 +22,11 @@ EXIT_STOPPED = 130
 """Stopped before the work was done, as shells say it of Ctrl-C."""
 STAYING = frozenset({"serve", "worker"})
 """Verbs that run until they are asked to stop: that is their good end."""
+LOOK_SECONDS = 0.5
+"""After this the main thread looks up from a wait, to run what signals left for it.
+
+The system may hand a signal to another thread, which notes it and wakes nobody.
+"""
 _AGAIN_SECONDS = 0.01
 
 
@@ -35,11 +40,12 @@ class _Interrupt:
     def __init__(self, usual: Callable[[UnraisableHookArgs], object]) -> None:
         self._usual = usual
         self._came = False
+        self.is_known = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         _ = number, frame
         if not self._came:
-            self._came = True
+            self._came = self.is_known = True
             raise KeyboardInterrupt
 
     def lost(self, what: UnraisableHookArgs) -> None:
@@ -55,19 +61,30 @@ class _Interrupt:
         return not self._came
 
 
+_INTERRUPT = _Interrupt(sys.unraisablehook)
+
+
+def is_asked() -> bool:
+    """Whether a signal came: to be looked at before a wait without end.
+
+    What is raised in the midst of a library may be lost there, and no second signal is
+    heard.
+    """
+    return _INTERRUPT.is_known
+
+
 def interrupt_on_stop() -> None:
     """Let the first signal that asks us to stop do what Ctrl-C does, and no other.
 
     A second Ctrl-C would cut off the putting away, and leave a database behind. One
     that is ignored stays ignored, as under ``nohup``.
     """
-    interrupt = _Interrupt(sys.unraisablehook)
-    sys.unraisablehook = interrupt.lost
+    sys.unraisablehook = _INTERRUPT.lost
     if logging.lastResort is not None:  # what libraries say ends there
-        logging.lastResort.addFilter(interrupt.is_worth_a_line)
+        logging.lastResort.addFilter(_INTERRUPT.is_worth_a_line)
     for number in (*STOPS, signal.SIGALRM):
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, interrupt)
+            signal.signal(number, _INTERRUPT)
 
 
 def ignore_stops() -> None:

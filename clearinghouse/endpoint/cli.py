@@ -27,6 +27,7 @@ from clearinghouse.endpoint.serving import (
     Serving,
     end_signals,
     tls_context,
+    wait_for,
 )
 from clearinghouse.endpoint.station import Station
 
@@ -131,7 +132,7 @@ def _run(
     asked_to_end = end_signals()
     serving = Serving(application(csp=csp, cso=cso, access=access), address)
     Console().print(f"listening on {serving.url}", highlight=False)
-    asked_to_end.get()
+    wait_for(asked_to_end)
     serving.stop()
     for partner in (csp, cso):
         if partner is not None:

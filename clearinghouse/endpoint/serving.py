@@ -7,6 +7,7 @@ number, and holds nothing that a kill could lose.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import signal
 import socket
@@ -15,7 +16,7 @@ import threading
 from dataclasses import dataclass
 from http import HTTPStatus
 from io import BufferedIOBase
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from socketserver import ThreadingMixIn
 from types import FrameType
 from typing import IO, cast
@@ -34,6 +35,8 @@ CONNECTIONS_MAX = 64
 IDLE_SECONDS = 30
 # How often the listener looks whether it shall stop.
 _STOP_LOOK_SECONDS = 0.05
+# How often the main thread looks up from its wait, to run what signals left for it.
+_LOOK_SECONDS = 0.5
 # Longest request line; stops unbounded reads.
 REQUEST_LINE_BYTES_MAX = 8_192
 
@@ -201,3 +204,15 @@ def end_signals() -> SimpleQueue[int]:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     return asked
+
+
+def wait_for(asked: SimpleQueue[int]) -> None:
+    """Wait until a signal asks to end.
+
+    With a look now and then: a signal that the system hands to another thread leaves
+    its handler to this one, and wakes nobody.
+    """
+    while True:
+        with contextlib.suppress(Empty):
+            asked.get(timeout=_LOOK_SECONDS)
+            return

@@ -114,6 +114,38 @@ QueuePool(Connection).connect().close()
     assert not errors
 
 
+def test_interrupt_that_a_library_drops_is_known_before_a_wait() -> None:
+    said, errors = _played("""
+from clearinghouse.cli.stops import is_asked
+print(is_asked())
+try:
+    stop()
+except KeyboardInterrupt:
+    pass
+print(is_asked())
+""")
+
+    assert said == ["False", "True"]
+    assert not errors
+
+
+@pytest.mark.parametrize("dropped", [False, True])
+def test_server_that_was_asked_while_it_started_does_not_wait(*, dropped: bool) -> None:
+    said, _ = _played(f"""
+from granian.server.mp import MPServer
+from clearinghouse.cli.server import _Server
+MPServer._serve_loop = lambda *_: print("waits")
+if {dropped}:
+    try:
+        stop()
+    except KeyboardInterrupt:
+        pass
+_Server("x")._serve_loop(None, None)
+""")
+
+    assert said == ([] if dropped else ["waits"])
+
+
 def test_error_without_a_stop_is_one_and_is_told() -> None:
     said, errors = _played("""
 logging.getLogger("library").error("it broke")
