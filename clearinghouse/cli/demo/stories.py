@@ -111,22 +111,34 @@ def refused(stage: Stage) -> str:
     return "2 credentials refused: one blocked, one unknown"
 
 
+_NOT_STARTED = {None, "REFUSED", "START_FAILED", "EXPIRED", "CANCELLED", "ENDED"}
+"""States of a remote start that came to nothing."""
+
+
 def remote(stage: Stage) -> str:
     """Start and stop a session from a CSP's app at another operator's EVSE."""
     csp, note = stage.player("DEECH"), stage.folder / "remote-start.json"
     if left := notes.read(note):
         _stop_left(csp, UUID(left["message_id"]))
-    message_id = uuid4()
-    notes.write(note, {"message_id": str(message_id)})
-    session_id = _start(csp, message_id)
-    if session_id is None:
-        raise StoryError("the remote start brought no session")
+    session_id: UUID | None = None
 
     def state() -> str | None:
-        seen = csp.house.get_session(session_id).session
-        return None if seen is None else seen.state
+        seen = session_id and csp.house.get_session(session_id).session
+        return seen.state if seen else None
 
-    wait_for("remote start", lambda: state() == "ACTIVE")
+    def is_active() -> bool:
+        nonlocal session_id
+        if state() in _NOT_STARTED:
+            # Again, while the EVSE is getting free of a day that was cut off.
+            message_id = uuid4()
+            notes.write(note, {"message_id": str(message_id)})
+            with suppress(RefusedError):
+                session_id = _start(csp, message_id)
+        return state() == "ACTIVE"
+
+    wait_for("remote start", is_active)
+    if session_id is None:
+        raise StoryError("the remote start brought no session")
     time.sleep(ENERGY_SECONDS)
     csp.house.stop_session(session_id)
     notes.write(note, {})
