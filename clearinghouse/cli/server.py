@@ -31,8 +31,8 @@ STOP_SECONDS = 15
 """Longest wait for calls in flight at a stop."""
 
 
-class _Interrupt(threading.Event):
-    """What the main thread waits for; it looks up now and then."""
+class _Bell(threading.Event):
+    """What the main thread waits for: it is heard late when a signal wakes nobody."""
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until it is set, or as long as given."""
@@ -48,8 +48,8 @@ class _Server(MPServer):
 
     def __init__(self, *words: Any, **settings: Any) -> None:  # noqa: ANN401 - passed on
         super().__init__(*words, **settings)
-        self.main_loop_interrupt = _Interrupt()
-        self._bell: SimpleQueue[None] = SimpleQueue()
+        self.main_loop_interrupt = _Bell()
+        self._rung: SimpleQueue[None] = SimpleQueue()
         threading.Thread(target=self._hear, name="stop-bell", daemon=True).start()
 
     def signal_handler_interrupt(self, *_: object) -> None:
@@ -59,10 +59,10 @@ class _Server(MPServer):
         interrupted thread, or the first signal, holds at that moment.
         """
         self.interrupt_signal = True
-        self._bell.put(None)
+        self._rung.put(None)
 
     def _hear(self) -> None:
-        self._bell.get()
+        self._rung.get()
         self.main_loop_interrupt.set()
 
     def _serve_loop(self, *words: object) -> None:
