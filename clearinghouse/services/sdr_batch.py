@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from json.encoder import encode_basestring
-from uuid import UUID, uuid4
+from uuid import UUID, uuid5
 
 from sqlalchemy import Connection
 
@@ -50,6 +50,9 @@ ITEMS_MAX = 1_000
 
 #: Rule hits that are kept of one record: what an answer may hold of them.
 HITS_MAX = 40
+
+#: Ids of batches are made in this name space, of the sender and its message id.
+_BATCHES = UUID("0d5f3a52-6a1e-5b8e-8c57-2f1b6b7d4e19")
 
 #: The rule that speaks when an SDR does not fit its session.
 _UNMATCHED = "S-201"
@@ -98,7 +101,7 @@ class Batch:
     def __init__(
         self, env: Environment, tx: Connection, exchange: Exchange, window_id: int
     ) -> None:
-        self.batch_id = uuid4()
+        self.batch_id = _batch_id(exchange)
         self.counts = Counts()
         self._tx = tx
         self._exchange = exchange
@@ -370,6 +373,12 @@ class Batch:
         self._items += len(items)
         told = self._grave if grave else self._light
         told.extend(items[: ITEMS_MAX - len(told)])
+
+
+def _batch_id(exchange: Exchange) -> UUID:
+    """Return the id of the batch that a message holds; the same at each repeat."""
+    sender_id = exchange.sender.participant_id
+    return uuid5(_BATCHES, f"{sender_id}/{exchange.message_id}")
 
 
 def detail_of(candidate: Candidate) -> str:

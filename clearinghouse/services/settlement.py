@@ -76,7 +76,7 @@ def ensure_window(env: Environment, label: str) -> Window:
         settlement.lock_windows(tx)
         window = settlement.open_window(tx)
         if window is None:
-            settlement.start_window(tx, label)
+            settlement.start_window(tx, label, at=env.clock.now())
             window = _opened(tx)
     return window
 
@@ -181,7 +181,7 @@ def _cut_over(env: Environment, next_label: str) -> None:
             raise ClearingHouseError(codes.WINDOW_STATE, f"next label {next_label}")
         now = env.clock.now()
         settlement.mark_cutover(tx, current.window_id, at=now)
-        settlement.start_window(tx, next_label)
+        settlement.start_window(tx, next_label, at=now)
         _trail(tx, current, "cut_over", at=now)
     _log.info("window_cut_over", window=current.label, next=next_label)
 

@@ -38,7 +38,7 @@ CLOSING_LOCK = 7_311_901_011
 
 _SHARED = text("SELECT pg_advisory_xact_lock_shared(:key)")
 _ALONE = text("SELECT pg_advisory_xact_lock(:key)")
-_OPEN = text("SELECT clearing.open_window(:label)")
+_OPEN = text("SELECT clearing.open_window(:label, :opened_at)")
 
 _CLAIM = text("""
     SELECT csp_id, submitter_id, currency, sum(sdr_count)::bigint,
@@ -228,9 +228,9 @@ def windows(tx: Connection, *, limit: int = 200) -> list[Window]:
     return [_window(row) for row in tx.execute(query)]
 
 
-def start_window(tx: Connection, label: str) -> int:
+def start_window(tx: Connection, label: str, *, at: datetime) -> int:
     """Open a window with its partition of SDRs; return its number."""
-    return int(tx.execute(_OPEN, {"label": label}).scalar_one())
+    return int(tx.execute(_OPEN, {"label": label, "opened_at": at}).scalar_one())
 
 
 def mark_cutover(tx: Connection, window_id: int, *, at: datetime) -> None:

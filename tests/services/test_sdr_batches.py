@@ -15,6 +15,7 @@ from clearinghouse.domain.errors import ClearingHouseError, Item
 from clearinghouse.domain.sdrs import ServiceDetailRecord
 from clearinghouse.services import sdr_batch, sdr_intake
 from clearinghouse.services.sdr_batch import Unreadable
+from clearinghouse.services.sdr_intake import Submitted
 from clearinghouse.storage.tables import sdrs as tables
 from clearinghouse.storage.tables.messages import message as message_table
 from clearinghouse.storage.tables.messages import outbox
@@ -274,3 +275,22 @@ def test_the_answer_is_bounded_and_tells_what_is_left_out(lax_world: World) -> N
     assert len(outcome.items) == sdr_batch.ITEMS_MAX
     assert outcome.omitted == 15
     assert {item.code for item in outcome.items} == {codes.SDR_TARIFF}
+
+
+def test_a_batch_that_broke_off_has_the_same_id_when_it_is_sent_again(
+    world: World,
+) -> None:
+    record = world.session()
+    exchange = message(make_sender(world.cso))
+    ids = []
+
+    def render(outcome: Submitted) -> bytes:
+        ids.append(outcome.batch_id)
+        if len(ids) == 1:
+            raise ClearingHouseError(codes.UNAVAILABLE)
+        return b"<answer/>"
+
+    with pytest.raises(ClearingHouseError):
+        world.submit_raw([record], exchange=exchange, render=render)
+    world.submit_raw([record], exchange=exchange, render=render)
+    assert ids[0] == ids[1]

@@ -466,3 +466,12 @@ def _submitted(
     spanned = spanning(record, start, minutes=90, energy_wh=energy_wh)
     claimed = Decimal(rated_minor + cents).scaleb(-2)
     return replace(spanned, claimed_net=claimed)
+
+
+def test_a_window_opens_at_the_instant_of_the_houses_own_clock(
+    world: World, clock: StillClock
+) -> None:
+    clock.forward(seconds=3600)
+    closed = settlement.close_window(world.env, next_label="next")
+    opened = settlement.ensure_window(world.env, "unused")
+    assert (closed.cutover_at, opened.opened_at) == (clock.at, clock.at)
