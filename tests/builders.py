@@ -6,13 +6,14 @@ Those that take ``tx`` store what they make.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from itertools import count
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from clearinghouse.domain.agreements import Agreement, Mode, Terms
+from clearinghouse.domain.billing import BillingProfile
 from clearinghouse.domain.credentials import CredentialStatus
 from clearinghouse.domain.evses import (
     Address,
@@ -96,6 +97,25 @@ def make_agreement(
         visited_id=visited.participant_id, home_id=home.participant_id, **values
     )
     return agreements.agree(tx, new, at=NOW)
+
+
+def make_profile(party_id: str = "DEABC", **override: Any) -> BillingProfile:  # noqa: ANN401
+    """Make the billing profile of a taxable dealer in Germany, in force since 2020."""
+    values: dict[str, Any] = {
+        "party_id": party_id,
+        "valid_from": date(2020, 1, 1),
+        "legal_name": f"{party_id} Mobility GmbH",
+        "street": "Hauptstrasse 1",
+        "city": "Berlin",
+        "postcode": "10115",
+        "country": "DE",
+        "contact_email": "invoices@abc.example",
+        "vat_id": "DE136695976",
+        "is_taxable_dealer": True,
+        "iban": "DE89370400440532013000",
+        "bic": "COBADEFFXXX",
+    } | override
+    return BillingProfile(**values)
 
 
 def make_sender(participant: Participant) -> Sender:

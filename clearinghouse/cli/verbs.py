@@ -85,6 +85,11 @@ VERBS = (
         summary="Agreements: who roams with whom.",
     ),
     Entry(
+        name="billing",
+        place="billing:group",
+        summary="Billing profiles: what invoices say of a party.",
+    ),
+    Entry(
         name="list",
         place="lists:group",
         summary="Full lists that are held.",

@@ -1,0 +1,128 @@
+"""Billing profiles: set by the operator, version by version; listed with their gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from clearinghouse.codes import SEMANTIC, UNKNOWN_PARTICIPANT
+from clearinghouse.domain import billing as rules
+from clearinghouse.domain.billing import BillingProfile
+from clearinghouse.domain.errors import ClearingHouseError
+from clearinghouse.identifiers import party_id as party_ids
+from clearinghouse.services.environment import Environment
+from clearinghouse.services.participants import note
+from clearinghouse.storage import billing, participants
+
+#: What may be left out of a profile: an empty text takes it away again.
+_OPTIONAL = ("vat_id", "tax_number", "iban", "bic")
+
+#: What a first version must be given.
+_NEEDED = ("legal_name", "street", "city", "postcode", "country", "contact_email")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A party, its profile in force today if it has one, and what is lacking."""
+
+    party_id: str
+    name: str
+    profile: BillingProfile | None
+    gaps: tuple[str, ...]
+
+
+def set_profile(
+    env: Environment,
+    party_id: str,
+    given: Mapping[str, str | bool],
+    *,
+    valid_from: date | None = None,
+) -> BillingProfile:
+    """Store the next version of a party's profile and return it.
+
+    ``given`` names fields of :class:`BillingProfile`; the rest stays as in the version
+    before, and an empty text takes an optional field away. ``valid_from`` is today when
+    it is not given. Raises :class:`ClearingHouseError`: ``UNKNOWN_PARTICIPANT``, or
+    ``CH.SEMANTIC`` with all that is wrong.
+    """
+    party = party_ids.compact(party_id)
+    begins = env.clock.now().date() if valid_from is None else valid_from
+    with env.database.begin() as tx:
+        if party != env.limits.party_id and (
+            participants.participant_by_party_id(tx, party) is None
+        ):
+            raise ClearingHouseError(UNKNOWN_PARTICIPANT, f"no partner {party_id}")
+        versions = billing.versions_of(tx, party)
+        fields = _fields(versions[-1] if versions else None, given)
+        profile = BillingProfile(party_id=party, valid_from=begins, **fields)
+        wrong = rules.problems(profile)
+        if wrong:
+            raise ClearingHouseError(SEMANTIC, items=wrong)
+        stored = billing.add_profile(tx, profile, at=env.clock.now())
+        note(tx, env, "set billing profile", f"{party} version {stored.version}")
+    return stored
+
+
+def versions(env: Environment, party_id: str) -> list[BillingProfile]:
+    """Return all versions of a party's profile, oldest first.
+
+    Raises :class:`ClearingHouseError` (``UNKNOWN_PARTICIPANT``) when there is none.
+    """
+    with env.database.begin_read_only() as tx:
+        found = billing.versions_of(tx, party_ids.compact(party_id))
+    if not found:
+        raise ClearingHouseError(
+            UNKNOWN_PARTICIPANT, f"no billing profile of {party_id}"
+        )
+    return found
+
+
+def standings(env: Environment) -> list[Standing]:
+    """Return how the house and each partner stand: profile in force, what it lacks."""
+    today = env.clock.now().date()
+    with env.database.begin_read_only() as tx:
+        parties = [(env.limits.party_id, env.limits.name)]
+        parties += [(p.party_id, p.name) for p in participants.all_participants(tx)]
+        profiles = billing.versions_by_party(tx, [party for party, _ in parties])
+    found = []
+    for party, name in parties:
+        profile = rules.profile_in_force(profiles.get(party, ()), today)
+        found.append(
+            Standing(
+                party_id=party,
+                name=name,
+                profile=profile,
+                gaps=rules.gaps(profile),
+            )
+        )
+    return found
+
+
+def _fields(
+    before: BillingProfile | None, given: Mapping[str, str | bool]
+) -> dict[str, Any]:
+    """Return the fields of the next version.
+
+    Raises :class:`ClearingHouseError` (``CH.SEMANTIC``) for a first version without
+    what every profile needs.
+    """
+    fields: dict[str, Any] = {}
+    if before is not None:
+        fields = {
+            name: getattr(before, name)
+            for name in BillingProfile.__dataclass_fields__
+            if name not in {"party_id", "valid_from", "version"}
+        }
+    for name, value in given.items():
+        wanted = value.strip() if isinstance(value, str) else value
+        fields[name] = None if wanted == "" and name in _OPTIONAL else wanted
+    if isinstance(vat_id := fields.get("vat_id"), str):
+        fields["vat_id"] = rules.compact_vat_id(vat_id)
+    for name in ("iban", "bic"):
+        if isinstance(text := fields.get(name), str):
+            fields[name] = rules.compact_iban(text)
+    for name in _NEEDED:
+        fields.setdefault(name, "")
+    return fields

@@ -1,0 +1,109 @@
+"""Billing profiles: what is refused, which version counts, what an invoice lacks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from clearinghouse.domain import billing
+from tests.builders import make_profile
+
+
+def test_whole_profile_has_no_problem_and_no_gap() -> None:
+    profile = make_profile()
+
+    assert billing.problems(profile) == ()
+    assert billing.gaps(profile) == ()
+
+
+@pytest.mark.parametrize(
+    ("override", "path"),
+    [
+        ({"legal_name": ""}, "legalName"),
+        ({"legal_name": "two\nlines"}, "legalName"),
+        ({"street": " "}, "street"),
+        ({"city": "x" * 101}, "city"),
+        ({"postcode": "1" * 17}, "postcode"),
+        ({"country": "de"}, "country"),
+        ({"country": "ZZ"}, "country"),
+        ({"contact_email": "nobody"}, "contactEmail"),
+        ({"contact_email": "a@b@c.example"}, "contactEmail"),
+        ({"contact_email": "x" * 250 + "@a.example"}, "contactEmail"),
+        ({"vat_id": "DE136695977"}, "vatId"),
+        ({"vat_id": "136695976"}, "vatId"),
+        ({"vat_id": "ZZ136695976"}, "vatId"),
+        ({"vat_id": None}, "vatId"),
+        ({"tax_number": "a\u202eb"}, "taxNumber"),
+        ({"iban": "DE89370400440532013001"}, "iban"),
+        ({"iban": "DE89 3704 0044 0532 0130 00"}, "iban"),
+        ({"iban": None}, "iban"),
+        ({"bic": "COBA"}, "bic"),
+    ],
+)
+def test_wrong_field_is_named_with_what_it_should_be(
+    override: dict[str, Any], path: str
+) -> None:
+    (problem,) = billing.problems(make_profile(**override))
+
+    assert problem.path == path
+    assert problem.expected
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    profile = make_profile(city="", iban="x", vat_id="y", contact_email="z")
+
+    paths = {problem.path for problem in billing.problems(profile)}
+
+    assert paths == {"city", "iban", "vatId", "contactEmail"}
+
+
+@pytest.mark.parametrize(
+    "vat_id",
+    [
+        "DE136695976",
+        "ATU13585627",
+        "BE0428759497",
+        "NL004495445B01",
+        "FR40303265045",
+        "EL094259216",
+        "CHE107787577MWST",
+        "NO995525828MVA",
+        "GB980780684",
+        "LI12345",
+    ],
+)
+def test_vat_id_of_its_country_is_known(vat_id: str) -> None:
+    assert billing.is_vat_id(vat_id)
+
+
+def test_vat_id_names_its_country_also_where_the_letters_differ() -> None:
+    assert billing.vat_country("EL094259216") == "GR"
+    assert billing.vat_country("XI980780684") == "GB"
+    assert billing.vat_country("ATU13585627") == "AT"
+
+
+def test_version_stored_last_counts_from_its_day_on() -> None:
+    first = make_profile(version=1)
+    moved = replace(first, version=2, valid_from=date(2026, 7, 1), city="Bonn")
+    corrected = replace(first, version=3, valid_from=date(2026, 6, 1), city="Ulm")
+    versions = [first, moved, corrected]
+
+    def city_on(on: date) -> str | None:
+        found = billing.profile_in_force(versions, on)
+        return None if found is None else found.city
+
+    assert city_on(date(2019, 12, 31)) is None
+    assert city_on(date(2026, 5, 31)) == "Berlin"
+    assert city_on(date(2026, 6, 1)) == "Ulm"
+    assert city_on(date(2026, 8, 1)) == "Ulm"
+
+
+def test_gaps_say_what_an_invoice_waits_for() -> None:
+    poor = make_profile(vat_id=None, is_taxable_dealer=False, iban=None, bic=None)
+
+    assert billing.gaps(None) == ("billing profile",)
+    assert billing.gaps(poor) == ("VAT id or tax number", "IBAN")
+    assert billing.gaps(replace(poor, tax_number="30/123/45678")) == ("IBAN",)

@@ -1,0 +1,111 @@
+"""Billing profiles as the operator's acts: stored version by version."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pytest
+
+from clearinghouse import codes
+from clearinghouse.domain.errors import ClearingHouseError
+from clearinghouse.services import billing
+from clearinghouse.storage import audit
+from tests.builders import NOW, make_csp
+
+if TYPE_CHECKING:
+    from clearinghouse.services.environment import Environment
+
+GIVEN: dict[str, str | bool] = {
+    "legal_name": "Abc Mobility GmbH",
+    "street": "Hauptstrasse 1",
+    "city": "Berlin",
+    "postcode": "10115",
+    "country": "DE",
+    "contact_email": "invoices@abc.example",
+    "vat_id": "de 136.695.976",
+    "is_taxable_dealer": True,
+    "iban": "de89 3704 0044 0532 0130 00",
+    "bic": "cobadeff",
+}
+
+
+def test_profile_is_stored_compact_and_in_force_from_today(env: Environment) -> None:
+    with env.database.begin() as tx:
+        make_csp(tx)
+
+    stored = billing.set_profile(env, "de*abc", GIVEN)
+
+    assert stored.version == 1
+    assert stored.valid_from == NOW.date()
+    assert stored.vat_id == "DE136695976"
+    assert (stored.iban, stored.bic) == ("DE89370400440532013000", "COBADEFF")
+    assert billing.versions(env, "DEABC") == [stored]
+    with env.database.begin_read_only() as tx:
+        newest = audit.entries_before(tx)[0]
+    assert (newest.action, newest.object) == ("set billing profile", "DEABC version 1")
+
+
+def test_next_version_keeps_what_is_not_given_and_drops_what_is_emptied(
+    env: Environment,
+) -> None:
+    with env.database.begin() as tx:
+        make_csp(tx)
+    first = billing.set_profile(env, "DEABC", GIVEN)
+    day = date(2027, 1, 1)
+
+    given: dict[str, str | bool] = {"city": "Ulm", "iban": "", "bic": ""}
+    second = billing.set_profile(env, "DEABC", given, valid_from=day)
+
+    assert (second.version, second.valid_from, second.city) == (2, day, "Ulm")
+    assert (second.iban, second.bic) == (None, None)
+    assert second.legal_name == first.legal_name
+    assert billing.versions(env, "DEABC") == [first, second]
+
+
+def test_house_has_a_profile_although_it_is_no_participant(env: Environment) -> None:
+    house = env.limits.party_id
+
+    stored = billing.set_profile(env, house, GIVEN)
+
+    assert billing.standings(env)[0].profile == stored
+
+
+def test_profile_of_a_stranger_is_refused(env: Environment) -> None:
+    with pytest.raises(ClearingHouseError) as caught:
+        billing.set_profile(env, "DEXYZ", GIVEN)
+
+    assert caught.value.code is codes.UNKNOWN_PARTICIPANT
+
+
+def test_wrong_profile_is_refused_whole_with_all_its_faults(env: Environment) -> None:
+    with env.database.begin() as tx:
+        make_csp(tx)
+
+    with pytest.raises(ClearingHouseError) as caught:
+        billing.set_profile(env, "DEABC", {"iban": "DE00", "country": "DE"})
+
+    assert caught.value.code is codes.SEMANTIC
+    paths = {item.path for item in caught.value.items}
+    assert paths == {
+        "legalName",
+        "street",
+        "city",
+        "postcode",
+        "contactEmail",
+        "iban",
+    }
+    with pytest.raises(ClearingHouseError):
+        billing.versions(env, "DEABC")
+
+
+def test_list_says_what_each_party_lacks(env: Environment) -> None:
+    with env.database.begin() as tx:
+        make_csp(tx)
+        make_csp(tx, "DEDEF")
+    billing.set_profile(env, "DEABC", {**GIVEN, "iban": "", "bic": ""})
+
+    standings = {one.party_id: one.gaps for one in billing.standings(env)}
+
+    assert standings["DEABC"] == ("IBAN",)
+    assert standings["DEDEF"] == ("billing profile",)
