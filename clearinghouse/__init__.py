@@ -18,7 +18,8 @@ Purpose: the installed package. Layers are folders, and imports only go down:
 
 Beside the floors stand ``soap`` on ``contract`` (the SOAP engine and the published
 WSDL and XSD files; both know no business) and ``endpoint`` (the reference roaming
-endpoint a partner runs; it knows only ``contract``, ``identifiers``, ``codes``).
+endpoint a partner runs; it knows only ``contract``, ``identifiers``, ``codes``), and
+``verify`` (the auditor's tools; they know nothing of the house, on purpose).
 ``codes``, ``settings`` and ``telemetry`` are leaves that everybody may import.
 
 A feature has the same file name on every floor: ``git ls-files '*sdrs*'`` shows a
