@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
-from clearinghouse.codes import Code
 from clearinghouse.domain.agreements import Agreement, Terms
 from clearinghouse.domain.clock import seconds_between
 from clearinghouse.domain.money import CURRENCIES, minor_text
 from clearinghouse.domain.rating import Rater
+from clearinghouse.domain.sdr_catalogue import Rule
 from clearinghouse.domain.sdrs import (
     TEXT_MAX,
     RuleHit,
@@ -28,6 +28,9 @@ from clearinghouse.domain.sdrs import (
 from clearinghouse.domain.sessions import SessionState
 
 _DEFAULT_TERMS = Terms()
+
+#: How far an SDR may lie in the future: clocks differ (S-106, S-303).
+AHEAD = timedelta(minutes=5)
 
 #: After one of these no rating means anything.
 _UNRATABLE = frozenset({"S-104", "S-106", "S-108"})
@@ -150,14 +153,6 @@ class Judgement(NamedTuple):
     energy_wh: int
     charge_seconds: int
     content_digest: bytes
-
-
-class Rule(NamedTuple):
-    """A rule of the catalogue: its id, how grave a hit is, and the code it gives."""
-
-    rule: str
-    severity: Severity
-    code: Code
 
 
 class Case:

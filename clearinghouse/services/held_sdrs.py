@@ -20,7 +20,14 @@ from clearinghouse.services import sdr_delivery
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.participants import note, participant_named
 from clearinghouse.services.sdr_delivery import Piece
-from clearinghouse.storage import sdr_decisions, sdr_intake, sdrs, settlement
+from clearinghouse.storage import held_sdrs as waiting
+from clearinghouse.storage import (
+    rule_hits,
+    sdr_decisions,
+    sdr_intake,
+    sdrs,
+    settlement,
+)
 from clearinghouse.storage.sdr_decisions import Event, Exclusion
 from clearinghouse.storage.sdrs import StoredSdr
 
@@ -45,15 +52,15 @@ class Held:
 def held(env: Environment) -> tuple[Held, ...]:
     """Return what waits for a decision, oldest first."""
     with env.database.begin_read_only() as tx:
-        stored = sdrs.held_sdrs(tx, limit=HELD_SHOWN_MAX)
-        hits = sdrs.hits_of(tx, [one.place for one in stored], as_home=True)
+        stored = waiting.held_sdrs(tx, limit=HELD_SHOWN_MAX)
+        hits = rule_hits.hits_of(tx, [one.place for one in stored], as_home=True)
     return tuple(Held(stored=one, remarks=hits.get(one.place, ())) for one in stored)
 
 
 def held_by_window(env: Environment) -> Mapping[int, int]:
     """Return how many SDRs of each window wait for a decision."""
     with env.database.begin_read_only() as tx:
-        return sdrs.count_held(tx)
+        return waiting.count_held(tx)
 
 
 def release(env: Environment, submitter_party: str, sdr_id: str) -> StoredSdr:
@@ -103,7 +110,7 @@ def expire_due(env: Environment) -> int:
     """Put away what waited longer than :data:`HELD_KEPT`; return how many."""
     now = env.clock.now()
     with env.database.begin_read_only() as tx:
-        due = sdrs.held_sdrs(tx, limit=EXPIRED_MAX, before=now - HELD_KEPT)
+        due = waiting.held_sdrs(tx, limit=EXPIRED_MAX, before=now - HELD_KEPT)
     count = 0
     for one in due:
         with env.database.begin() as tx:

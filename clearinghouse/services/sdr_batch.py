@@ -7,26 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from json.encoder import encode_basestring
 from uuid import UUID, uuid5
 
 from sqlalchemy import Connection
 
 from clearinghouse import codes
-from clearinghouse.domain.clock import instant_text
 from clearinghouse.domain.errors import ClearingHouseError, Item
 from clearinghouse.domain.exchange import Exchange
-from clearinghouse.domain.rating import ENGINE_VERSION
 from clearinghouse.domain.sdr_facts import Judgement, Outcome
 from clearinghouse.domain.sdr_rules import judge
 from clearinghouse.domain.sdrs import (
-    ChargingSession,
-    ChargingTransaction,
     ControlTotals,
-    RuleHit,
     ServiceDetailRecord,
-    Severity,
     TotalsCounter,
     check_control,
     check_entitled,
@@ -34,7 +26,16 @@ from clearinghouse.domain.sdrs import (
 )
 from clearinghouse.services import sdr_delivery
 from clearinghouse.services.environment import Environment
-from clearinghouse.services.sdr_facts import Candidate, Knowledge
+from clearinghouse.services.sdr_candidates import Candidate
+from clearinghouse.services.sdr_facts import Knowledge
+from clearinghouse.services.sdr_rows import (
+    BatchPlace,
+    hit_row,
+    is_matched,
+    is_note,
+    rule_codes,
+    sdr_row,
+)
 from clearinghouse.storage import sdr_intake
 from clearinghouse.storage.sdr_intake import (
     NewBatch,
@@ -53,17 +54,6 @@ HITS_MAX = 40
 
 #: Ids of batches are made in this name space, of the sender and its message id.
 _BATCHES = UUID("0d5f3a52-6a1e-5b8e-8c57-2f1b6b7d4e19")
-
-#: The rule that speaks when an SDR does not fit its session.
-_UNMATCHED = "S-201"
-
-_MINUTE = timedelta(minutes=1)
-
-#: A text as a JSON string, quotes and all.
-_quoted = encode_basestring
-
-#: What lies between two instants.
-_Part = ServiceDetailRecord | ChargingSession | ChargingTransaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +97,9 @@ class Batch:
         self._exchange = exchange
         self._submitter_id = exchange.sender.participant_id
         self._window_id = window_id
+        self._place = BatchPlace(
+            self.batch_id, window_id, self._submitter_id, exchange.received_at
+        )
         self._knowledge = Knowledge(env, tx, exchange.sender)
         self._counter = TotalsCounter()
         self._unreadable = 0
@@ -246,7 +239,7 @@ class Batch:
                 submitter_id=self._submitter_id,
                 sdr_uid=record.sdr_id,
                 csp_party=record.csp_id,
-                rule_codes=_rule_codes(hits),
+                rule_codes=rule_codes(hits),
                 items=sdr_intake.items_as_json(items),
                 energy_wh=found.energy_wh,
                 claimed_minor=found.claimed_minor,
@@ -262,8 +255,8 @@ class Batch:
         hits = found.hits
         if hits:
             # Notes stand last: they must not push out what the submitter is told.
-            hits = tuple(sorted(hits, key=_is_note))[:HITS_MAX]
-        row = self._row(candidate, found, sdr_no)
+            hits = tuple(sorted(hits, key=is_note))[:HITS_MAX]
+        row = sdr_row(candidate, found, sdr_no, self._place)
         rows.sdrs.append(row)
         rows.keys.append(
             NewKey(
@@ -275,8 +268,8 @@ class Batch:
             )
         )
         if hits:
-            rows.hits.extend(_hit_row(self._window_id, sdr_no, hit) for hit in hits)
-            told = [hit for hit in hits if not _is_note(hit)]
+            rows.hits.extend(hit_row(self._window_id, sdr_no, hit) for hit in hits)
+            told = [hit for hit in hits if not is_note(hit)]
             items = tuple(item_of(hit, candidate.index) for hit in told)
             self._tell(items, grave=found.outcome is Outcome.HELD)
         served = self._served(candidate, found)
@@ -301,48 +294,12 @@ class Batch:
         What is held of a visited CSP ends none: it would hold the CSO's own SDR.
         """
         facts = candidate.facts
-        if facts.session is None or not _is_matched(candidate, found.hits):
+        if facts.session is None or not is_matched(candidate, found.hits):
             return None
         held = found.outcome is Outcome.HELD
         if held and facts.cso_id != self._submitter_id:
             return None
         return facts.session.session_id
-
-    def _row(self, candidate: Candidate, found: Judgement, sdr_no: int) -> NewSdr:
-        record, facts = candidate.record, candidate.facts
-        if facts.csp_id is None or facts.evse_key is None or facts.tariff is None:
-            raise ClearingHouseError(codes.INTERNAL, "stored without CSP, EVSE, tariff")
-        return NewSdr(
-            self._window_id,
-            sdr_no,
-            self._submitter_id,
-            record.sdr_id,
-            facts.csp_id,
-            facts.cso_id,
-            self.batch_id,
-            candidate.index,
-            found.outcome.value,
-            _session_id(candidate, found.hits),
-            candidate.subject_id,
-            facts.evse_key,
-            record.started_at,
-            record.ended_at,
-            _offset_minutes(record.started_at),
-            found.energy_wh,
-            found.charge_seconds,
-            record.idle_seconds,
-            record.parking_seconds,
-            facts.tariff.tariff_version_id,
-            ENGINE_VERSION,
-            record.currency,
-            found.net_minor,
-            found.claimed_minor,
-            _rule_codes(found.hits),
-            found.content_digest,
-            detail_of(candidate),
-            self._exchange.received_at,
-            sdr_no,
-        )
 
     def _write(self, rows: _Rows) -> None:
         tx = self._tx
@@ -379,106 +336,6 @@ def _batch_id(exchange: Exchange) -> UUID:
     """Return the id of the batch that a message holds; the same at each repeat."""
     sender_id = exchange.sender.participant_id
     return uuid5(_BATCHES, f"{sender_id}/{exchange.message_id}")
-
-
-def detail_of(candidate: Candidate) -> str:
-    """Return what of a record stands in no column, as JSON; no personal data.
-
-    Credential and contract only as the pseudonyms under which they were sent. Joined
-    by hand: an encoder that asks each value what it is takes three times as long.
-    """
-    record, facts = candidate.record, candidate.facts
-    partner = record.partner_session_id
-    whole = _period_json(record)
-    sessions = ",".join(
-        [_session_json(one, record, whole) for one in record.charging_sessions]
-    )
-    return (
-        f'{{"evse":{_quoted(record.evse_id)},'
-        f'"partner":{"null" if partner is None else _quoted(partner)},'
-        f'"credential":{_number(facts.subject_id)},'
-        f'"contract":{_number(facts.contract_subject_id)},'
-        f'"end_offset":{_offset_minutes(record.ended_at)},"sessions":[{sessions}]}}'
-    )
-
-
-def _session_json(
-    session: ChargingSession, record: ServiceDetailRecord, whole: str
-) -> str:
-    """Return a charging session; ``whole`` is the period of the record.
-
-    Most parts fill the whole, in the same instants: those are written once.
-    """
-    parts: list[_Part] = [session, *session.transactions]
-    periods = [
-        whole
-        if one.started_at is record.started_at and one.ended_at is record.ended_at
-        else _period_json(one)
-        for one in parts
-    ]
-    transactions = ",".join(
-        [
-            f"[{_quoted(one.charging_transaction_id)},{period},"
-            f"{one.energy_wh},{_number(one.meter_start_wh)},"
-            f"{_number(one.meter_stop_wh)}]"
-            for one, period in zip(session.transactions, periods[1:], strict=True)
-        ]
-    )
-    return f"[{_quoted(session.charging_session_id)},{periods[0]},[{transactions}]]"
-
-
-def _period_json(part: _Part) -> str:
-    return f'"{instant_text(part.started_at)}","{instant_text(part.ended_at)}"'
-
-
-def _number(value: int | None) -> str:
-    return "null" if value is None else str(value)
-
-
-def _is_matched(candidate: Candidate, hits: Sequence[RuleHit]) -> bool:
-    """Say whether the SDR fits its session, and so ends it."""
-    if candidate.facts.session is None:
-        return False
-    return not hits or all(hit.rule != _UNMATCHED for hit in hits)
-
-
-def _session_id(candidate: Candidate, hits: Sequence[RuleHit]) -> UUID | None:
-    """Return the session that was found; where it does not fit, what was sent."""
-    session = candidate.facts.session
-    if session is None or not _is_matched(candidate, hits):
-        return candidate.record.session_id
-    return session.session_id
-
-
-def _offset_minutes(at: datetime) -> int:
-    if at.tzinfo is UTC:
-        return 0
-    offset = at.utcoffset()
-    return 0 if offset is None else offset // _MINUTE
-
-
-def _is_note(hit: RuleHit) -> bool:
-    return hit.severity is Severity.N
-
-
-def _rule_codes(hits: Sequence[RuleHit]) -> str:
-    """Return the rules met, for both sides of a statement: notes are left out."""
-    if not hits:
-        return ""
-    return " ".join(dict.fromkeys([hit.rule for hit in hits if not _is_note(hit)]))
-
-
-def _hit_row(window_id: int, sdr_no: int, hit: RuleHit) -> NewHit:
-    return NewHit(
-        window_id,
-        sdr_no,
-        hit.rule,
-        hit.code.number,
-        hit.severity.value,
-        hit.path,
-        hit.expected,
-        hit.found,
-    )
 
 
 def _duplicate(index: int) -> Item:

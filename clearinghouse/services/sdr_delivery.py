@@ -31,9 +31,11 @@ from clearinghouse.domain.sdrs import (
 from clearinghouse.identifiers.credential import CredentialKind
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.ports import DeliveredSdr, SdrNotice
-from clearinghouse.storage import directory, outbox, sdr_decisions, sdrs
+from clearinghouse.storage import directory, outbox, rule_hits, sdr_decisions
+from clearinghouse.storage import sdr_delivery as deliveries
 from clearinghouse.storage.outbox import Delivery, NewDelivery
-from clearinghouse.storage.sdrs import Place, Stretch, WholeSdr
+from clearinghouse.storage.sdr_delivery import Stretch
+from clearinghouse.storage.sdrs import Place, WholeSdr
 from clearinghouse.storage.vault import Subject
 
 #: SDRs of one delivery (contract: DeliverSdrs).
@@ -142,8 +144,8 @@ def queue_notices(
 def to_deliver(env: Environment, delivery: Delivery) -> tuple[DeliveredSdr, ...]:
     """Return the SDRs of a delivery to a home CSP; none when all were rejected."""
     with env.database.begin_read_only() as tx:
-        stored = sdrs.sdrs_of_stretch(tx, _stretch(delivery))
-        hits = sdrs.hits_of(tx, [one.place for one in stored], as_home=True)
+        stored = deliveries.sdrs_of_stretch(tx, _stretch(delivery))
+        hits = rule_hits.hits_of(tx, [one.place for one in stored], as_home=True)
     return views_of(env, stored, hits, as_home=True)
 
 
@@ -177,7 +179,7 @@ def stored_bytes_max(stored: WholeSdr, hits: Sequence[Item]) -> int:
 def record_delivered(env: Environment, delivery: Delivery) -> None:
     """Note that the home CSP took a delivery; a repeat changes nothing."""
     with env.database.begin() as tx:
-        sdrs.note_delivered(tx, _stretch(delivery), at=env.clock.now())
+        deliveries.note_delivered(tx, _stretch(delivery), at=env.clock.now())
 
 
 def notices(env: Environment, delivery: Delivery) -> tuple[SdrNotice, ...]:

@@ -7,19 +7,14 @@ over the facts of those behind them.
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
-from operator import attrgetter
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from clearinghouse.domain.agreements import Agreement, in_force
 from clearinghouse.domain.exchange import Sender
-from clearinghouse.domain.money import CURRENCIES, minor_or_none
 from clearinghouse.domain.privacy import SubjectKind
 from clearinghouse.domain.rating import compile_tariff
 from clearinghouse.domain.sdr_facts import (
@@ -31,13 +26,21 @@ from clearinghouse.domain.sdr_facts import (
 from clearinghouse.domain.sdrs import ServiceDetailRecord, uid_hash
 from clearinghouse.domain.sessions import SessionState
 from clearinghouse.domain.tariffs import TariffVersion, version_in_force
-from clearinghouse.identifiers import contract_id, credential, evse_id
+from clearinghouse.identifiers import evse_id
 from clearinghouse.identifiers.errors import IdentifierError
 from clearinghouse.identifiers.zones import zone_named
 from clearinghouse.services.environment import Environment
+from clearinghouse.services.sdr_candidates import Candidate, personal, recognise
+from clearinghouse.services.sdr_matching import add_sessions
+from clearinghouse.services.sdr_neighbours import (
+    OVERLAP,
+    TRAVEL,
+    Recent,
+    add_means,
+    add_neighbours,
+)
 from clearinghouse.storage import agreements, participants, sdr_facts, tariffs
-from clearinghouse.storage.sdr_facts import FoundSession, Known, Sent, Stay
-from clearinghouse.storage.vault import Found
+from clearinghouse.storage.sdr_facts import Known, Sent
 
 #: EVSEs that a batch remembers from chunk to chunk. It bounds its memory.
 EVSES_REMEMBERED_MAX = 20_000
@@ -47,55 +50,6 @@ _ZONE_UNKNOWN = "UTC"
 
 #: No participant: an EVSE is never its own.
 _NOBODY = 0
-
-#: Claims below this share of the ceiling are too small to ask for the EVSE's mean.
-_MEAN_FROM_SHARE = 5
-_MEAN_DAYS = 90
-
-_OVERLAP = timedelta(hours=sdr_facts.OVERLAP_HOURS)
-_TRAVEL = timedelta(hours=sdr_facts.TRAVEL_HOURS)
-#: A session that the sender's clock sets a little in the future may be stored already.
-_CLOCK_SLACK = timedelta(minutes=10)
-
-
-@dataclass(slots=True, kw_only=True)
-class Candidate:
-    """One record with what is known of it; ``index`` is its place in the batch.
-
-    ``subject_id`` is who charged, by what was sent or else by the session.
-    """
-
-    index: int
-    record: ServiceDetailRecord
-    uid_hash: bytes
-    facts: SdrFacts
-    subject_id: int | None = None
-
-
-class _Recent:
-    """Records of this chunk that were taken, by EVSE or subject, in order of start."""
-
-    def __init__(self, reach: timedelta) -> None:
-        self._reach = reach
-        self._by_key: dict[object, list[Neighbour]] = defaultdict(list)
-
-    def add(self, key: object, taken: Neighbour) -> None:
-        insort(self._by_key[key], taken, key=_started_at)
-
-    def around(self, key: object, record: ServiceDetailRecord) -> list[Neighbour]:
-        taken = self._by_key.get(key)
-        if not taken:
-            return []
-        middle = bisect_left(taken, record.ended_at, key=_started_at)
-        first = max(0, middle - sdr_facts.NEAREST_MAX)
-        return [
-            one
-            for one in taken[first : middle + sdr_facts.NEAREST_MAX]
-            if abs(one.started_at - record.started_at) < self._reach
-        ]
-
-
-_started_at = attrgetter("started_at")
 
 
 class Knowledge:
@@ -115,8 +69,8 @@ class Knowledge:
         self._raters: dict[tuple[int, str], TariffFacts] = {}
         self._known: dict[bytes, bytes] = {}
         self._done: set[UUID] = set()
-        self._on_evse = _Recent(_OVERLAP)
-        self._of_subject = _Recent(_TRAVEL)
+        self._on_evse = Recent(OVERLAP)
+        self._of_subject = Recent(TRAVEL)
 
     def collects(self, record: ServiceDetailRecord) -> bool:
         """Say whether the sender collects SDRs for the CSO that the record names.
@@ -138,15 +92,16 @@ class Knowledge:
         candidates = [self._candidate(index, record) for index, record in records]
         self._known = {}
         self._done = set()
-        self._on_evse, self._of_subject = _Recent(_OVERLAP), _Recent(_TRAVEL)
+        self._on_evse, self._of_subject = Recent(OVERLAP), Recent(TRAVEL)
         self._add_partners(candidates)
         self._add_evses(candidates)
         self._add_subjects(candidates)
         self._add_known(candidates)
-        self._add_sessions(candidates)
+        submitter_id = self._sender.participant_id
+        add_sessions(self._tx, submitter_id, candidates)
         self._add_tariffs(candidates)
-        self._add_neighbours(candidates)
-        self._add_means(candidates)
+        add_neighbours(self._tx, submitter_id, candidates)
+        add_means(self._tx, submitter_id, candidates, now=self._now)
         return candidates
 
     def refresh(self, candidate: Candidate) -> SdrFacts:
@@ -278,14 +233,14 @@ class Knowledge:
         for candidate in candidates:
             if candidate.facts.agreement is None:
                 continue  # it is refused, and nobody's user is looked for
-            for kind, value in _personal(candidate.record):
+            for kind, value in personal(candidate.record):
                 by_value = wanted.setdefault(kind, {})
                 by_value.setdefault(value, []).append(candidate)
         for kind, by_value in wanted.items():
             found = self._env.vault.find_subjects(kind, by_value, budget="bulk")
             for value, subject in found.items():
                 for candidate in by_value[value]:
-                    _recognise(candidate, kind, subject)
+                    recognise(candidate, kind, subject)
 
     def _add_known(self, candidates: Sequence[Candidate]) -> None:
         """Add what is stored under the ids, and compare like with like.
@@ -303,57 +258,6 @@ class Knowledge:
             if found is not None:
                 candidate.facts.known_digest = found.content_digest
                 _as_sent(candidate.facts, found, sent)
-
-    def _add_sessions(self, candidates: Sequence[Candidate]) -> None:
-        """Match by our id, by the submitter's id, or by EVSE, subject and start."""
-        submitter_id = self._sender.participant_id
-        named = {
-            candidate.record.partner_session_id
-            for candidate in candidates
-            if candidate.record.session_id is None
-        }
-        partner_ids = sdr_facts.session_ids_by_partner_id(
-            self._tx, submitter_id, [name for name in named if name is not None]
-        )
-        ids: dict[int, UUID] = {}
-        for candidate in candidates:
-            record = candidate.record
-            found = record.session_id or partner_ids.get(
-                record.partner_session_id or ""
-            )
-            if found is not None:
-                ids[candidate.index] = found
-        sessions = sdr_facts.sessions_by_id(self._tx, set(ids.values()))
-        for candidate in candidates:
-            _join(candidate, sessions.get(ids.get(candidate.index, _NO_SESSION)))
-        open_stays = [
-            stay
-            for candidate in candidates
-            if candidate.index not in ids
-            for stay in _stays(candidate)
-            if stay.subject_id is not None
-        ]
-        fitting = sdr_facts.sessions_that_fit(self._tx, submitter_id, open_stays)
-        for candidate in candidates:
-            _join(candidate, fitting.get(candidate.index))
-        self._reopen(candidates)
-
-    def _reopen(self, candidates: Iterable[Candidate]) -> None:
-        """Let a session whose SDR was rejected have another one."""
-        served = {
-            candidate.facts.session.session_id
-            for candidate in candidates
-            if candidate.facts.known_digest is None
-            and candidate.facts.session is not None
-            and candidate.facts.session.state is SessionState.SDR_RECEIVED
-        }
-        waiting = sdr_facts.sessions_that_wait(
-            self._tx, self._sender.participant_id, served
-        )
-        for candidate in candidates if waiting else ():
-            session = candidate.facts.session
-            if session is not None and session.session_id in waiting:
-                candidate.facts.session = session._replace(state=SessionState.ENDED)
 
     def _add_tariffs(self, candidates: Sequence[Candidate]) -> None:
         submitter_id = self._sender.participant_id
@@ -383,69 +287,6 @@ class Knowledge:
             )
         return self._raters[key]
 
-    def _add_neighbours(self, candidates: Sequence[Candidate]) -> None:
-        # What will be refused anyway has no neighbours; the rules pass the rest over.
-        stays = [
-            stay
-            for candidate in candidates
-            if candidate.facts.agreement is not None
-            and candidate.facts.evse is not None
-            and candidate.facts.tariff is not None
-            for stay in _stays(candidate)
-        ]
-        if not stays:
-            return
-        submitter_id = self._sender.participant_id
-        since = min(stay.started_at for stay in stays) - _TRAVEL - _CLOCK_SLACK
-        windows = sdr_facts.windows_since(self._tx, since)
-        on_evse = sdr_facts.neighbours_on_evse(self._tx, submitter_id, stays, windows)
-        of_subject = sdr_facts.neighbours_of_subject(
-            self._tx, submitter_id, stays, windows
-        )
-        for candidate in candidates:
-            candidate.facts.on_evse = on_evse.get(candidate.index, ())
-            candidate.facts.of_subject = of_subject.get(candidate.index, ())
-
-    def _add_means(self, candidates: Sequence[Candidate]) -> None:
-        """Ask for the EVSE's mean only where the claim is not small anyway."""
-        high = [candidate for candidate in candidates if _is_high(candidate)]
-        wanted = {(c.facts.evse_key or "", c.record.currency) for c in high}
-        since = self._now - timedelta(days=_MEAN_DAYS)
-        submitter_id = self._sender.participant_id
-        means = sdr_facts.mean_nets(self._tx, submitter_id, wanted, since=since)
-        for candidate in high:
-            candidate.facts.mean_net_minor = means.get(candidate.facts.evse_key or "")
-
-
-#: Stands for no session in a look-up; sessions have random ids.
-_NO_SESSION = UUID(int=0)
-
-
-def _personal(record: ServiceDetailRecord) -> Iterable[tuple[SubjectKind, str]]:
-    """Give the values of a person in the form in which the vault knows them."""
-    kind, value = record.credential_kind, record.credential_value
-    try:
-        if kind is not None and value is not None:
-            yield SubjectKind(kind.value), credential.validate(kind, value)
-    except IdentifierError:
-        pass  # of no known shape, so nobody's: matching does without it
-    try:
-        if record.contract_id is not None:
-            yield SubjectKind.CONTRACT, contract_id.validate(record.contract_id)
-    except IdentifierError:
-        pass
-
-
-def _recognise(candidate: Candidate, kind: SubjectKind, subject: Found) -> None:
-    facts = candidate.facts
-    if subject.owner_id != facts.csp_id:
-        return
-    if kind is SubjectKind.CONTRACT:
-        facts.contract_subject_id = subject.subject_id
-    else:
-        facts.subject_id = subject.subject_id
-    candidate.subject_id = facts.subject_id or facts.contract_subject_id
-
 
 def _as_sent(facts: SdrFacts, known: Known, sent: Mapping[Known, Sent]) -> None:
     before = sent.get(known, Sent(None, None))
@@ -453,35 +294,3 @@ def _as_sent(facts: SdrFacts, known: Known, sent: Mapping[Known, Sent]) -> None:
         facts.subject_id = before.credential_subject_id
     if facts.contract_subject_id is None or before.contract_subject_id is None:
         facts.contract_subject_id = before.contract_subject_id
-
-
-def _join(candidate: Candidate, found: FoundSession | None) -> None:
-    if found is None or not candidate.facts.see_session(found.facts):
-        return
-    if candidate.subject_id is None and found.facts.home_id == candidate.facts.csp_id:
-        candidate.subject_id = found.subject_id
-
-
-def _stays(candidate: Candidate) -> Iterable[Stay]:
-    facts, record = candidate.facts, candidate.record
-    if facts.evse_key is not None and record.ended_at > record.started_at:
-        yield Stay(
-            candidate.index,
-            facts.evse_key,
-            record.started_at,
-            record.ended_at,
-            candidate.subject_id,
-            facts.cso_id,
-        )
-
-
-def _is_high(candidate: Candidate) -> bool:
-    record, agreement = candidate.record, candidate.facts.agreement
-    currency = CURRENCIES.get(record.currency)
-    if agreement is None or currency is None or candidate.facts.evse is None:
-        return False
-    claimed_minor = minor_or_none(record.claimed_net, currency)
-    ceiling_minor = agreement.net_ceiling_minor
-    if claimed_minor is None:
-        return False
-    return ceiling_minor is None or claimed_minor * _MEAN_FROM_SHARE > ceiling_minor

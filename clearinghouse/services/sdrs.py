@@ -27,14 +27,17 @@ from clearinghouse.services.ports import DeliveredSdr
 from clearinghouse.storage import (
     messages,
     participants,
+    refused_sdrs,
+    rule_hits,
     sdr_decisions,
     sdr_intake,
     sdrs,
     settlement,
 )
 from clearinghouse.storage.feeds import Page, bounded, parse_cursor
+from clearinghouse.storage.refused_sdrs import RefusedSdr
 from clearinghouse.storage.sdr_decisions import Event, Exclusion
-from clearinghouse.storage.sdrs import Place, RefusedSdr, StoredSdr, WholeSdr
+from clearinghouse.storage.sdrs import Place, StoredSdr, WholeSdr
 
 #: Entries of one page of a batch's status.
 STATUS_PAGE_MAX = 1_000
@@ -139,7 +142,7 @@ def _read(
     hits: dict[Place, tuple[Item, ...]] = {}
     for part in read(tx, participant_id, cursor=cursor, limit=limit):
         places = [found.stored.place for found in part]
-        hits |= sdrs.hits_of(tx, places, as_home=as_home)
+        hits |= rule_hits.hits_of(tx, places, as_home=as_home)
         for found in part:
             met = hits.get(found.stored.place, ())
             size += sdr_delivery.stored_bytes_max(found.stored, met)
@@ -170,14 +173,16 @@ def get_sdr_status(
         asked = list(dict.fromkeys(query.sdr_ids))[after + 1 :]
         hashes = {sdr_id: uid_hash(sdr_id) for sdr_id in asked}
         stored = sdrs.sdrs_by_hash(tx, [(submitter_id, key) for key in hashes.values()])
-        refused = sdrs.refused_by_id(tx, submitter_id, list(hashes)) if own else {}
+        refused = (
+            refused_sdrs.refused_by_id(tx, submitter_id, list(hashes)) if own else {}
+        )
         seen = {
             key: found
             for (_, key), found in stored.items()
             if own or _is_payable(found, sender.participant_id)
         }
         places = [found.place for found in seen.values()]
-        hits = sdrs.hits_of(tx, places, as_home=not own)
+        hits = rule_hits.hits_of(tx, places, as_home=not own)
     standings = (
         _standing(seen[key], hits.get(seen[key].place, ()))
         if key in seen
@@ -306,8 +311,10 @@ def _batch_standing(
         raise ClearingHouseError(codes.SDR_UNKNOWN, f"batch {sequence}")
     size = STATUS_PAGE_MAX + 1
     stored = sdrs.sdrs_of_batch(tx, batch_id, after_record=after, limit=size)
-    refused = sdrs.refused_of_batch(tx, batch_id, after_record=after, limit=size)
-    hits = sdrs.hits_of(tx, [found.place for found in stored], as_home=False)
+    refused = refused_sdrs.refused_of_batch(
+        tx, batch_id, after_record=after, limit=size
+    )
+    hits = rule_hits.hits_of(tx, [found.place for found in stored], as_home=False)
     numbered = [
         (found.record_no, _standing(found, hits.get(found.place, ())))
         for found in stored

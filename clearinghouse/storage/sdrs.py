@@ -24,19 +24,15 @@ from sqlalchemy import (
     exists,
     func,
     select,
-    text,
     true,
 )
 
-from clearinghouse.codes import by_number
-from clearinghouse.domain.errors import Item
 from clearinghouse.domain.sdrs import SdrStatus
 from clearinghouse.domain.settlement import WindowState
 from clearinghouse.storage.feeds import Cursor, paged, place_of
 from clearinghouse.storage.tables.evses import tariff
 from clearinghouse.storage.tables.participants import participant
 from clearinghouse.storage.tables.sdrs import (
-    refused_sdr,
     sdr,
     sdr_batch,
     sdr_event,
@@ -44,28 +40,6 @@ from clearinghouse.storage.tables.sdrs import (
     sdr_key,
     settlement_window,
 )
-
-_HITS = text("""
-    SELECT h.window_id, h.sdr_no, h.rule, h.code, h.path, h.expected, h.found
-    FROM unnest(CAST(:windows AS integer[]), CAST(:numbers AS bigint[]))
-         AS q (window_id, sdr_no)
-    JOIN clearing.rule_hit AS h USING (window_id, sdr_no)
-    WHERE CAST(:as_home AS boolean) OR h.severity <> 'N'
-    ORDER BY h.window_id, h.sdr_no, h.rule COLLATE "C"
-""")
-
-_DELIVERED = text("""
-    INSERT INTO clearing.sdr_event (window_id, sdr_no, status, at, actor_id)
-    SELECT s.window_id, s.sdr_no, 'DELIVERED', :at, :csp_id
-    FROM clearing.sdr AS s
-    WHERE s.window_id = :window_id AND s.csp_id = :csp_id AND s.status = 'ACCEPTED'
-      AND s.batch_id = :batch_id AND s.sdr_no BETWEEN :first AND :last
-      -- An attempt may be repeated after its answer was lost.
-      AND NOT EXISTS (SELECT FROM clearing.sdr_event AS e
-                      WHERE e.window_id = s.window_id AND e.sdr_no = s.sdr_no
-                        AND e.status = 'DELIVERED')
-""")
-
 
 #: SDRs of a feed that are read at once: the largest take a megabyte each in memory.
 PART_MAX = 50
@@ -123,31 +97,11 @@ class WholeSdr(StoredSdr):
     detail: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefusedSdr:
-    """A record that was refused, as far as its submitter may ask for it later."""
-
-    sdr_uid: str
-    record_no: int
-    items: tuple[Item, ...]
-    received_at: datetime
-
-
 class Found(NamedTuple):
     """An SDR of a feed, and where in the feed it stands."""
 
     cursor: Cursor
     stored: WholeSdr
-
-
-class Stretch(NamedTuple):
-    """Part of a batch for one home CSP: the numbers from ``first`` to ``last``."""
-
-    batch_id: UUID
-    window_id: int
-    csp_id: int
-    first: int
-    last: int
 
 
 def same_place(one: FromClause, other: FromClause) -> ColumnElement[bool]:
@@ -167,12 +121,12 @@ _said = (
     .where(same_place(sdr_event, sdr))
     .lateral("said")
 )
-_excluded = exists().where(same_place(sdr_exclusion, sdr))
+EXCLUDED = exists().where(same_place(sdr_exclusion, sdr))
 _succeeded = exists().where(
     same_place(sdr_exclusion, sdr), sdr_exclusion.c.successor_sdr_no.is_not(None)
 )
 _status = case(
-    (_excluded, SdrStatus.REJECTED.value),
+    (EXCLUDED, SdrStatus.REJECTED.value),
     (sdr.c.status == SdrStatus.HELD, SdrStatus.HELD.value),
     (settlement_window.c.state == WindowState.CLOSED, SdrStatus.SETTLED.value),
     (_said.c.confirmed, SdrStatus.CONFIRMED.value),
@@ -196,7 +150,7 @@ def sdrs_for_csp(
     """
     mine = sdr.c.csp_id == csp_id
     accepted = sdr.c.status == SdrStatus.ACCEPTED
-    return _in_parts(tx, _whole_query().where(mine, accepted), cursor, limit)
+    return _in_parts(tx, whole_query().where(mine, accepted), cursor, limit)
 
 
 def sdrs_of_submitter(
@@ -207,7 +161,7 @@ def sdrs_of_submitter(
     One that was held and is taken in comes as what it is now, at the later place.
     """
     mine = sdr.c.submitter_id == submitter_id
-    return _in_parts(tx, _whole_query().where(mine, ~_succeeded), cursor, limit)
+    return _in_parts(tx, whole_query().where(mine, ~_succeeded), cursor, limit)
 
 
 def sdrs_by_hash(
@@ -229,10 +183,12 @@ def sdrs_by_hash(
             .subquery()
         )
         query = (
-            _query().add_columns(first.c.uid_hash).join(first, same_place(first, sdr))
+            sdr_query()
+            .add_columns(first.c.uid_hash)
+            .join(first, same_place(first, sdr))
         )
         for row in tx.execute(query):
-            found[submitter_id, row.uid_hash] = _stored(row)
+            found[submitter_id, row.uid_hash] = stored_of(row)
     return found
 
 
@@ -257,64 +213,8 @@ def sdrs_of_batch(
         .limit(limit)
         .subquery()
     )
-    query = _query().join(first, same_place(first, sdr)).order_by(first.c.record_no)
-    return [_stored(row) for row in tx.execute(query)]
-
-
-def refused_of_batch(
-    tx: Connection, batch_id: UUID, *, after_record: int, limit: int
-) -> list[RefusedSdr]:
-    """Return refused records of a batch behind a record, in the batch's order.
-
-    Those whose id could not be read are left out: nobody can ask for them.
-    """
-    query = (
-        select(refused_sdr)
-        .where(
-            refused_sdr.c.batch_id == batch_id,
-            refused_sdr.c.record_no > after_record,
-            refused_sdr.c.sdr_uid != "",
-        )
-        .order_by(refused_sdr.c.record_no)
-        .limit(limit)
-    )
-    return [_refused(row) for row in tx.execute(query)]
-
-
-def refused_by_id(
-    tx: Connection, submitter_id: int, sdr_ids: Collection[str]
-) -> dict[str, RefusedSdr]:
-    """Return the last refusal under each SDR id; ids without one are left out."""
-    query = (
-        select(refused_sdr)
-        .where(
-            refused_sdr.c.submitter_id == submitter_id,
-            refused_sdr.c.sdr_uid.in_(list(sdr_ids)),
-        )
-        .order_by(refused_sdr.c.received_at)
-    )
-    return {row.sdr_uid: _refused(row) for row in tx.execute(query)}
-
-
-def held_sdrs(
-    tx: Connection, *, limit: int, before: datetime | None = None
-) -> list[StoredSdr]:
-    """Return SDRs that wait for a decision, oldest first; those received ``before``."""
-    query = _query().where(sdr.c.status == SdrStatus.HELD, ~_excluded)
-    if before is not None:
-        query = query.where(sdr.c.received_at < before)
-    query = query.order_by(sdr.c.received_at, sdr.c.sdr_no).limit(limit)
-    return [_stored(row) for row in tx.execute(query)]
-
-
-def count_held(tx: Connection) -> dict[int, int]:
-    """Return how many SDRs of each window wait for a decision; none is left out."""
-    query = (
-        select(sdr.c.window_id, func.count())
-        .where(sdr.c.status == SdrStatus.HELD, ~_excluded)
-        .group_by(sdr.c.window_id)
-    )
-    return {row[0]: row[1] for row in tx.execute(query)}
+    query = sdr_query().join(first, same_place(first, sdr)).order_by(first.c.record_no)
+    return [stored_of(row) for row in tx.execute(query)]
 
 
 def batch_of_sequence(
@@ -329,57 +229,6 @@ def batch_of_sequence(
     return found
 
 
-def sdrs_of_stretch(tx: Connection, stretch: Stretch) -> list[WholeSdr]:
-    """Return the SDRs of a delivery that still have to be paid."""
-    query = (
-        _whole_query()
-        .where(
-            sdr.c.window_id == stretch.window_id,
-            sdr.c.csp_id == stretch.csp_id,
-            sdr.c.batch_id == stretch.batch_id,
-            sdr.c.sdr_no.between(stretch.first, stretch.last),
-            sdr.c.status == SdrStatus.ACCEPTED,
-            ~_excluded,
-        )
-        .order_by(sdr.c.sdr_no)
-    )
-    return [_whole(row) for row in tx.execute(query)]
-
-
-def note_delivered(tx: Connection, stretch: Stretch, *, at: datetime) -> int:
-    """Note that the home CSP has the SDRs of a delivery; return how many are new."""
-    place = {**stretch._asdict(), "at": at}
-    return tx.execute(_DELIVERED, place).rowcount
-
-
-def hits_of(
-    tx: Connection, places: Collection[Place], *, as_home: bool
-) -> dict[Place, tuple[Item, ...]]:
-    """Return the rules that SDRs met; those that met none are left out.
-
-    ``as_home``: with the notes that are the home CSP's and not the submitter's.
-    """
-    if not places:
-        return {}
-    numbers = {
-        "windows": [place.window_id for place in places],
-        "numbers": [place.sdr_no for place in places],
-        "as_home": as_home,
-    }
-    found: dict[Place, tuple[Item, ...]] = {}
-    for row in tx.execute(_HITS, numbers):
-        item = Item(
-            code=by_number(row.code),
-            rule=row.rule,
-            path=row.path,
-            expected=row.expected,
-            found=row.found,
-        )
-        place = Place(row.window_id, row.sdr_no)
-        found[place] = (*found.get(place, ()), item)
-    return found
-
-
 def _now_at(first: FromClause) -> tuple[ColumnElement[Any], ...]:
     """Return the place that stands for a first one: itself, or its successor."""
     return (
@@ -390,7 +239,8 @@ def _now_at(first: FromClause) -> tuple[ColumnElement[Any], ...]:
     )
 
 
-def _query() -> Select[Any]:
+def sdr_query() -> Select[Any]:
+    """Return the query that reads SDRs with where they stand, for more conditions."""
     return (
         select(
             *(column for column in sdr.columns if column is not sdr.c.detail),
@@ -412,8 +262,9 @@ def _query() -> Select[Any]:
     )
 
 
-def _whole_query() -> Select[Any]:
-    return _query().add_columns(sdr.c.detail)
+def whole_query() -> Select[Any]:
+    """Return the query that reads SDRs with all that their submitters wrote."""
+    return sdr_query().add_columns(sdr.c.detail)
 
 
 def _in_parts(
@@ -423,14 +274,16 @@ def _in_parts(
     page = paged(query, sdr, cursor, limit)
     with tx.execute(page, execution_options=parts) as result:
         for rows in result.partitions():
-            yield [Found(place_of(row), _whole(row)) for row in rows]
+            yield [Found(place_of(row), whole_of(row)) for row in rows]
 
 
-def _stored(row: Row[Any]) -> StoredSdr:
+def stored_of(row: Row[Any]) -> StoredSdr:
+    """Return a row of :func:`sdr_query`."""
     return StoredSdr(**_values(row))
 
 
-def _whole(row: Row[Any]) -> WholeSdr:
+def whole_of(row: Row[Any]) -> WholeSdr:
+    """Return a row of :func:`whole_query`."""
     return WholeSdr(**_values(row), detail=row.detail)
 
 
@@ -464,22 +317,3 @@ def _values(row: Row[Any]) -> dict[str, Any]:
         "claimed_minor": row.claimed_minor,
         "received_at": row.received_at,
     }
-
-
-def _refused(row: Row[Any]) -> RefusedSdr:
-    items = tuple(
-        Item(
-            code=by_number(item["code"]),
-            rule=item["rule"],
-            path=item["path"],
-            expected=item["expected"],
-            found=item["found"],
-        )
-        for item in row.items
-    )
-    return RefusedSdr(
-        sdr_uid=row.sdr_uid,
-        record_no=row.record_no,
-        items=items,
-        received_at=row.received_at,
-    )

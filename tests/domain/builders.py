@@ -9,7 +9,7 @@ from uuid import UUID
 
 from clearinghouse.domain.agreements import Agreement, Mode, Terms
 from clearinghouse.domain.rating import Interval, Usage, compile_tariff
-from clearinghouse.domain.sdr_rules import (
+from clearinghouse.domain.sdr_facts import (
     EvseFacts,
     SdrFacts,
     SessionFacts,

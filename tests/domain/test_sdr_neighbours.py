@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from clearinghouse.domain.sdr_rules import Judgement, Neighbour, Outcome, judge
+from clearinghouse.domain.sdr_facts import Judgement, Neighbour, Outcome
+from clearinghouse.domain.sdr_rules import judge
 from clearinghouse.domain.sdrs import ServiceDetailRecord, Severity
 from tests.domain.builders import (
     OTHER_ID,

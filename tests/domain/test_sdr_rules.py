@@ -12,12 +12,8 @@ from hypothesis import strategies as st
 
 from clearinghouse import codes
 from clearinghouse.domain.agreements import Mode, Terms
-from clearinghouse.domain.sdr_rules import (
-    Judgement,
-    Outcome,
-    SdrFacts,
-    judge,
-)
+from clearinghouse.domain.sdr_facts import Judgement, Outcome, SdrFacts
+from clearinghouse.domain.sdr_rules import judge
 from clearinghouse.domain.sdrs import (
     TEXT_MAX,
     ChargingTransaction,

@@ -1,0 +1,86 @@
+"""Rules that hold an SDR until somebody looks at it: S-201 to S-209."""
+
+from __future__ import annotations
+
+from clearinghouse.domain import sdr_catalogue as catalogue
+from clearinghouse.domain.claim_rules import claim, high_amount
+from clearinghouse.domain.clock import seconds_between
+from clearinghouse.domain.energy import average_power_w, exceeds_power
+from clearinghouse.domain.neighbour_rules import among_others
+from clearinghouse.domain.sdr_catalogue import SESSION_PATH
+from clearinghouse.domain.sdr_facts import Case
+from clearinghouse.domain.sessions import SDR_STATES
+
+_SLACK_SECONDS = 60
+
+
+def _match(case: Case) -> None:
+    facts, session = case.facts, case.facts.session
+    path = f"{SESSION_PATH}/sessionId"
+    if session is None:
+        if case.terms.match_required:
+            found = case.record.session_id or "no session id, and none fits"
+            case.hit(catalogue.S201, path, "a session authorized here", found)
+        return
+    if session.state not in SDR_STATES:
+        case.hit(
+            catalogue.S201, path, "an authorized session without SDR", session.state
+        )
+    elif session.home_id != facts.csp_id:
+        case.hit(catalogue.S201, path, "a session of this CSP", "another CSP's session")
+    elif session.evse_key != facts.evse_key:
+        case.hit(
+            catalogue.S201, path, f"a session at {session.evse_key}", facts.evse_key
+        )
+
+
+def _power(case: Case) -> None:
+    evse = case.facts.evse
+    if evse is None or evse.power_w <= 0 or case.energy_wh <= 0:
+        return
+    percent = case.terms.power_percent_max
+    seconds = case.charge_seconds
+    if exceeds_power(case.energy_wh, seconds, power_w=evse.power_w, percent=percent):
+        case.hit(
+            catalogue.S202,
+            f"{SESSION_PATH}/chargingSession",
+            f"at most {percent} % of {evse.power_w} W",
+            f"{average_power_w(case.energy_wh, seconds)} W over {seconds} s",
+        )
+
+
+def _energy(case: Case) -> None:
+    limit_wh = case.terms.energy_wh_max
+    if case.energy_wh > limit_wh:
+        expected, found = f"at most {limit_wh} Wh", f"{case.energy_wh} Wh"
+        case.hit(catalogue.S203, f"{SESSION_PATH}/chargingSession", expected, found)
+
+
+def _duration(case: Case) -> None:
+    limit_seconds = case.terms.duration_seconds_max
+    elapsed = case.elapsed_seconds
+    if elapsed > limit_seconds:
+        expected, found = f"at most {limit_seconds} s", f"{elapsed} s"
+        case.hit(catalogue.S204, f"{SESSION_PATH}/endedAt", expected, found)
+    used = case.charge_seconds + case.record.idle_seconds
+    if used > elapsed + _SLACK_SECONDS:
+        expected = f"charging and idle time of at most {elapsed} s"
+        case.hit(catalogue.S204, f"{SESSION_PATH}/idleSeconds", expected, f"{used} s")
+    for place, session in enumerate(case.record.charging_sessions, start=1):
+        before = seconds_between(session.started_at, case.record.started_at)
+        after = seconds_between(case.record.ended_at, session.ended_at)
+        if before > _SLACK_SECONDS or after > _SLACK_SECONDS:
+            path = f"{SESSION_PATH}/chargingSession[{place}]"
+            found = f"{session.started_at.isoformat()}/{session.ended_at.isoformat()}"
+            case.hit(catalogue.S204, path, "within the service session", found)
+
+
+HOLDING = (
+    _match,
+    _power,
+    _energy,
+    _duration,
+    among_others,
+    claim,
+    high_amount,
+)

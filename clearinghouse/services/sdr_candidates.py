@@ -1,0 +1,69 @@
+"""A record of a batch with what is known of it, and who charged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from clearinghouse.domain.privacy import SubjectKind
+from clearinghouse.domain.sdr_facts import SdrFacts
+from clearinghouse.domain.sdrs import ServiceDetailRecord
+from clearinghouse.identifiers import contract_id, credential
+from clearinghouse.identifiers.errors import IdentifierError
+from clearinghouse.storage.sdr_facts import Stay
+from clearinghouse.storage.vault import Found
+
+
+@dataclass(slots=True, kw_only=True)
+class Candidate:
+    """One record with what is known of it; ``index`` is its place in the batch.
+
+    ``subject_id`` is who charged, by what was sent or else by the session.
+    """
+
+    index: int
+    record: ServiceDetailRecord
+    uid_hash: bytes
+    facts: SdrFacts
+    subject_id: int | None = None
+
+
+def stays_of(candidate: Candidate) -> Iterable[Stay]:
+    """Give the stay that a record tells of; none of one that goes backwards."""
+    facts, record = candidate.facts, candidate.record
+    if facts.evse_key is not None and record.ended_at > record.started_at:
+        yield Stay(
+            candidate.index,
+            facts.evse_key,
+            record.started_at,
+            record.ended_at,
+            candidate.subject_id,
+            facts.cso_id,
+        )
+
+
+def personal(record: ServiceDetailRecord) -> Iterable[tuple[SubjectKind, str]]:
+    """Give the values of a person in the form in which the vault knows them."""
+    kind, value = record.credential_kind, record.credential_value
+    try:
+        if kind is not None and value is not None:
+            yield SubjectKind(kind.value), credential.validate(kind, value)
+    except IdentifierError:
+        pass  # of no known shape, so nobody's: matching does without it
+    try:
+        if record.contract_id is not None:
+            yield SubjectKind.CONTRACT, contract_id.validate(record.contract_id)
+    except IdentifierError:
+        pass
+
+
+def recognise(candidate: Candidate, kind: SubjectKind, subject: Found) -> None:
+    """Note who charged, if it is a user of the CSP that the record names."""
+    facts = candidate.facts
+    if subject.owner_id != facts.csp_id:
+        return
+    if kind is SubjectKind.CONTRACT:
+        facts.contract_subject_id = subject.subject_id
+    else:
+        facts.subject_id = subject.subject_id
+    candidate.subject_id = facts.subject_id or facts.contract_subject_id

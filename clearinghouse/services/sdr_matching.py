@@ -1,0 +1,73 @@
+"""Finding the session that an SDR is about: matching of the rule catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from clearinghouse.domain.sessions import SessionState
+from clearinghouse.services.sdr_candidates import Candidate, stays_of
+from clearinghouse.storage import sdr_facts
+from clearinghouse.storage.sdr_facts import FoundSession
+
+#: Stands for no session in a look-up; sessions have random ids.
+_NO_SESSION = UUID(int=0)
+
+
+def add_sessions(
+    tx: Connection, submitter_id: int, candidates: Sequence[Candidate]
+) -> None:
+    """Match by our id, by the submitter's id, or by EVSE, subject and start."""
+    named = {
+        candidate.record.partner_session_id
+        for candidate in candidates
+        if candidate.record.session_id is None
+    }
+    partner_ids = sdr_facts.session_ids_by_partner_id(
+        tx, submitter_id, [name for name in named if name is not None]
+    )
+    ids: dict[int, UUID] = {}
+    for candidate in candidates:
+        record = candidate.record
+        found = record.session_id or partner_ids.get(record.partner_session_id or "")
+        if found is not None:
+            ids[candidate.index] = found
+    sessions = sdr_facts.sessions_by_id(tx, set(ids.values()))
+    for candidate in candidates:
+        _join(candidate, sessions.get(ids.get(candidate.index, _NO_SESSION)))
+    open_stays = [
+        stay
+        for candidate in candidates
+        if candidate.index not in ids
+        for stay in stays_of(candidate)
+        if stay.subject_id is not None
+    ]
+    fitting = sdr_facts.sessions_that_fit(tx, submitter_id, open_stays)
+    for candidate in candidates:
+        _join(candidate, fitting.get(candidate.index))
+    _reopen(tx, submitter_id, candidates)
+
+
+def _reopen(tx: Connection, submitter_id: int, candidates: Iterable[Candidate]) -> None:
+    """Let a session whose SDR was rejected have another one."""
+    served = {
+        candidate.facts.session.session_id
+        for candidate in candidates
+        if candidate.facts.known_digest is None
+        and candidate.facts.session is not None
+        and candidate.facts.session.state is SessionState.SDR_RECEIVED
+    }
+    waiting = sdr_facts.sessions_that_wait(tx, submitter_id, served)
+    for candidate in candidates if waiting else ():
+        session = candidate.facts.session
+        if session is not None and session.session_id in waiting:
+            candidate.facts.session = session._replace(state=SessionState.ENDED)
+
+
+def _join(candidate: Candidate, found: FoundSession | None) -> None:
+    if found is None or not candidate.facts.see_session(found.facts):
+        return
+    if candidate.subject_id is None and found.facts.home_id == candidate.facts.csp_id:
+        candidate.subject_id = found.subject_id

@@ -1,0 +1,101 @@
+"""The SDRs around a record: on its EVSE, of its user, and what they cost on average."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from operator import attrgetter
+
+from sqlalchemy import Connection
+
+from clearinghouse.domain.money import CURRENCIES, minor_or_none
+from clearinghouse.domain.sdr_facts import Neighbour
+from clearinghouse.domain.sdrs import ServiceDetailRecord
+from clearinghouse.services.sdr_candidates import Candidate, stays_of
+from clearinghouse.storage import sdr_facts
+
+#: Claims below this share of the ceiling are too small to ask for the EVSE's mean.
+_MEAN_FROM_SHARE = 5
+_MEAN_DAYS = 90
+
+OVERLAP = timedelta(hours=sdr_facts.OVERLAP_HOURS)
+TRAVEL = timedelta(hours=sdr_facts.TRAVEL_HOURS)
+#: A session that the sender's clock sets a little in the future may be stored already.
+_CLOCK_SLACK = timedelta(minutes=10)
+
+_started_at = attrgetter("started_at")
+
+
+class Recent:
+    """Records of this chunk that were taken, by EVSE or subject, in order of start."""
+
+    def __init__(self, reach: timedelta) -> None:
+        self._reach = reach
+        self._by_key: dict[object, list[Neighbour]] = defaultdict(list)
+
+    def add(self, key: object, taken: Neighbour) -> None:
+        """Remember a record that was taken."""
+        insort(self._by_key[key], taken, key=_started_at)
+
+    def around(self, key: object, record: ServiceDetailRecord) -> list[Neighbour]:
+        """Return those nearest to a record in time, within the reach."""
+        taken = self._by_key.get(key)
+        if not taken:
+            return []
+        middle = bisect_left(taken, record.ended_at, key=_started_at)
+        first = max(0, middle - sdr_facts.NEAREST_MAX)
+        return [
+            one
+            for one in taken[first : middle + sdr_facts.NEAREST_MAX]
+            if abs(one.started_at - record.started_at) < self._reach
+        ]
+
+
+def add_neighbours(
+    tx: Connection, submitter_id: int, candidates: Sequence[Candidate]
+) -> None:
+    """Add the stored SDRs at the time of each record, on its EVSE and of its user."""
+    # What will be refused anyway has no neighbours; the rules pass the rest over.
+    stays = [
+        stay
+        for candidate in candidates
+        if candidate.facts.agreement is not None
+        and candidate.facts.evse is not None
+        and candidate.facts.tariff is not None
+        for stay in stays_of(candidate)
+    ]
+    if not stays:
+        return
+    since = min(stay.started_at for stay in stays) - TRAVEL - _CLOCK_SLACK
+    windows = sdr_facts.windows_since(tx, since)
+    on_evse = sdr_facts.neighbours_on_evse(tx, submitter_id, stays, windows)
+    of_subject = sdr_facts.neighbours_of_subject(tx, submitter_id, stays, windows)
+    for candidate in candidates:
+        candidate.facts.on_evse = on_evse.get(candidate.index, ())
+        candidate.facts.of_subject = of_subject.get(candidate.index, ())
+
+
+def add_means(
+    tx: Connection, submitter_id: int, candidates: Sequence[Candidate], *, now: datetime
+) -> None:
+    """Ask for the EVSE's mean only where the claim is not small anyway."""
+    high = [candidate for candidate in candidates if _is_high(candidate)]
+    wanted = {(c.facts.evse_key or "", c.record.currency) for c in high}
+    since = now - timedelta(days=_MEAN_DAYS)
+    means = sdr_facts.mean_nets(tx, submitter_id, wanted, since=since)
+    for candidate in high:
+        candidate.facts.mean_net_minor = means.get(candidate.facts.evse_key or "")
+
+
+def _is_high(candidate: Candidate) -> bool:
+    record, agreement = candidate.record, candidate.facts.agreement
+    currency = CURRENCIES.get(record.currency)
+    if agreement is None or currency is None or candidate.facts.evse is None:
+        return False
+    claimed_minor = minor_or_none(record.claimed_net, currency)
+    ceiling_minor = agreement.net_ceiling_minor
+    if claimed_minor is None:
+        return False
+    return ceiling_minor is None or claimed_minor * _MEAN_FROM_SHARE > ceiling_minor

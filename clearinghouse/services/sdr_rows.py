@@ -1,0 +1,190 @@
+"""SDRs as they are stored: a row for what was judged, its details, its rule hits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from json.encoder import encode_basestring
+from typing import NamedTuple
+from uuid import UUID
+
+from clearinghouse import codes
+from clearinghouse.domain.clock import instant_text
+from clearinghouse.domain.errors import ClearingHouseError
+from clearinghouse.domain.rating import ENGINE_VERSION
+from clearinghouse.domain.sdr_facts import Judgement
+from clearinghouse.domain.sdrs import (
+    ChargingSession,
+    ChargingTransaction,
+    RuleHit,
+    ServiceDetailRecord,
+    Severity,
+)
+from clearinghouse.services.sdr_candidates import Candidate
+from clearinghouse.storage.sdr_intake import NewHit, NewSdr
+
+#: The rule that speaks when an SDR does not fit its session.
+_UNMATCHED = "S-201"
+
+_MINUTE = timedelta(minutes=1)
+
+#: A text as a JSON string, quotes and all.
+_quoted = encode_basestring
+
+#: What lies between two instants.
+_Part = ServiceDetailRecord | ChargingSession | ChargingTransaction
+
+
+class BatchPlace(NamedTuple):
+    """Where the SDRs of a batch are stored, and whose they are."""
+
+    batch_id: UUID
+    window_id: int
+    submitter_id: int
+    received_at: datetime
+
+
+def sdr_row(
+    candidate: Candidate, found: Judgement, sdr_no: int, batch: BatchPlace
+) -> NewSdr:
+    """Return an SDR as it is stored.
+
+    Raises :class:`ClearingHouseError` (``INTERNAL``) for one that no rule should have
+    let pass: without CSP, EVSE or tariff.
+    """
+    record, facts = candidate.record, candidate.facts
+    if facts.csp_id is None or facts.evse_key is None or facts.tariff is None:
+        raise ClearingHouseError(codes.INTERNAL, "stored without CSP, EVSE, tariff")
+    return NewSdr(
+        batch.window_id,
+        sdr_no,
+        batch.submitter_id,
+        record.sdr_id,
+        facts.csp_id,
+        facts.cso_id,
+        batch.batch_id,
+        candidate.index,
+        found.outcome.value,
+        _session_id(candidate, found.hits),
+        candidate.subject_id,
+        facts.evse_key,
+        record.started_at,
+        record.ended_at,
+        _offset_minutes(record.started_at),
+        found.energy_wh,
+        found.charge_seconds,
+        record.idle_seconds,
+        record.parking_seconds,
+        facts.tariff.tariff_version_id,
+        ENGINE_VERSION,
+        record.currency,
+        found.net_minor,
+        found.claimed_minor,
+        rule_codes(found.hits),
+        found.content_digest,
+        detail_of(candidate),
+        batch.received_at,
+        sdr_no,
+    )
+
+
+def detail_of(candidate: Candidate) -> str:
+    """Return what of a record stands in no column, as JSON; no personal data.
+
+    Credential and contract only as the pseudonyms under which they were sent. Joined
+    by hand: an encoder that asks each value what it is takes three times as long.
+    """
+    record, facts = candidate.record, candidate.facts
+    partner = record.partner_session_id
+    whole = _period_json(record)
+    sessions = ",".join(
+        [_session_json(one, record, whole) for one in record.charging_sessions]
+    )
+    return (
+        f'{{"evse":{_quoted(record.evse_id)},'
+        f'"partner":{"null" if partner is None else _quoted(partner)},'
+        f'"credential":{_number(facts.subject_id)},'
+        f'"contract":{_number(facts.contract_subject_id)},'
+        f'"end_offset":{_offset_minutes(record.ended_at)},"sessions":[{sessions}]}}'
+    )
+
+
+def _session_json(
+    session: ChargingSession, record: ServiceDetailRecord, whole: str
+) -> str:
+    """Return a charging session; ``whole`` is the period of the record.
+
+    Most parts fill the whole, in the same instants: those are written once.
+    """
+    parts: list[_Part] = [session, *session.transactions]
+    periods = [
+        whole
+        if one.started_at is record.started_at and one.ended_at is record.ended_at
+        else _period_json(one)
+        for one in parts
+    ]
+    transactions = ",".join(
+        [
+            f"[{_quoted(one.charging_transaction_id)},{period},"
+            f"{one.energy_wh},{_number(one.meter_start_wh)},"
+            f"{_number(one.meter_stop_wh)}]"
+            for one, period in zip(session.transactions, periods[1:], strict=True)
+        ]
+    )
+    return f"[{_quoted(session.charging_session_id)},{periods[0]},[{transactions}]]"
+
+
+def _period_json(part: _Part) -> str:
+    return f'"{instant_text(part.started_at)}","{instant_text(part.ended_at)}"'
+
+
+def _number(value: int | None) -> str:
+    return "null" if value is None else str(value)
+
+
+def is_matched(candidate: Candidate, hits: Sequence[RuleHit]) -> bool:
+    """Say whether the SDR fits its session, and so ends it."""
+    if candidate.facts.session is None:
+        return False
+    return not hits or all(hit.rule != _UNMATCHED for hit in hits)
+
+
+def _session_id(candidate: Candidate, hits: Sequence[RuleHit]) -> UUID | None:
+    """Return the session that was found; where it does not fit, what was sent."""
+    session = candidate.facts.session
+    if session is None or not is_matched(candidate, hits):
+        return candidate.record.session_id
+    return session.session_id
+
+
+def _offset_minutes(at: datetime) -> int:
+    if at.tzinfo is UTC:
+        return 0
+    offset = at.utcoffset()
+    return 0 if offset is None else offset // _MINUTE
+
+
+def is_note(hit: RuleHit) -> bool:
+    """Say whether a hit is the home CSP's alone to know."""
+    return hit.severity is Severity.N
+
+
+def rule_codes(hits: Sequence[RuleHit]) -> str:
+    """Return the rules met, for both sides of a statement: notes are left out."""
+    if not hits:
+        return ""
+    return " ".join(dict.fromkeys([hit.rule for hit in hits if not is_note(hit)]))
+
+
+def hit_row(window_id: int, sdr_no: int, hit: RuleHit) -> NewHit:
+    """Return a rule that a stored SDR met as it is kept."""
+    return NewHit(
+        window_id,
+        sdr_no,
+        hit.rule,
+        hit.code.number,
+        hit.severity.value,
+        hit.path,
+        hit.expected,
+        hit.found,
+    )
