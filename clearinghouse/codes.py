@@ -419,3 +419,26 @@ UNAVAILABLE = _code(
     "The clearing house cannot answer now.",
     again=True,
 )
+
+# 91x: four eyes, for the operators of the house
+APPROVAL_UNKNOWN = _code(
+    910, "APPROVAL_UNKNOWN", Kind.NOT_FOUND, "Nothing with this number was asked for."
+)
+APPROVAL_STATE = _code(
+    911, "APPROVAL_STATE", _R, "It was approved, withdrawn, or waited too long."
+)
+APPROVAL_SAME = _code(
+    912,
+    "APPROVAL_SAME",
+    Kind.NOT_PERMITTED,
+    "Another operator than the one who asked must approve.",
+)
+APPROVAL_EARLY = _code(
+    913,
+    "APPROVAL_EARLY",
+    Kind.NOT_PERMITTED,
+    "The operator was added by one person alone and may not approve yet.",
+)
+APPROVAL_DIGEST = _code(
+    914, "APPROVAL_DIGEST", Kind.INTERNAL, "What was asked for was changed since."
+)

@@ -75,6 +75,10 @@ class Settings(BaseSettings):
         default=None,
         description="File of the key-encryption key; default state_dir/kek.key.",
     )
+    operator_password_file: Path | None = Field(
+        default=None,
+        description="File whose first line is the password of the operator who acts.",
+    )
     host: str = Field(
         default="127.0.0.1",
         description="IP address the server listens on; 0.0.0.0 or :: for all.",

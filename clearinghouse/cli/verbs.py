@@ -102,6 +102,16 @@ VERBS = (
     ),
     Entry(name="report", place="reports:group", summary="Reports."),
     Entry(name="audit", place="audit:group", summary="Who did what: the audit trail."),
+    Entry(
+        name="operator",
+        place="operators:group",
+        summary="Operators: people who act by name.",
+    ),
+    Entry(
+        name="approval",
+        place="approvals:group",
+        summary="Acts that need two operators.",
+    ),
     Entry(name="delivery", place="deliveries:group", summary="Messages to partners."),
     Entry(name="database", place="database:group", summary="The database."),
     Entry(name="config", place="settings:group", summary="Settings."),

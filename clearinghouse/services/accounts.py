@@ -39,7 +39,7 @@ def add_account(env: Environment, new: NewAccount) -> int:
     Raises :class:`ClearingHouseError`: ``UNKNOWN_PARTICIPANT``, or ``CH.SEMANTIC`` for
     a user name or password that Login would not take, or a user name that is taken.
     """
-    items = [*_wrong_username(new.username), *_wrong_password(new.password)]
+    items = [*_wrong_username(new.username), *wrong_password(new.password)]
     if items:
         raise ClearingHouseError(SEMANTIC, items=tuple(items))
     password_hash = passwords.hashed(new.password)
@@ -84,7 +84,7 @@ def change_password(env: Environment, username: str, password: str) -> int:
     Raises :class:`ClearingHouseError` (``CH.SEMANTIC``) for an unknown user name or a
     password that Login would not take.
     """
-    items = tuple(_wrong_password(password))
+    items = tuple(wrong_password(password))
     if items:
         raise ClearingHouseError(SEMANTIC, items=items)
     password_hash = passwords.hashed(password)
@@ -138,7 +138,8 @@ def _wrong_username(username: str) -> list[Item]:
     return [Item(code=SEMANTIC, path="username", expected=expected)]
 
 
-def _wrong_password(password: str) -> list[Item]:
+def wrong_password(password: str) -> list[Item]:
+    """Return what is wrong with a new password: its length, or what is in it."""
     least, most = passwords.PASSWORD_LENGTH_MIN, passwords.PASSWORD_LENGTH_MAX
     if least <= len(password) <= most and password.isprintable():
         return []

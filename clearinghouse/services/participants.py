@@ -185,11 +185,18 @@ def participant_named(tx: Connection, party_id: str) -> Participant:
     return found
 
 
-def note(tx: Connection, env: Environment, action: str, subject: str) -> None:
-    """Append an act of the operator to the audit trail."""
+def note(
+    tx: Connection,
+    env: Environment,
+    action: str,
+    subject: str,
+    *,
+    actor: str = OPERATOR,
+) -> None:
+    """Append an act of the operator to the audit trail; ``actor`` names which one."""
     entry = AuditEntry(
         at=env.clock.now(),
-        actor=OPERATOR,
+        actor=actor,
         action=action,
         object=subject,
         outcome="done",

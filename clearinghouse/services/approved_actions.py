@@ -1,0 +1,17 @@
+"""The acts that need two operators, each with the function that does it.
+
+To add one: a function that takes the transaction, the environment and the approval,
+checks that the act is still possible, does it, and says in one line what it came to;
+and a line here under the action that its request names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from clearinghouse.services import operators
+from clearinghouse.services.approvals import Executor
+
+EXECUTORS: Mapping[str, Executor] = {
+    operators.ADD: operators.add_approved,
+}
