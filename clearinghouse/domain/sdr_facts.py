@@ -32,6 +32,9 @@ _DEFAULT_TERMS = Terms()
 #: How far an SDR may lie in the future: clocks differ (S-106, S-303).
 AHEAD = timedelta(minutes=5)
 
+#: Where an EVSE stands of which the registry knows nothing yet; the SDR is held.
+ZONE_UNKNOWN = "UTC"
+
 #: After one of these no rating means anything.
 _UNRATABLE = frozenset({"S-104", "S-106", "S-108"})
 
@@ -123,6 +126,11 @@ class SdrFacts:
     on_evse: Sequence[Neighbour] = ()
     of_subject: Sequence[Neighbour] = ()
     mean_net_minor: int | None = None
+
+    @property
+    def zone(self) -> str:
+        """The zone that the record is rated in: the EVSE's, or UTC without one."""
+        return ZONE_UNKNOWN if self.evse is None else self.evse.zone
 
     def see_evse(self, evse: EvseFacts | None) -> None:
         """Note what the registry says of the EVSE, if it is the CSO's."""

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from clearinghouse import codes
 from clearinghouse.domain.errors import ClearingHouseError, Item
 from clearinghouse.domain.exchange import Exchange
+from clearinghouse.domain.merkle import Builder
 from clearinghouse.domain.sdr_facts import Judgement, Outcome
 from clearinghouse.domain.sdr_rules import judge
 from clearinghouse.domain.sdrs import (
@@ -98,8 +99,13 @@ class Batch:
         self._submitter_id = exchange.sender.participant_id
         self._window_id = window_id
         self._place = BatchPlace(
-            self.batch_id, window_id, self._submitter_id, exchange.received_at
+            self.batch_id,
+            window_id,
+            self._submitter_id,
+            exchange.sender.party_id,
+            exchange.received_at,
         )
+        self._leaves = Builder()
         self._knowledge = Knowledge(env, tx, exchange.sender)
         self._counter = TotalsCounter()
         self._unreadable = 0
@@ -165,6 +171,7 @@ class Batch:
                 duplicates=counts.duplicates,
                 energy_wh=self._energy_wh,
                 received_at=at,
+                root=self._leaves.root(),
             ),
         )
         sdr_intake.copy_totals(self._tx, self._claims())
@@ -258,6 +265,7 @@ class Batch:
             hits = tuple(sorted(hits, key=is_note))[:HITS_MAX]
         row = sdr_row(candidate, found, sdr_no, self._place)
         rows.sdrs.append(row)
+        self._leaves.add(row.leaf)
         rows.keys.append(
             NewKey(
                 self._submitter_id,

@@ -45,9 +45,6 @@ from clearinghouse.storage.sdr_facts import Known, Sent
 #: EVSEs that a batch remembers from chunk to chunk. It bounds its memory.
 EVSES_REMEMBERED_MAX = 20_000
 
-#: Where an EVSE stands of which the registry knows nothing yet; the SDR is held.
-_ZONE_UNKNOWN = "UTC"
-
 #: No participant: an EVSE is never its own.
 _NOBODY = 0
 
@@ -273,8 +270,7 @@ class Knowledge:
                 at=candidate.record.started_at,
             )
             if version is not None:
-                evse = candidate.facts.evse
-                zone = _ZONE_UNKNOWN if evse is None else evse.zone
+                zone = candidate.facts.zone
                 candidate.facts.tariff = self._rater(version, zone)
 
     def _rater(self, version: TariffVersion, zone: str) -> TariffFacts:

@@ -13,6 +13,7 @@ from clearinghouse.domain.clock import instant_text
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.domain.rating import ENGINE_VERSION
 from clearinghouse.domain.sdr_facts import Judgement
+from clearinghouse.domain.sdr_rows import Around, leaf_of_row, row_of
 from clearinghouse.domain.sdrs import (
     ChargingSession,
     ChargingTransaction,
@@ -41,6 +42,7 @@ class BatchPlace(NamedTuple):
     batch_id: UUID
     window_id: int
     submitter_id: int
+    submitter_party: str
     received_at: datetime
 
 
@@ -55,7 +57,8 @@ def sdr_row(
     record, facts = candidate.record, candidate.facts
     if facts.csp_id is None or facts.evse_key is None or facts.tariff is None:
         raise ClearingHouseError(codes.INTERNAL, "stored without CSP, EVSE, tariff")
-    return NewSdr(
+    intervals = intervals_of(record)
+    row = NewSdr(
         batch.window_id,
         sdr_no,
         batch.submitter_id,
@@ -82,31 +85,46 @@ def sdr_row(
         found.claimed_minor,
         rule_codes(found.hits),
         found.content_digest,
-        detail_of(candidate),
+        detail_of(candidate, intervals),
         batch.received_at,
         sdr_no,
     )
+    around = Around(
+        submitter=batch.submitter_party,
+        csp=record.csp_id,
+        cso=record.cso_id or batch.submitter_party,
+        zone=facts.zone,
+        intervals=intervals,
+    )
+    return row._replace(leaf=leaf_of_row(row_of(row, around)))
 
 
-def detail_of(candidate: Candidate) -> str:
+def detail_of(candidate: Candidate, intervals: str) -> str:
     """Return what of a record stands in no column, as JSON; no personal data.
 
-    Credential and contract only as the pseudonyms under which they were sent. Joined
-    by hand: an encoder that asks each value what it is takes three times as long.
+    Credential and contract only as the pseudonyms under which they were sent; ``zone``
+    is the one that the record was rated in. Joined by hand: an encoder that asks each
+    value what it is takes three times as long.
     """
     record, facts = candidate.record, candidate.facts
     partner = record.partner_session_id
-    whole = _period_json(record)
-    sessions = ",".join(
-        [_session_json(one, record, whole) for one in record.charging_sessions]
-    )
     return (
-        f'{{"evse":{_quoted(record.evse_id)},'
+        f'{{"evse":{_quoted(record.evse_id)},"zone":{_quoted(facts.zone)},'
         f'"partner":{"null" if partner is None else _quoted(partner)},'
         f'"credential":{_number(facts.subject_id)},'
         f'"contract":{_number(facts.contract_subject_id)},'
-        f'"end_offset":{_offset_minutes(record.ended_at)},"sessions":[{sessions}]}}'
+        f'"end_offset":{_offset_minutes(record.ended_at)},"sessions":{intervals}}}'
     )
+
+
+def intervals_of(record: ServiceDetailRecord) -> str:
+    """Return the charging sessions of a record as the database writes ``jsonb``.
+
+    The canonical row of the SDR holds this very text: a blank behind each comma.
+    """
+    whole = _period_json(record)
+    sessions = [_session_json(one, record, whole) for one in record.charging_sessions]
+    return f"[{', '.join(sessions)}]"
 
 
 def _session_json(
@@ -123,19 +141,19 @@ def _session_json(
         else _period_json(one)
         for one in parts
     ]
-    transactions = ",".join(
+    transactions = ", ".join(
         [
-            f"[{_quoted(one.charging_transaction_id)},{period},"
-            f"{one.energy_wh},{_number(one.meter_start_wh)},"
+            f"[{_quoted(one.charging_transaction_id)}, {period}, "
+            f"{one.energy_wh}, {_number(one.meter_start_wh)}, "
             f"{_number(one.meter_stop_wh)}]"
             for one, period in zip(session.transactions, periods[1:], strict=True)
         ]
     )
-    return f"[{_quoted(session.charging_session_id)},{periods[0]},[{transactions}]]"
+    return f"[{_quoted(session.charging_session_id)}, {periods[0]}, [{transactions}]]"
 
 
 def _period_json(part: _Part) -> str:
-    return f'"{instant_text(part.started_at)}","{instant_text(part.ended_at)}"'
+    return f'"{instant_text(part.started_at)}", "{instant_text(part.ended_at)}"'
 
 
 def _number(value: int | None) -> str:

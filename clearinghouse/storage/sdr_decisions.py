@@ -11,7 +11,15 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, insert, literal, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    LargeBinary,
+    insert,
+    literal,
+    select,
+    text,
+)
 
 from clearinghouse.domain.sdrs import SdrStatus
 from clearinghouse.storage.database import Database
@@ -49,6 +57,20 @@ _PAID = text("""
           AND s.status = 'ACCEPTED' AND NOT EXISTS (
             SELECT FROM clearing.sdr_exclusion AS e
             WHERE e.window_id = s.window_id AND e.sdr_no = s.sdr_no))
+""")
+
+# The leaf of an SDR as it will be: in another window, under another number, accepted.
+_LEAF_ANEW = text("""
+    SELECT clearing.leaf(clearing.sdr_row(
+        jsonb_populate_record(s, jsonb_build_object(
+            'window_id', CAST(:new_window AS integer),
+            'sdr_no', CAST(:new_number AS bigint), 'status', 'ACCEPTED')),
+        submitter.party_id, csp.party_id, cso.party_id))
+    FROM clearing.sdr AS s
+    JOIN clearing.participant AS submitter ON submitter.participant_id = s.submitter_id
+    JOIN clearing.participant AS csp ON csp.participant_id = s.csp_id
+    JOIN clearing.participant AS cso ON cso.participant_id = s.cso_id
+    WHERE s.window_id = :window_id AND s.sdr_no = :sdr_no
 """)
 
 _NOWHERE = (None, None)
@@ -171,7 +193,10 @@ def write_anew(tx: Connection, held: Place, window_id: int) -> Place:
     """Write a held SDR as an accepted one into a window, with the rules that it met."""
     number = int(tx.execute(_DRAW).scalar_one())
     successor = Place(window_id, number)
+    places = {"new_window": window_id, "new_number": number, **held._asdict()}
+    leaf: bytes | None = tx.execute(_LEAF_ANEW, places).scalar_one_or_none()
     changed: dict[str, ColumnElement[Any]] = {
+        "leaf": literal(leaf, LargeBinary),
         "window_id": literal(window_id),
         "sdr_no": literal(number),
         "status": literal(SdrStatus.ACCEPTED.value),

@@ -55,6 +55,7 @@ class NewSdr(NamedTuple):
     """One row of ``clearing.sdr``.
 
     ``change_id`` is ``sdr_no``: two numbers name a stretch of a batch in a delivery.
+    ``leaf``: of the canonical row; without one it is made when the window is sealed.
     """
 
     window_id: int
@@ -86,6 +87,7 @@ class NewSdr(NamedTuple):
     detail: str
     received_at: datetime
     change_id: int
+    leaf: bytes = b""
 
 
 class NewKey(NamedTuple):
@@ -155,6 +157,7 @@ class NewBatch(NamedTuple):
     duplicates: int
     energy_wh: int
     received_at: datetime
+    root: bytes | None = None
 
 
 class StoredBatch(NamedTuple):
@@ -260,7 +263,8 @@ def _sdr_line(row: NewSdr) -> str:
         f"{row.engine_version}\t{row.currency}\t{row.net_minor}\t"
         f"{row.claimed_minor}\t{row.rule_codes}\t"
         f"{_BYTES}{row.content_digest.hex()}\t{copied_text(row.detail)}\t"
-        f"{instant_text(row.received_at)}\t{row.change_id}\n"
+        f"{instant_text(row.received_at)}\t{row.change_id}\t"
+        f"{_BYTES + row.leaf.hex() if row.leaf else _NULL}\n"
     )
 
 

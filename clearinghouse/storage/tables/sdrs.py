@@ -53,6 +53,7 @@ sdr_batch = Table(
     bigint("energy_wh"),
     instant("received_at"),
     *feed(),
+    Column("root", LargeBinary, nullable=True),
     schema="clearing",
 )
 
@@ -88,6 +89,7 @@ sdr = Table(
     Column("detail", JSONB, nullable=False),
     instant("received_at"),
     *feed(),
+    Column("leaf", LargeBinary, nullable=True),
     schema="clearing",
 )
 
