@@ -16,7 +16,7 @@ from clearinghouse.services import agreements
 group = typer.Typer(no_args_is_help=True, help="Agreements: who roams with whom.")
 
 _USUAL = Terms()
-_SHOWN_APART = frozenset({"silent_csp", "collects"})
+_SHOWN_APART = frozenset({"silent_csp", "collects", "signed_meter_required"})
 _VISITED = typer.Argument(help="Party id of the CSO or visited CSP: it serves.")
 _HOME = typer.Argument(help="Party id of the home CSP: it owes.")
 
@@ -33,6 +33,7 @@ def _row(found: agreements.Listed) -> Row:
         "until": agreement.valid_until,
         "silent_csp": agreement.terms.silent_csp.value,
         "collects": agreement.terms.collects,
+        "signed_meter": agreement.terms.signed_meter_required,
         "terms": " ".join(_unusual(agreement.terms)),
     }
 
@@ -87,6 +88,9 @@ def add(
     collects: bool = typer.Option(
         False, "--collects", help="The home CSP also submits SDRs for this CSO."
     ),
+    signed_meter_required: bool = typer.Option(
+        False, "--signed-meter-required", help="Meter values have to come signed."
+    ),
     term: list[str] = typer.Option(
         [], help="Another threshold, as late_limit_days=45; may be repeated."
     ),
@@ -101,6 +105,9 @@ def add(
     stations to the CSPs that it has agreements with, and is paid for them. Without it
     every batch in which it names this CSO is refused (B-005). New terms without it end
     that.
+
+    With --signed-meter-required an SDR whose signed meter values do not hold is refused
+    instead of held (S-111), and one without them is remarked on (S-305).
     """
     conclusion = agreements.Conclusion(
         visited=visited,
@@ -114,6 +121,7 @@ def add(
                 silent_csp=silent_csp,
                 match_required=match_required,
                 collects=collects,
+                signed_meter_required=signed_meter_required,
             ),
             **_terms(term),
         ),

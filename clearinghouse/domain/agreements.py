@@ -94,7 +94,8 @@ class Terms:
     which a credential list decides at all; up to ``list_fresh_seconds`` it decides
     without asking the CSP. ``net_ceiling_minor`` overrides the ceiling of the currency.
     ``collects``: the home CSP, as visited CSP, submits SDRs for this CSO and is paid
-    for them (clause 4.2-visited).
+    for them (clause 4.2-visited). ``signed_meter_required``: the relation is under
+    calibration law, and meter values come signed (S-111, S-305).
     """
 
     silent_csp: SilentCsp = SilentCsp.REFUSE
@@ -112,6 +113,7 @@ class Terms:
     net_ceiling_minor: int | None = None
     net_mean_factor: int = 5
     collects: bool = False
+    signed_meter_required: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from clearinghouse.domain.clock import (
     is_too_long_ago,
 )
 from clearinghouse.domain.errors import Item
+from clearinghouse.domain.meter_keys import KeyTextError, check_key
 from clearinghouse.identifiers.evse_id import EvseId
 from clearinghouse.identifiers.zones import ZONES, zone_named
 from clearinghouse.texts import UNSEEN, is_readable, readable
@@ -91,6 +92,7 @@ class Evse:
     """One EVSE as its operator describes it; ``received`` is the id as it was written.
 
     Coordinates are microdegrees: integers that compare and print exactly.
+    ``meter_public_key``: as it was written, where the meter signs.
     """
 
     evse_id: EvseId
@@ -103,6 +105,7 @@ class Evse:
     address: Address = Address()
     connectors: tuple[Connector, ...] = ()
     open_24_hours: bool | None = None
+    meter_public_key: str | None = None
 
     @property
     def power_w(self) -> int:
@@ -202,7 +205,7 @@ def check_evse(evse: Evse, *, index: int) -> tuple[Item, ...]:
             )
         )
 
-    for path, expected, found in _wrong_coordinates(evse):
+    for path, expected, found in (*_wrong_coordinates(evse), *_wrong_key(evse)):
         note(path, expected, found)
     for path, line in evse.address.unreadable():
         note(path, UNSEEN, readable(line))
@@ -222,6 +225,14 @@ def _wrong_coordinates(evse: Evse) -> Iterator[tuple[str, str, str]]:
         yield "longitude", "-180 to 180 degrees", _degrees(evse.longitude_u)
     if (evse.latitude_u is None) != (evse.longitude_u is None):
         yield "latitude", "latitude and longitude together", "one of them"
+
+
+def _wrong_key(evse: Evse) -> Iterator[tuple[str, str, str]]:
+    if evse.meter_public_key is not None:
+        try:
+            check_key(evse.meter_public_key)
+        except KeyTextError as error:
+            yield "meterPublicKey", error.expected, "another text"
 
 
 def _degrees(microdegrees: int) -> str:

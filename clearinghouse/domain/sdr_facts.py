@@ -52,6 +52,7 @@ class EvseFacts(NamedTuple):
     """What the registry knows of the EVSE; ``zone`` is the name of its IANA zone.
 
     ``owner_id``: the participant that registered it; ``power_w``: 0 when not described.
+    ``meter_key``: the registered public key of its meter.
     """
 
     evse_key: str
@@ -60,6 +61,7 @@ class EvseFacts(NamedTuple):
     zone: str
     latitude_u: int | None = None
     longitude_u: int | None = None
+    meter_key: str | None = None
 
 
 class SessionFacts(NamedTuple):

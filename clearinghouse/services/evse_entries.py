@@ -35,6 +35,7 @@ class EvseEntry:
     address: Address = field(default_factory=Address)
     connectors: tuple[Connector, ...] = ()
     open_24_hours: bool | None = None
+    meter_public_key: str | None = None
 
     def described(self, evse_id: EvseId) -> Evse:
         """Return the EVSE that the entry describes."""
@@ -49,6 +50,7 @@ class EvseEntry:
             address=self.address,
             connectors=self.connectors,
             open_24_hours=self.open_24_hours,
+            meter_public_key=self.meter_public_key,
         )
 
 

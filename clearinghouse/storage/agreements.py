@@ -268,5 +268,6 @@ def agreement_of(row: Row[*tuple[Any, ...]]) -> Agreement:
             net_ceiling_minor=row.net_ceiling_minor,
             net_mean_factor=row.net_mean_factor,
             collects=row.collects,
+            signed_meter_required=row.signed_meter_required,
         ),
     )

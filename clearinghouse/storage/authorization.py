@@ -60,7 +60,8 @@ _STATION = text("""
         terms.tolerance_minor, terms.tolerance_ppm, terms.late_limit_days,
         terms.energy_wh_max, terms.duration_seconds_max, terms.power_percent_max,
         terms.overlap_seconds_max, terms.travel_kmh_max, terms.net_ceiling_minor,
-        terms.net_mean_factor, terms.collects
+        terms.net_mean_factor, terms.collects,
+        terms.signed_meter_required
     FROM (SELECT) AS asked
     LEFT JOIN clearing.evse ON evse.evse_key = :evse_key AND NOT evse.removed
     LEFT JOIN clearing.credential AS listed

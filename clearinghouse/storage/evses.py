@@ -48,6 +48,7 @@ _DESCRIPTION = (
     "connectors",
     "power_w",
     "open_24_hours",
+    "meter_public_key",
 )
 
 
@@ -118,9 +119,10 @@ def difference(tx: Connection, cso_id: int, list_id: UUID) -> lists.Difference:
 _APPLY = text("""
     INSERT INTO clearing.evse AS known (evse_key, cso_id, evse_id, spaced, operator_id,
         country, time_zone, latitude, longitude, address, connectors, power_w,
-        open_24_hours)
+        open_24_hours, meter_public_key)
     SELECT evse_key, cso_id, evse_id, spaced, operator_id, country, time_zone, latitude,
-        longitude, address, connectors, power_w, open_24_hours
+        longitude, address, connectors, power_w, open_24_hours,
+        meter_public_key
     FROM clearing.evse_list_entry
     WHERE cso_id = :cso_id AND list_id = :list_id
     ORDER BY evse_key
@@ -130,18 +132,20 @@ _APPLY = text("""
         time_zone = excluded.time_zone, latitude = excluded.latitude,
         longitude = excluded.longitude, address = excluded.address,
         connectors = excluded.connectors, power_w = excluded.power_w,
-        open_24_hours = excluded.open_24_hours, removed = false,
+        open_24_hours = excluded.open_24_hours,
+        meter_public_key = excluded.meter_public_key, removed = false,
         changed_xid = pg_current_xact_id(),
         change_id = nextval('clearing.change_seq')
     WHERE known.cso_id = excluded.cso_id
       AND (known.removed, known.evse_id, known.spaced, known.operator_id, known.country,
            known.time_zone, known.latitude, known.longitude, known.address,
-           known.connectors, known.power_w, known.open_24_hours)
+           known.connectors, known.power_w, known.open_24_hours,
+           known.meter_public_key)
           IS DISTINCT FROM
           (false, excluded.evse_id, excluded.spaced, excluded.operator_id,
            excluded.country, excluded.time_zone, excluded.latitude, excluded.longitude,
            excluded.address, excluded.connectors, excluded.power_w,
-           excluded.open_24_hours)
+           excluded.open_24_hours, excluded.meter_public_key)
 """)
 _REMOVE_OTHERS = text("""
     UPDATE clearing.evse AS known
@@ -243,6 +247,7 @@ def _values(one: Evse) -> dict[str, object]:
         ],
         "power_w": one.power_w or None,
         "open_24_hours": one.open_24_hours,
+        "meter_public_key": one.meter_public_key,
     }
 
 
@@ -260,6 +265,7 @@ def _stored(row: Row[*tuple[Any, ...]]) -> StoredEvse:
             address=Address(**row.address),
             connectors=tuple(Connector(**one) for one in row.connectors),
             open_24_hours=row.open_24_hours,
+            meter_public_key=row.meter_public_key,
         ),
         removed=row.removed,
     )

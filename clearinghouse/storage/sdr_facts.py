@@ -43,7 +43,8 @@ _SENT = text("""
 
 _EVSES = text("""
     SELECT evse_key, cso_id, coalesce(power_w, 0), time_zone,
-           (latitude * 1000000)::bigint, (longitude * 1000000)::bigint
+           (latitude * 1000000)::bigint, (longitude * 1000000)::bigint,
+           meter_public_key
     FROM clearing.evse
     WHERE evse_key = ANY (CAST(:keys AS text[])) AND NOT removed
 """)

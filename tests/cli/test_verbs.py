@@ -100,12 +100,15 @@ def test_agreement_binds_two_partners_and_gets_versions(
     words = ("agreement", "add", "DEABC", "NLXYZ", "--currency", "EUR", "--from")
 
     value_of(run("--json", *words, "2026-01-01"))
-    value_of(run("--json", *words, "2026-06-01", "--collects"))
+    value_of(
+        run("--json", *words, "2026-06-01", "--collects", "--signed-meter-required")
+    )
     listed = value_of(run("--json", "agreement", "list"))
     wrong = run("agreement", "add", "NLXYZ", "DEABC", *words[4:], "2026-01-01")
 
     assert [row["version"] for row in listed] == [1, 2]
     assert [row["collects"] for row in listed] == [False, True]
+    assert [row["signed_meter"] for row in listed] == [False, True]
     assert [row["terms"] for row in listed] == ["", ""]
     assert wrong.exit_code == 1
     assert "CSP" in wrong.output

@@ -82,6 +82,7 @@ def test_good_description_has_nothing_wrong() -> None:
         ),
         (replace(make_evse(), address=Address(city="\U000f0000")), "city"),
         (replace(make_evse(), time_zone="Europe/Bern"), "timeZone"),
+        (replace(make_evse(), meter_public_key="04AB"), "meterPublicKey"),
         (replace(make_evse(), time_zone="../etc"), "timeZone"),
         (
             replace(make_evse(), connectors=(Connector(kind="CCS2", power_w=0),)),

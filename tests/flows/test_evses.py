@@ -15,6 +15,7 @@ from clearinghouse.storage import evses
 from tests.builders import make_evse
 from tests.fixtures.engine import post
 from tests.fixtures.roaming import EVSE
+from tests.ocmf import Meter
 
 if TYPE_CHECKING:
     from tests.fixtures.engine import Answer
@@ -24,13 +25,14 @@ if TYPE_CHECKING:
 OTHER = "CH*REP*E0002*1"
 
 #: All that can be said of an EVSE, in the order of the schema.
-DESCRIPTION = """<operatorId>CH*REP</operatorId><latitude>46.9481004</latitude>
+DESCRIPTION = f"""<operatorId>CH*REP</operatorId><latitude>46.9481004</latitude>
 <longitude>-7.4474000</longitude><street>Bundesplatz</street>
 <houseNumber>3 &amp; 4</houseNumber><postalCode>3005</postalCode><city>Bern</city>
 <country>CH</country><timeZone>Europe/Zurich</timeZone>
 <connector><kind>IEC_62196_T2_COMBO</kind><powerW>150000</powerW></connector>
 <connector><kind>CHADEMO</kind><powerW>50000</powerW></connector>
-<open24Hours>false</open24Hours>"""
+<open24Hours>false</open24Hours>
+<meterPublicKey>{Meter().public_key}</meterPublicKey>"""
 
 
 def evse(received: str, *, element: str = "evse", zone: str = "Europe/Zurich") -> str:
@@ -98,6 +100,7 @@ def test_csp_gets_an_evse_as_its_operator_described_it(roaming: Roaming) -> None
         "country": "CH",
         "timeZone": "Europe/Zurich",
         "open24Hours": "false",
+        "meterPublicKey": Meter().public_key,
     }
     assert connectors == [("IEC_62196_T2_COMBO", "150000"), ("CHADEMO", "50000")]
 

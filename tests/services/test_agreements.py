@@ -84,6 +84,18 @@ def test_collecting_is_a_term_that_new_terms_end(env: Environment) -> None:
 
 
 @pytest.mark.usefixtures("admitted")
+def test_signed_meter_values_are_a_term_of_each_version(env: Environment) -> None:
+    agreements.conclude(
+        env, replace(CONCLUSION, terms=Terms(signed_meter_required=True))
+    )
+    agreements.conclude(env, replace(CONCLUSION, valid_from=seconds(60)))
+
+    found = [one.agreement for one in agreements.all_agreements(env)]
+
+    assert [one.terms.signed_meter_required for one in found] == [True, False]
+
+
+@pytest.mark.usefixtures("admitted")
 def test_nobody_collects_for_a_partner_without_stations(env: Environment) -> None:
     with env.database.begin() as tx:
         make_csp(tx, "ATVIS")

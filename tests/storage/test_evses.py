@@ -17,6 +17,7 @@ from tests.builders import (
     make_status,
     seconds,
 )
+from tests.ocmf import Meter
 
 if TYPE_CHECKING:
     from clearinghouse.domain.evses import EvseStatus
@@ -33,7 +34,7 @@ def cso(database: Database) -> Participant:
 
 
 def test_evse_comes_back_as_it_was_put(database: Database, cso: Participant) -> None:
-    full = make_evse()
+    full = make_evse(meter_public_key=Meter().public_key)
     bare = make_evse(
         "chrepe2",
         latitude_u=None,

@@ -38,6 +38,7 @@ class Evse:
     time_zone: str
     connector: tuple[Connector, ...] = ()
     open24_hours: bool | None = None
+    meter_public_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,6 +105,7 @@ def _entry(record: Record) -> EvseEntry:
             for connector in record.connector
         ),
         open_24_hours=record.open24_hours,
+        meter_public_key=record.meter_public_key,
     )
 
 
@@ -137,6 +138,7 @@ def _evse(desk: Desk, evse: Evse) -> Record:
             for one in evse.connectors
         ],
         open24_hours=evse.open_24_hours,
+        meter_public_key=evse.meter_public_key,
     )
 
 

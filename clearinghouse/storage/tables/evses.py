@@ -43,6 +43,7 @@ evse = Table(
     *_description(),
     Column("removed", Boolean, nullable=False),
     *feed(),
+    text("meter_public_key", null=True),
     schema="clearing",
 )
 
@@ -80,6 +81,7 @@ evse_list_entry = Table(
     integer("part"),
     text("evse_key", key=True),
     *_description(),
+    text("meter_public_key", null=True),
     schema="clearing",
 )
 

@@ -93,6 +93,7 @@ agreement = Table(
     instant("announced_at", null=True),
     *feed(),
     Column("collects", Boolean, nullable=False),
+    Column("signed_meter_required", Boolean, nullable=False),
     schema="clearing",
 )
 
