@@ -33,6 +33,7 @@ from clearinghouse.settings import Settings
 from clearinghouse.storage import schema
 from clearinghouse.storage.connect import Addresses, addresses
 from clearinghouse.storage.database import Database
+from clearinghouse.storage.signing import Signer
 from clearinghouse.storage.vault import Vault
 from clearinghouse.telemetry import logging
 
@@ -123,6 +124,7 @@ def build(settings: Settings, at: Addresses) -> Environment:
         clock=clock(settings),
         partners=NoPartners(),
         limits=Limits.of(settings),
+        signer=Signer(settings.signing_key_path),
     )
 
 

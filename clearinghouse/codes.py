@@ -327,6 +327,10 @@ STATEMENT_PART = _code(
     711, "STATEMENT_PART", Kind.NOT_FOUND, "The statement has no such part."
 )
 
+SEAL_BROKEN = _code(
+    780, "SEAL_BROKEN", Kind.INTERNAL, "An SDR is not what its intake committed to."
+)
+
 # 8xx: message, security and limits. These travel as SOAP faults.
 XML_DTD = _code(800, "CH.XML.DTD", Kind.MALFORMED, "A document type is not allowed.")
 XML_ENCODING = _code(801, "CH.XML.ENCODING", Kind.MALFORMED, "Only UTF-8 is allowed.")

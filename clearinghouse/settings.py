@@ -79,6 +79,10 @@ class Settings(BaseSettings):
         default=None,
         description="File whose first line is the password of the operator who acts.",
     )
+    signing_key_file: Path | None = Field(
+        default=None,
+        description="File of the key that seals; default state_dir/signing.key.",
+    )
     host: str = Field(
         default="127.0.0.1",
         description="IP address the server listens on; 0.0.0.0 or :: for all.",
@@ -243,6 +247,11 @@ class Settings(BaseSettings):
     def key_path(self) -> Path:
         """The file of the key-encryption key."""
         return self.key_file or self.state_dir / "kek.key"
+
+    @property
+    def signing_key_path(self) -> Path:
+        """The file of the key that signs receipts, seals and statements."""
+        return self.signing_key_file or self.state_dir / "signing.key"
 
 
 def environment_for(settings: Settings) -> Mapping[str, str]:

@@ -1,14 +1,14 @@
-"""Verbs on the audit trail: list."""
+"""Verbs for auditors: the audit trail, and the seals of closed windows."""
 
 from __future__ import annotations
 
 import typer
 
-from clearinghouse.cli.context import house, output_of
-from clearinghouse.services import audit
+from clearinghouse.cli.context import house, output_of, refuse
+from clearinghouse.services import audit, seals
 from clearinghouse.storage.audit import ENTRIES_MAX
 
-group = typer.Typer(no_args_is_help=True, help="The audit trail.")
+group = typer.Typer(no_args_is_help=True, help="The audit trail; seals of windows.")
 
 
 @group.command(name="list")
@@ -32,3 +32,38 @@ def list_them(
         for one in found
     ]
     output_of(context).rows("Audit trail", rows, empty="Nothing was done yet.")
+
+
+@group.command()
+def seal(context: typer.Context) -> None:
+    """Seal the windows that are closed: a root over all SDRs, in the signed chain.
+
+    The worker does it by itself. An SDR that was changed since its intake is named, and
+    nothing is sealed.
+    """
+    output = output_of(context)
+    with house(context) as env, output.progress("sealing", None):
+        sealed = seals.seal_pending(env)
+    output.value({"sealed": sealed}, f"{sealed} windows were sealed")
+
+
+@group.command()
+def chain(context: typer.Context) -> None:
+    """List the sealed windows, and check the chain and its signatures."""
+    output = output_of(context)
+    with house(context) as env:
+        blocks, broken = seals.blocks(env)
+    rows = [
+        {
+            "seq": block.seq,
+            "window": block.label,
+            "sealed_at": block.sealed_at,
+            "root": block.root.hex(),
+            "hash": block.hash.hex(),
+            "key_id": block.key_id,
+        }
+        for block in blocks
+    ]
+    output.rows("Sealed windows", rows, empty="No window is sealed yet.")
+    if broken:
+        refuse(output, "\n".join(broken), code="SEAL_BROKEN")

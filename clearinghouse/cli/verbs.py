@@ -101,7 +101,9 @@ VERBS = (
         summary="Windows and their settlement.",
     ),
     Entry(name="report", place="reports:group", summary="Reports."),
-    Entry(name="audit", place="audit:group", summary="Who did what: the audit trail."),
+    Entry(
+        name="audit", place="audit:group", summary="The audit trail; seals of windows."
+    ),
     Entry(
         name="operator",
         place="operators:group",
@@ -112,6 +114,7 @@ VERBS = (
         place="approvals:group",
         summary="Acts that need two operators.",
     ),
+    Entry(name="key", place="keys:group", summary="The key that the house signs with."),
     Entry(name="delivery", place="deliveries:group", summary="Messages to partners."),
     Entry(name="database", place="database:group", summary="The database."),
     Entry(name="config", place="settings:group", summary="Settings."),

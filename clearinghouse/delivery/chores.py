@@ -16,6 +16,7 @@ from clearinghouse.services import (
     agreements,
     evse_status,
     held_sdrs,
+    seals,
     sessions,
     statements,
 )
@@ -31,6 +32,8 @@ DONE_KEPT = timedelta(days=30)
 
 #: Statements that a process left undone when it closed a window are issued this late.
 STATEMENTS_SECONDS = 60
+#: A closed window is sealed this late.
+SEALS_SECONDS = 60
 #: Authorized sessions and stale statuses are ended this long after their time.
 EXPIRY_SECONDS = 5
 #: Partners are told this late that an agreement began or ended.
@@ -102,6 +105,7 @@ CHORES = (
         every_seconds=STATEMENTS_SECONDS,
         run=statements.issue_pending,
     ),
+    Chore(name="seal_windows", every_seconds=SEALS_SECONDS, run=seals.seal_pending),
     Chore(
         name="forget_tokens",
         every_seconds=PUTTING_AWAY_SECONDS,

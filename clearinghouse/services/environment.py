@@ -14,6 +14,7 @@ from clearinghouse.services.gate import Gate
 from clearinghouse.services.ports import PartnerGateway
 from clearinghouse.settings import Settings
 from clearinghouse.storage.database import Database
+from clearinghouse.storage.signing import Signer
 from clearinghouse.storage.vault import Vault
 
 _MILLISECONDS = 1000
@@ -63,7 +64,10 @@ def _milliseconds(seconds: str) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """The surroundings of a use case; ``gate`` remembers this process's logins."""
+    """The surroundings of a use case; ``gate`` remembers this process's logins.
+
+    ``signer``: without a key file, as in a test, it signs with a key of its own.
+    """
 
     database: Database
     vault: Vault
@@ -71,3 +75,4 @@ class Environment:
     partners: PartnerGateway
     limits: Limits = Limits()
     gate: Gate = field(default_factory=Gate)
+    signer: Signer = field(default_factory=Signer)

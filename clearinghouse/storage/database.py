@@ -201,6 +201,20 @@ class Database:
         with _copying(tx, table, columns) as copy:
             copy.write("".join(lines))
 
+    @staticmethod
+    def copied_lines(tx: Connection, statement: sql.Composed) -> Iterator[str]:
+        """Give what a ``COPY .. TO STDOUT`` writes, line by line, without line feeds.
+
+        For the bulk path: the server works on while its lines are read.
+        """
+        connection = _driver(tx.connection.driver_connection)
+        left = ""
+        with connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for block in copy:
+                lines = f"{left}{bytes(block).decode()}".split("\n")
+                left = lines.pop()
+                yield from lines
+
     def close(self) -> None:
         """Close the idle connections; those in use close when they are given back."""
         self._engine.dispose()
