@@ -19,7 +19,10 @@ def export(
     window: str = typer.Argument(help="Label of a closed window."),
     folder: Path = typer.Argument(help="Folder to write to; it is made."),
 ) -> None:
-    """Write all statements of a window as XML and CSV; the same bytes each time."""
+    """Write all statements of a window as XML, CSV, PDF and HTML, as issued.
+
+    XML and CSV hold every line; PDF and HTML are for people and show the first ones.
+    """
     output = output_of(context)
     with house(context) as env:
         found = settlement.window_named(env, window)

@@ -22,6 +22,8 @@ class StatementFormat(StrEnum):
 
     XML = "XML"
     CSV = "CSV"
+    PDF = "PDF"
+    HTML = "HTML"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,16 @@ class MonthTotal:
     sdr_count: int
     energy_wh: int
     net_minor: int
+
+
+class DayTotal(NamedTuple):
+    """What the sessions that ended on one day of UTC, as ``2026-11-21``, add up to."""
+
+    day: str
+    sdr_count: int
+    energy_wh: int
+    receivable_minor: int
+    payable_minor: int
 
 
 class StatementLine(NamedTuple):
@@ -82,7 +94,8 @@ class Statement:
     """All of a statement but its lines, which may be a million and are streamed.
 
     ``net_minor`` > 0: the participant gets it. ``counterparties`` are in order of their
-    party ids, receivable before payable; lines in order of start, submitter and SDR id.
+    party ids, receivable before payable; months and days in order; lines in order of
+    start, submitter and SDR id.
     """
 
     statement_id: str
@@ -99,6 +112,7 @@ class Statement:
     closed_at: datetime
     counterparties: tuple[CounterpartyTotal, ...]
     months: tuple[MonthTotal, ...]
+    days: tuple[DayTotal, ...]
     receivable_minor: int
     payable_minor: int
     net_minor: int
@@ -164,6 +178,7 @@ def _total_violations(statement: Statement) -> list[str]:
     for name, totals_of in (
         ("counterparties", statement.counterparties),
         ("months", statement.months),
+        ("days", statement.days),
     ):
         count = sum(total.sdr_count for total in totals_of)
         energy_wh = sum(total.energy_wh for total in totals_of)
@@ -171,4 +186,7 @@ def _total_violations(statement: Statement) -> list[str]:
             broken.append(f"count or energy is not that of the {name}")
     if statement.net_minor != sum(month.net_minor for month in statement.months):
         broken.append("net is not the sum of the months")
+    by_day = (day.receivable_minor - day.payable_minor for day in statement.days)
+    if statement.net_minor != sum(by_day):
+        broken.append("net is not the sum of the days")
     return broken

@@ -15,7 +15,7 @@ from clearinghouse.domain.invoices import (
     violations,
 )
 from clearinghouse.domain.money import currency_of
-from clearinghouse.reports.text import AmountText
+from clearinghouse.reports.text import AmountText, kwh
 
 #: What an EN 16931 document without a narrower profile calls itself (BT-24).
 SPECIFICATION = "urn:cen.eu:en16931:2017"
@@ -23,7 +23,6 @@ SPECIFICATION = "urn:cen.eu:en16931:2017"
 #: Clearing between partners (UNTDID 4461): the amount is netted, not paid by itself.
 PAYMENT_MEANS = "97"
 
-_WH_PER_KWH = 1_000
 _BP_DIGITS = 100
 
 
@@ -61,8 +60,7 @@ def quantity(group: VatGroup) -> Quantity:
     price is then the net amount to the cent, with no decimals to cut off.
     """
     if group.energy_wh > 0:
-        whole, rest = divmod(group.energy_wh, _WH_PER_KWH)
-        return Quantity(f"{whole}.{rest:03d}", "KWH")
+        return Quantity(kwh(group.energy_wh), "KWH")
     return Quantity(str(max(group.sdr_count, 1)), "C62")
 
 

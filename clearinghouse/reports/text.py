@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 from clearinghouse.domain.money import Currency
 
+_WH_PER_KWH = 1_000
+
 #: Markup, and what XML 1.0 cannot hold at all (XML 1.0, 2.2).
 _SPECIAL = re.compile("[&<>\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _REPLACED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
@@ -51,3 +53,21 @@ class AmountText:
         sign = "-" if amount_minor < 0 else ""
         units, minor = divmod(abs(amount_minor), self._per_unit)
         return f"{sign}{units}.{minor:0{self._digits}d}"
+
+
+def kwh(energy_wh: int) -> str:
+    """Return an energy in kWh with all its Wh.
+
+    >>> kwh(23_456), kwh(-7)
+    ('23.456', '-0.007')
+    """
+    sign = "-" if energy_wh < 0 else ""
+    whole, rest = divmod(abs(energy_wh), _WH_PER_KWH)
+    return f"{sign}{whole}.{rest:03d}"
+
+
+def shown_of(count: int, most: int) -> str:
+    """Say how many of the lines are shown."""
+    if count <= most:
+        return f"All {count} lines"
+    return f"The first {most} of {count} lines; the XML and CSV forms hold all of them"

@@ -8,6 +8,8 @@ from typing import Protocol, assert_never
 from clearinghouse.domain.statements import Statement, StatementFormat
 from clearinghouse.reports.lines import LineText
 from clearinghouse.reports.statement_csv import CsvWriter
+from clearinghouse.reports.statement_html import HtmlWriter
+from clearinghouse.reports.statement_pdf import PdfWriter
 from clearinghouse.reports.statement_xml import XmlWriter
 
 
@@ -34,5 +36,9 @@ def writer_of(fmt: StatementFormat, statement: Statement) -> StatementWriter:
             return XmlWriter(statement)
         case StatementFormat.CSV:
             return CsvWriter(statement)
+        case StatementFormat.PDF:
+            return PdfWriter(statement)
+        case StatementFormat.HTML:
+            return HtmlWriter(statement)
         case _:
             assert_never(fmt)

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, Select, insert, select, text
 from clearinghouse.domain import numbering
 from clearinghouse.domain.statements import (
     CounterpartyTotal,
+    DayTotal,
     Direction,
     MonthTotal,
     Statement,
@@ -60,6 +61,21 @@ _MONTHS = text("""
            count(*) AS sdr_count, sum(energy_wh)::bigint AS energy_wh,
            sum(CASE WHEN submitter_id = :participant_id THEN net_minor
                     ELSE -net_minor END)::bigint AS net_minor
+    FROM clearing.sdr AS s
+    WHERE window_id = :window_id AND status = 'ACCEPTED' AND currency = :currency
+      AND (submitter_id = :participant_id OR csp_id = :participant_id)
+      AND NOT EXISTS (SELECT FROM clearing.sdr_exclusion AS e
+                      WHERE e.window_id = s.window_id AND e.sdr_no = s.sdr_no)
+    GROUP BY 1 ORDER BY 1
+""")
+
+_DAYS = text("""
+    SELECT to_char(ended_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day, count(*),
+           sum(energy_wh)::bigint,
+           coalesce(sum(net_minor) FILTER (WHERE submitter_id = :participant_id), 0)
+               ::bigint,
+           coalesce(sum(net_minor) FILTER (WHERE submitter_id <> :participant_id), 0)
+               ::bigint
     FROM clearing.sdr AS s
     WHERE window_id = :window_id AND status = 'ACCEPTED' AND currency = :currency
       AND (submitter_id = :participant_id OR csp_id = :participant_id)
@@ -373,6 +389,7 @@ def _statement(tx: Connection, row: Row[Any]) -> Statement:
         closed_at=row.closed_at,
         counterparties=counterparties,
         months=months,
+        days=tuple(DayTotal(*found) for found in tx.execute(_DAYS, place)),
         receivable_minor=_sum(counterparties, Direction.RECEIVABLE),
         payable_minor=_sum(counterparties, Direction.PAYABLE),
         net_minor=row.net_minor,

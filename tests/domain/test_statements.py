@@ -9,6 +9,7 @@ import pytest
 from clearinghouse.domain.statements import (
     Audit,
     CounterpartyTotal,
+    DayTotal,
     Direction,
     MonthTotal,
     Statement,
@@ -81,6 +82,12 @@ TOTALS = (
 )
 
 
+DAYS = (
+    DayTotal("2026-11-01", 3, 3_000, 1_049, 300),
+    DayTotal("2026-11-30", 1, 1_000, 0, 7),
+)
+
+
 def make_statement() -> Statement:
     return Statement(
         statement_id="ST-2026-000001",
@@ -97,6 +104,7 @@ def make_statement() -> Statement:
         closed_at=NOW,
         counterparties=TOTALS,
         months=(make_month(742),),
+        days=DAYS,
         receivable_minor=1_049,
         payable_minor=307,
         net_minor=742,
@@ -121,6 +129,8 @@ def test_true_statement_adds_up() -> None:
         replace(make_statement(), counterparties=TOTALS[:2]),
         replace(make_statement(), months=(make_month(743),)),
         replace(make_statement(), months=(make_month(742, 3),)),
+        replace(make_statement(), days=DAYS[:1]),
+        replace(make_statement(), days=(*DAYS, DayTotal("2026-12-01", 0, 0, 1, 0))),
         replace(
             make_statement(),
             counterparties=(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ from uuid import UUID
 
 from clearinghouse.domain.statements import (
     CounterpartyTotal,
+    DayTotal,
     Direction,
     MonthTotal,
     Statement,
@@ -42,6 +44,35 @@ def make_line(number: int = 1, **override: Any) -> StatementLine:  # noqa: ANN40
     return line._replace(**override)
 
 
+def day_of(line: StatementLine) -> DayTotal:
+    """Return what a line adds to its day."""
+    receives = line.direction is Direction.RECEIVABLE
+    return DayTotal(
+        f"{line.ended_at:%Y-%m-%d}",
+        1,
+        line.energy_wh,
+        line.net_minor if receives else 0,
+        0 if receives else line.net_minor,
+    )
+
+
+def merged(days: Iterable[DayTotal]) -> tuple[DayTotal, ...]:
+    """Return one total for each day."""
+    by_day: dict[str, list[DayTotal]] = {}
+    for total in days:
+        by_day.setdefault(total.day, []).append(total)
+    return tuple(
+        DayTotal(
+            day,
+            sum(total.sdr_count for total in found),
+            sum(total.energy_wh for total in found),
+            sum(total.receivable_minor for total in found),
+            sum(total.payable_minor for total in found),
+        )
+        for day, found in sorted(by_day.items())
+    )
+
+
 def make_statement(*lines: StatementLine, **override: Any) -> Statement:  # noqa: ANN401
     """Make the statement of the visited CSO that these lines add up to."""
     net_minor = sum(line.net_minor for line in lines)
@@ -57,6 +88,7 @@ def make_statement(*lines: StatementLine, **override: Any) -> Statement:  # noqa
     month = MonthTotal(
         month="2026-11", sdr_count=len(lines), energy_wh=energy_wh, net_minor=net_minor
     )
+    days = tuple(day_of(line) for line in lines)
     statement = Statement(
         statement_id="ST-2026-000001",
         window_id=7,
@@ -72,6 +104,7 @@ def make_statement(*lines: StatementLine, **override: Any) -> Statement:  # noqa
         closed_at=AT + timedelta(days=2),
         counterparties=(total,) if lines else (),
         months=(month,) if lines else (),
+        days=merged(days),
         receivable_minor=net_minor,
         payable_minor=0,
         net_minor=net_minor,

@@ -309,10 +309,9 @@ def test_exports_the_statements_of_a_window_to_files(
     )
 
     assert sorted(path.name for path in paths) == [
-        "ST-2026-000001-CHREP-EUR.csv",
-        "ST-2026-000001-CHREP-EUR.xml",
-        "ST-2026-000002-DEABC-EUR.csv",
-        "ST-2026-000002-DEABC-EUR.xml",
+        f"{name}.{suffix}"
+        for name in ("ST-2026-000001-CHREP-EUR", "ST-2026-000002-DEABC-EUR")
+        for suffix in ("csv", "html", "pdf", "xml")
     ]
     xml = (tmp_path / "statements" / "ST-2026-000001-CHREP-EUR.xml").read_bytes()
     assert xml == _fetch(world, world.cso, StatementFormat.XML)

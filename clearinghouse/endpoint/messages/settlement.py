@@ -10,7 +10,7 @@ from typing import Literal
 from clearinghouse.endpoint.messages.common import CurrencyAmount, Result
 
 WindowState = Literal["OPEN", "CUTOVER", "CLOSED"]
-StatementFormat = Literal["XML", "CSV"]
+StatementFormat = Literal["XML", "CSV", "PDF", "HTML"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
