@@ -20,7 +20,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from clearinghouse.domain.clock import seconds_between
-from clearinghouse.domain.rating import Interval
+from clearinghouse.domain.usage import Interval, average_power_w
 
 #: How far the register may differ from the energy that is claimed, in Wh: both are
 #: rounded.
@@ -113,6 +113,7 @@ def split(
     begins and the last ends with it, and what the register differs by, a Wh at most,
     goes to the last interval that used some. Readings that do not add up to the
     transaction split nothing; :mod:`clearinghouse.domain.meter_rules` refuses them.
+    All of them have the power of the whole: how often a meter is read moves no price.
     """
     if len(readings) < 3 or not is_consistent(whole, ended_at, readings):  # noqa: PLR2004
         return [whole]
@@ -125,8 +126,9 @@ def split(
     last = max((place for place, wh in enumerate(used_wh) if wh), default=-1)
     used_wh[last] += whole.energy_wh - sum(used_wh)
     lengths = [end - start for start, end in pairwise([*marks, whole.seconds])]
+    power_w = average_power_w(whole.energy_wh, whole.seconds)
     return [
-        Interval(start, energy_wh, seconds)
+        Interval(start, energy_wh, seconds, power_w)
         for start, energy_wh, seconds in zip(starts, used_wh, lengths, strict=True)
     ]
 

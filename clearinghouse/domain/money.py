@@ -17,6 +17,9 @@ PRICE_DIGITS = 6
 NANO_PER_UNIT = 10**9
 NANO_PER_MICRO = 1000
 
+#: Hundredths of a percent in the whole: a rate of VAT of 19 % is 1900 of them.
+BASIS_POINTS = 10_000
+
 #: The largest amount of one record, in minor units. It stops a slipped decimal point
 #: from overflowing the sums of a window (64 bits hold nine million of these).
 AMOUNT_MINOR_MAX = 10**12

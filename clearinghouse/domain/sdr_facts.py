@@ -52,7 +52,7 @@ class EvseFacts(NamedTuple):
     """What the registry knows of the EVSE; ``zone`` is the name of its IANA zone.
 
     ``owner_id``: the participant that registered it; ``power_w``: 0 when not described.
-    ``meter_key``: the registered public key of its meter.
+    ``meter_key``: the registered public key of its meter; ``connectors``: their kinds.
     """
 
     evse_key: str
@@ -62,6 +62,7 @@ class EvseFacts(NamedTuple):
     latitude_u: int | None = None
     longitude_u: int | None = None
     meter_key: str | None = None
+    connectors: Sequence[str] = ()
 
 
 class SessionFacts(NamedTuple):
@@ -89,11 +90,17 @@ class Neighbour(NamedTuple):
 
 
 class TariffFacts(NamedTuple):
-    """The tariff version in force at the start, compiled for the EVSE's zone."""
+    """The tariff version in force at the start, compiled for the EVSE.
+
+    ``connectors``: the kinds that the EVSE has, only where the tariff asks for them.
+    They are stored with the SDR, as its zone is, since the registry may say otherwise
+    when somebody rates it again.
+    """
 
     tariff_version_id: int
     currency: str
     rater: Rater
+    connectors: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from clearinghouse.codes import Code
 from clearinghouse.domain.clock import instant_text, seconds_between
 from clearinghouse.domain.errors import Item
 from clearinghouse.domain.exchange import Role, Sender
-from clearinghouse.domain.rating import Interval, Usage
+from clearinghouse.domain.usage import Interval, Usage
 from clearinghouse.identifiers.credential import CredentialKind
 
 #: Characters of a rule hit's texts: they quote what partners sent.

@@ -1,9 +1,9 @@
-"""Tariffs: their shape, their validity, and what may be wrong with one.
+"""Tariffs: their shape, their validity, and how a version is stored.
 
 A tariff is a list of components; prices are micro-units of the currency per kWh
 (ENERGY), per minute (TIME, PARKING, IDLE) or per session (FLAT). A published version
 never changes; a changed tariff is a new version, and an SDR is rated by the version in
-force at its start.
+force at its start. What may be wrong with one: ``domain.tariff_checks``.
 """
 
 from __future__ import annotations
@@ -11,27 +11,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from hashlib import sha256
 
-from clearinghouse import codes
-from clearinghouse.codes import Code
 from clearinghouse.domain.clock import is_within
-from clearinghouse.domain.errors import Item
-from clearinghouse.domain.money import CURRENCIES, micro_to_decimal
 
 MINUTES_PER_DAY = 1440
 SECONDS_PER_MINUTE = 60
 
-#: Components of one tariff. It stops a tariff from making each SDR slow to rate.
-COMPONENTS_MAX = 50
-
-#: The highest price that is believed, in micro-units: a million units of the currency.
-#: It stops a price in the wrong unit from overflowing sums, in every currency.
-PRICE_U_MAX = 10**12
-
-_WEEKDAYS = frozenset(range(7))
+#: A discount is in parts per million; all of them make a session free.
+DISCOUNT_PPM_MAX = 1_000_000
 
 #: Fields of a component that are stored only when they say something. Midnight is a
 #: bound of a day like any other, so that a zero counts there.
@@ -42,8 +32,14 @@ _OPTIONAL = (
     "grace_seconds",
     "local_from",
     "local_until",
+    "power_from_w",
+    "power_up_to_w",
+    "duration_from_seconds",
+    "duration_up_to_seconds",
+    "priority",
 )
 _ZERO_COUNTS = ("local_from", "local_until")
+_DATES = ("date_from", "date_until")
 
 JsonObject = dict[str, int | str | list[int] | None]
 
@@ -56,6 +52,24 @@ class ComponentType(StrEnum):
     PARKING = "PARKING"
     IDLE = "IDLE"
     FLAT = "FLAT"
+
+
+class PricePer(StrEnum):
+    """What a price is for: the unit of its type, or one started step."""
+
+    UNIT = "UNIT"
+    STEP = "STEP"
+
+
+class PricedBy(StrEnum):
+    """Whose beginning chooses a price that depends on the time.
+
+    INTERVAL: that of each stretch of charging, as finely as it was metered; START: that
+    of the session, for all that was used in it.
+    """
+
+    INTERVAL = "INTERVAL"
+    START = "START"
 
 
 #: Started units that are billed when the component names no step: each watt-hour, each
@@ -73,16 +87,26 @@ _DEFAULT_STEP = {
 class Component:
     """One price of a tariff.
 
-    ``price_u``: micro-units per kWh, minute or session. ``step``: started units that
-    are billed, in Wh or seconds. ``tier_from`` and ``tier_up_to``: the part of the
-    session's quantity that has this price, half-open, in Wh or seconds.
-    ``grace_seconds``: free idle time. ``local_from`` and ``local_until``: minutes of
-    the local day, half-open, over midnight when from is not before until.
-    ``weekdays``: 0 is Monday; empty means every day.
+    ``price_u``: micro-units per kWh, minute or session, or per started step.
+    ``step``: started units that are billed, in Wh or seconds. ``tier_from`` and
+    ``tier_up_to``: the part of the session's quantity that has this price, half-open,
+    in Wh or seconds. ``grace_seconds``: free parking or idle time, before the tier.
+
+    The rest says when the component applies; all of it must. ``local_from`` and
+    ``local_until``: minutes of the local day, half-open, over midnight when from is not
+    before until. ``weekdays``: 0 is Monday; empty means every day. ``date_from`` and
+    ``date_until``: local dates, half-open. ``power_from_w`` and ``power_up_to_w``:
+    average power of the charging transaction, half-open; of all charging for PARKING,
+    IDLE and FLAT. ``duration_from_seconds`` and ``duration_up_to_seconds``: length of
+    the service session, half-open. ``connector``: the EVSE has one of this kind.
+
+    ``priority``: of the components of a type that have one, those with the highest that
+    apply to a part of the quantity price it; those without one always add up.
     """
 
     type: ComponentType
     price_u: int
+    price_per: PricePer = PricePer.UNIT
     step: int | None = None
     tier_from: int = 0
     tier_up_to: int | None = None
@@ -90,6 +114,14 @@ class Component:
     local_from: int | None = None
     local_until: int | None = None
     weekdays: frozenset[int] = frozenset()
+    date_from: date | None = None
+    date_until: date | None = None
+    power_from_w: int | None = None
+    power_up_to_w: int | None = None
+    duration_from_seconds: int | None = None
+    duration_up_to_seconds: int | None = None
+    connector: str | None = None
+    priority: int | None = None
 
     @property
     def effective_step(self) -> int:
@@ -97,18 +129,32 @@ class Component:
         return _DEFAULT_STEP[self.type] if self.step is None else self.step
 
     @property
+    def is_timed(self) -> bool:
+        """Whether the price depends on the local time, day or date."""
+        bounds = (self.local_from, self.local_until, self.date_from, self.date_until)
+        return bool(self.weekdays) or any(bound is not None for bound in bounds)
+
+    @property
     def is_restricted(self) -> bool:
-        """Whether the price depends on the local time or the day of the week."""
-        return (
-            self.local_from is not None
-            or self.local_until is not None
-            or bool(self.weekdays)
+        """Whether there is a use of its type that the price does not apply to."""
+        bounds = (
+            self.power_from_w,
+            self.power_up_to_w,
+            self.duration_from_seconds,
+            self.duration_up_to_seconds,
+            self.connector,
         )
+        return self.is_timed or any(bound is not None for bound in bounds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tariff:
-    """A tariff as published; ``minimum_u`` and ``maximum_u`` bound a session's net."""
+    """A tariff as published.
+
+    ``minimum_u`` and ``maximum_u`` bound a session's amount, ``discount_ppm`` is taken
+    off behind them, in parts per million. ``vat_included``: all its prices and bounds
+    are gross, and VAT is taken out of the amount.
+    """
 
     tariff_id: str
     currency: str
@@ -117,6 +163,14 @@ class Tariff:
     valid_until: datetime | None = None
     minimum_u: int | None = None
     maximum_u: int | None = None
+    discount_ppm: int = 0
+    vat_included: bool = False
+    priced_by: PricedBy = PricedBy.INTERVAL
+
+    @property
+    def asks_connector(self) -> bool:
+        """Whether the connectors of the EVSE must be known to rate by it."""
+        return any(component.connector is not None for component in self.components)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +209,7 @@ def version_in_force(
 def digest(tariff: Tariff) -> bytes:
     """Return the SHA-256 of what the tariff says: equal digest, same version."""
     until = tariff.valid_until
-    facts = {
+    facts: dict[str, object] = {
         "tariff_id": tariff.tariff_id,
         "currency": tariff.currency,
         "valid_from": tariff.valid_from.astimezone(UTC).isoformat(),
@@ -164,23 +218,39 @@ def digest(tariff: Tariff) -> bytes:
         "maximum_u": tariff.maximum_u,
         "components": components_as_json(tariff.components),
     }
+    # What a tariff need not say is left out, so that older digests stay as they are.
+    if tariff.discount_ppm:
+        facts["discount_ppm"] = tariff.discount_ppm
+    if tariff.vat_included:
+        facts["vat_included"] = True
+    if tariff.priced_by is not PricedBy.INTERVAL:
+        facts["priced_by"] = tariff.priced_by.value
     text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
     return sha256(text.encode()).digest()
 
 
 def components_as_json(components: Iterable[Component]) -> list[JsonObject]:
     """Return components as they are stored, in published order; defaults left out."""
-    stored: list[JsonObject] = []
-    for component in components:
-        row: JsonObject = {"type": component.type.value, "price_u": component.price_u}
-        for name in _OPTIONAL:
-            value: int | None = getattr(component, name)
-            if value not in (None, 0) or (value == 0 and name in _ZERO_COUNTS):
-                row[name] = value
-        if component.weekdays:
-            row["weekdays"] = sorted(component.weekdays)
-        stored.append(row)
-    return stored
+    return [_stored(component) for component in components]
+
+
+def _stored(component: Component) -> JsonObject:
+    row: JsonObject = {"type": component.type.value, "price_u": component.price_u}
+    if component.price_per is not PricePer.UNIT:
+        row["price_per"] = component.price_per.value
+    for name in _OPTIONAL:
+        value: int | None = getattr(component, name)
+        if value not in (None, 0) or (value == 0 and name in _ZERO_COUNTS):
+            row[name] = value
+    if component.weekdays:
+        row["weekdays"] = sorted(component.weekdays)
+    for name in _DATES:
+        day: date | None = getattr(component, name)
+        if day is not None:
+            row[name] = day.isoformat()
+    if component.connector is not None:
+        row["connector"] = component.connector
+    return row
 
 
 def components_from_json(
@@ -208,6 +278,15 @@ def _component_from(row: Mapping[str, object]) -> Component:
         local_from=_whole_or_none(row.get("local_from")),
         local_until=_whole_or_none(row.get("local_until")),
         weekdays=frozenset(_whole(day) for day in weekdays),
+        price_per=PricePer(str(row.get("price_per", PricePer.UNIT))),
+        date_from=_date_or_none(row.get("date_from")),
+        date_until=_date_or_none(row.get("date_until")),
+        power_from_w=_whole_or_none(row.get("power_from_w")),
+        power_up_to_w=_whole_or_none(row.get("power_up_to_w")),
+        duration_from_seconds=_whole_or_none(row.get("duration_from_seconds")),
+        duration_up_to_seconds=_whole_or_none(row.get("duration_up_to_seconds")),
+        connector=None if row.get("connector") is None else str(row["connector"]),
+        priority=_whole_or_none(row.get("priority")),
     )
 
 
@@ -221,94 +300,5 @@ def _whole_or_none(value: object) -> int | None:
     return None if value is None else _whole(value)
 
 
-def check_tariff(tariff: Tariff, *, index: int) -> tuple[Item, ...]:
-    """Return what is wrong with a tariff, field by field; empty when it is good."""
-    wrong = _Findings(index)
-    if tariff.currency not in CURRENCIES:
-        wrong.note("currency", "a currency code of ISO 4217", tariff.currency)
-    if tariff.valid_until is not None and tariff.valid_until <= tariff.valid_from:
-        found = tariff.valid_until.isoformat()
-        wrong.note("validUntil", "after validFrom", found, codes.TARIFF_PERIOD)
-    for path, bound in (("minimum", tariff.minimum_u), ("maximum", tariff.maximum_u)):
-        if bound is not None and not 0 <= bound <= PRICE_U_MAX:
-            wrong.note(path, "0 to 1000000", _price_text(bound))
-    if (
-        tariff.minimum_u is not None
-        and tariff.maximum_u is not None
-        and tariff.minimum_u > tariff.maximum_u
-    ):
-        wrong.note("minimum", "at most the maximum", _price_text(tariff.minimum_u))
-    if not 0 < len(tariff.components) <= COMPONENTS_MAX:
-        wrong.note("component", f"1 to {COMPONENTS_MAX}", len(tariff.components))
-    for place, component in enumerate(tariff.components, start=1):
-        _check_quantity(component, wrong, f"component[{place}]")
-        _check_restriction(component, wrong, f"component[{place}]")
-    return tuple(wrong.items)
-
-
-def check_change(tariff: Tariff, *, now: datetime, index: int) -> Item | None:
-    """Return why a tariff cannot replace a published one: it would change the past."""
-    if tariff.valid_from >= now:
-        return None
-    return Item(
-        code=codes.TARIFF_PAST,
-        index=index,
-        path="validFrom",
-        expected=f"{now.isoformat(timespec='seconds')} or later",
-        found=tariff.valid_from.isoformat(),
-    )
-
-
-class _Findings:
-    """Collects what is wrong with one tariff."""
-
-    def __init__(self, index: int) -> None:
-        self.index = index
-        self.items: list[Item] = []
-
-    def note(
-        self, path: str, expected: str, found: object, code: Code = codes.TARIFF_FIELD
-    ) -> None:
-        item = Item(
-            code=code,
-            index=self.index,
-            path=path,
-            expected=expected,
-            found=str(found),
-        )
-        self.items.append(item)
-
-
-def _check_quantity(component: Component, wrong: _Findings, path: str) -> None:
-    flat = component.type is ComponentType.FLAT
-    if not 0 <= component.price_u <= PRICE_U_MAX:
-        found = _price_text(component.price_u)
-        wrong.note(f"{path}/price", "0 to 1000000", found)
-    if component.step is not None and (component.step < 1 or flat):
-        expected = "no step for FLAT" if flat else "1 or more"
-        wrong.note(f"{path}/step", expected, component.step)
-    up_to = component.tier_up_to
-    if component.tier_from < 0 or (flat and component.tier_from):
-        expected = "no tier for FLAT" if flat else "0 or more"
-        wrong.note(f"{path}/from", expected, component.tier_from)
-    if up_to is not None and (up_to <= component.tier_from or flat):
-        expected = "no tier for FLAT" if flat else "more than from"
-        wrong.note(f"{path}/upTo", expected, up_to)
-
-
-def _check_restriction(component: Component, wrong: _Findings, path: str) -> None:
-    grace = component.grace_seconds
-    if grace < 0 or (grace and component.type is not ComponentType.IDLE):
-        wrong.note(f"{path}/graceSeconds", "0 or more, and for IDLE only", grace)
-    start, end = component.local_from, component.local_until
-    if (start is None) != (end is None):
-        wrong.note(f"{path}/localFrom", "localFrom and localUntil together", "one")
-    for name, minute in (("localFrom", start), ("localUntil", end)):
-        if minute is not None and not 0 <= minute < MINUTES_PER_DAY:
-            wrong.note(f"{path}/{name}", "00:00 to 23:59", minute)
-    if not component.weekdays <= _WEEKDAYS:
-        wrong.note(f"{path}/weekday", "MON to SUN", sorted(component.weekdays))
-
-
-def _price_text(price_u: int) -> str:
-    return f"{micro_to_decimal(price_u):f}"
+def _date_or_none(value: object) -> date | None:
+    return None if value is None else date.fromisoformat(str(value))

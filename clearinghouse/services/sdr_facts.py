@@ -45,6 +45,8 @@ from clearinghouse.storage.sdr_facts import Known, Sent
 #: EVSEs that a batch remembers from chunk to chunk. It bounds its memory.
 EVSES_REMEMBERED_MAX = 20_000
 
+_NO_CONNECTORS: frozenset[str] = frozenset()
+
 #: No participant: an EVSE is never its own.
 _NOBODY = 0
 
@@ -63,7 +65,7 @@ class Knowledge:
         self._aliases: dict[str, int | None] = {}
         self._evses: dict[str, EvseFacts | None] = {}
         self._versions: dict[str, list[TariffVersion]] = {}
-        self._raters: dict[tuple[int, str], TariffFacts] = {}
+        self._raters: dict[tuple[int, str, frozenset[str]], TariffFacts] = {}
         self._known: dict[bytes, bytes] = {}
         self._done: set[UUID] = set()
         self._on_evse = Recent(OVERLAP)
@@ -270,16 +272,20 @@ class Knowledge:
                 at=candidate.record.started_at,
             )
             if version is not None:
-                zone = candidate.facts.zone
-                candidate.facts.tariff = self._rater(version, zone)
+                candidate.facts.tariff = self._rater(version, candidate.facts)
 
-    def _rater(self, version: TariffVersion, zone: str) -> TariffFacts:
-        key = (version.tariff_version_id, zone)
+    def _rater(self, version: TariffVersion, facts: SdrFacts) -> TariffFacts:
+        tariff, evse = version.tariff, facts.evse
+        connectors = _NO_CONNECTORS
+        if evse is not None and tariff.asks_connector:
+            connectors = frozenset(evse.connectors)
+        key = (version.tariff_version_id, facts.zone, connectors)
         if key not in self._raters:
             self._raters[key] = TariffFacts(
                 version.tariff_version_id,
-                version.tariff.currency,
-                compile_tariff(version.tariff, zone_named(zone)),
+                tariff.currency,
+                compile_tariff(tariff, zone_named(facts.zone), connectors),
+                connectors,
             )
         return self._raters[key]
 

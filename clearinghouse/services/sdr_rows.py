@@ -12,7 +12,7 @@ from clearinghouse import codes
 from clearinghouse.domain.clock import instant_text
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.domain.rating import ENGINE_VERSION
-from clearinghouse.domain.sdr_facts import Judgement
+from clearinghouse.domain.sdr_facts import Judgement, TariffFacts
 from clearinghouse.domain.sdr_rows import Around, leaf_of_row, row_of
 from clearinghouse.domain.sdrs import (
     ChargingSession,
@@ -112,9 +112,17 @@ def detail_of(candidate: Candidate, intervals: str) -> str:
         f'{{"evse":{_quoted(record.evse_id)},"zone":{_quoted(facts.zone)},'
         f'"partner":{"null" if partner is None else _quoted(partner)},'
         f'"credential":{_number(facts.subject_id)},'
-        f'"contract":{_number(facts.contract_subject_id)},'
+        f'"contract":{_number(facts.contract_subject_id)},{_connectors(facts.tariff)}'
         f'"end_offset":{_offset_minutes(record.ended_at)},"sessions":{intervals}}}'
     )
+
+
+def _connectors(tariff: TariffFacts | None) -> str:
+    """Return the kinds that the price was asked for, as a member of the details."""
+    if tariff is None or not tariff.connectors:
+        return ""
+    kinds = ",".join([_quoted(kind) for kind in sorted(tariff.connectors)])
+    return f'"connectors":[{kinds}],'
 
 
 def intervals_of(record: ServiceDetailRecord) -> str:

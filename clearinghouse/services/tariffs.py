@@ -20,13 +20,8 @@ from clearinghouse.domain.agreements import Agreement, Module, goes_through
 from clearinghouse.domain.errors import Item
 from clearinghouse.domain.exchange import Exchange, Sender
 from clearinghouse.domain.participants import Participant
-from clearinghouse.domain.tariffs import (
-    Tariff,
-    TariffVersion,
-    check_change,
-    check_tariff,
-    digest,
-)
+from clearinghouse.domain.tariff_checks import check_change, check_tariff
+from clearinghouse.domain.tariffs import Tariff, TariffVersion, digest
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.outcomes import Refusal, partly
 from clearinghouse.services.publishers import publishers

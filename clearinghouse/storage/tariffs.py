@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, or_, select, text
 
 from clearinghouse.domain.tariffs import (
+    PricedBy,
     Tariff,
     TariffVersion,
     components_as_json,
@@ -69,6 +70,9 @@ def publish(tx: Connection, new: Publication, *, at: datetime) -> TariffVersion:
             valid_until=new.tariff.valid_until,
             minimum_u=new.tariff.minimum_u,
             maximum_u=new.tariff.maximum_u,
+            discount_ppm=new.tariff.discount_ppm,
+            vat_included=new.tariff.vat_included,
+            priced_by=new.tariff.priced_by.value,
             components=components_as_json(new.tariff.components),
             digest=said,
             created_at=at,
@@ -129,6 +133,9 @@ def _version(row: Row[*tuple[Any, ...]]) -> TariffVersion:
             valid_until=row.valid_until,
             minimum_u=row.minimum_u,
             maximum_u=row.maximum_u,
+            discount_ppm=row.discount_ppm,
+            vat_included=row.vat_included,
+            priced_by=PricedBy(row.priced_by),
             components=components_from_json(row.components),
         ),
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TypedDict, Unpack
 from uuid import UUID
 
 from clearinghouse.domain.agreements import Agreement, Mode, Terms
-from clearinghouse.domain.rating import Interval, Usage, compile_tariff
+from clearinghouse.domain.rating import compile_tariff
 from clearinghouse.domain.sdr_facts import (
     EvseFacts,
     SdrFacts,
@@ -21,7 +21,13 @@ from clearinghouse.domain.sdrs import (
     ServiceDetailRecord,
 )
 from clearinghouse.domain.sessions import SessionState
-from clearinghouse.domain.tariffs import Component, ComponentType, Tariff
+from clearinghouse.domain.tariffs import (
+    Component,
+    ComponentType,
+    PricePer,
+    Tariff,
+)
+from clearinghouse.domain.usage import Interval, Usage
 from clearinghouse.identifiers.zones import zone_named
 
 BERLIN = zone_named("Europe/Berlin")
@@ -61,6 +67,7 @@ def make_agreement(
 class Restrictions(TypedDict, total=False):
     """The optional fields of a component."""
 
+    price_per: PricePer
     step: int
     tier_from: int
     tier_up_to: int
@@ -68,6 +75,14 @@ class Restrictions(TypedDict, total=False):
     local_from: int
     local_until: int
     weekdays: frozenset[int]
+    date_from: date
+    date_until: date
+    power_from_w: int
+    power_up_to_w: int
+    duration_from_seconds: int
+    duration_up_to_seconds: int
+    connector: str
+    priority: int
 
 
 def component(

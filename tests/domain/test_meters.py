@@ -19,7 +19,7 @@ from clearinghouse.domain.meters import (
     digest_of,
     split,
 )
-from clearinghouse.domain.rating import Interval
+from clearinghouse.domain.usage import Interval
 from tests.domain.builders import START, seconds
 
 HOUR = Interval(START, 30_000, 3600)
@@ -35,8 +35,8 @@ def test_readings_split_energy_and_time_at_their_instants() -> None:
     found = split(HOUR, END, readings((0, 500), (1500, 12_900), (3600, 30_500)))
 
     assert found == [
-        Interval(START, 12_400, 1500),
-        Interval(START + seconds(1500), 17_600, 2100),
+        Interval(START, 12_400, 1500, 30_000),
+        Interval(START + seconds(1500), 17_600, 2100, 30_000),
     ]
 
 
@@ -44,8 +44,8 @@ def test_what_lies_outside_the_first_and_last_reading_is_not_lost() -> None:
     found = split(HOUR, END, readings((60, 0), (1500, 10_000), (3000, 30_000)))
 
     assert found == [
-        Interval(START, 10_000, 1500),
-        Interval(START + seconds(1500), 20_000, 2100),
+        Interval(START, 10_000, 1500, 30_000),
+        Interval(START + seconds(1500), 20_000, 2100, 30_000),
     ]
 
 

@@ -14,13 +14,12 @@ from clearinghouse.domain.money import CURRENCIES
 from clearinghouse.domain.rating import (
     ENGINE_VERSION,
     Clamp,
-    Interval,
     Rated,
-    Usage,
     compile_tariff,
     rate,
 )
 from clearinghouse.domain.tariffs import Component, ComponentType, Tariff
+from clearinghouse.domain.usage import Interval, Usage
 from clearinghouse.identifiers.zones import zone_named
 from tests.domain.builders import (
     BERLIN,

@@ -10,14 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearinghouse import codes
-from clearinghouse.domain.tariffs import (
+from clearinghouse.domain.tariff_checks import (
     COMPONENTS_MAX,
-    Component,
-    ComponentType,
-    Tariff,
-    TariffVersion,
     check_change,
     check_tariff,
+)
+from clearinghouse.domain.tariffs import (
+    Component,
+    ComponentType,
+    PricePer,
+    Tariff,
+    TariffVersion,
     components_as_json,
     components_from_json,
     digest,
@@ -71,6 +74,17 @@ def test_good_tariff_has_nothing_wrong() -> None:
         component(ENERGY, "0.40", tier_up_to=40_000, step=100),
         component(IDLE, "0.10", grace_seconds=900, local_from=480, local_until=0),
         component(FLAT, "0.35", weekdays=frozenset({5, 6})),
+        component(
+            ComponentType.PARKING,
+            "0.50",
+            price_per=PricePer.STEP,
+            step=900,
+            grace_seconds=60,
+            date_until=NOW.date(),
+            power_up_to_w=1,
+            connector="CHADEMO",
+            priority=1000,
+        ),
         minimum="0.50",
         maximum="90",
     )
@@ -112,6 +126,27 @@ def test_good_tariff_has_nothing_wrong() -> None:
             make_tariff(component(FLAT, "1", weekdays=frozenset({7}))),
             "component[1]/weekday",
         ),
+        (replace(make_tariff(), discount_ppm=1_000_001), "discountPpm"),
+        (
+            make_tariff(component(ENERGY, "1", price_per=PricePer.STEP)),
+            "component[1]/pricePer",
+        ),
+        (
+            make_tariff(
+                component(FLAT, "1", date_from=NOW.date(), date_until=NOW.date())
+            ),
+            "component[1]/dateUntil",
+        ),
+        (make_tariff(component(FLAT, "1", power_from_w=-1)), "component[1]/powerFromW"),
+        (
+            make_tariff(component(FLAT, "1", power_from_w=5, power_up_to_w=5)),
+            "component[1]/powerUpToW",
+        ),
+        (
+            make_tariff(component(FLAT, "1", duration_up_to_seconds=0)),
+            "component[1]/durationUpToSeconds",
+        ),
+        (make_tariff(component(FLAT, "1", priority=0)), "component[1]/priority"),
     ],
 )
 def test_says_which_field_is_wrong(tariff: Tariff, path: str) -> None:
@@ -160,6 +195,15 @@ COMPONENTS = st.builds(
     local_from=st.none() | st.integers(0, 1439),
     local_until=st.none() | st.integers(0, 1439),
     weekdays=st.frozensets(st.integers(0, 6)),
+    price_per=st.sampled_from(PricePer),
+    date_from=st.none() | st.dates(),
+    date_until=st.none() | st.dates(),
+    power_from_w=st.none() | st.integers(1, 1000),
+    power_up_to_w=st.none() | st.integers(1001, 2000),
+    duration_from_seconds=st.none() | st.integers(1, 1000),
+    duration_up_to_seconds=st.none() | st.integers(1001, 2000),
+    connector=st.none() | st.sampled_from(["CHADEMO", "IEC_62196_T2"]),
+    priority=st.none() | st.integers(1, 1000),
 )
 
 

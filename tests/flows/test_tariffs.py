@@ -32,7 +32,53 @@ RICH = """<tariff><tariffId>DAY-2026</tariffId><receiverId>DEABC</receiverId>
 <localUntil>20:00</localUntil><weekday>SUN</weekday><weekday>MON</weekday></component>
 <component><type>IDLE</type><price>0.10</price><graceSeconds>900</graceSeconds>
 <localFrom>22:00</localFrom></component>
-<component><type>FLAT</type><price>0</price></component></tariff>"""
+<component><type>FLAT</type><price>0</price></component>
+<component><type>PARKING</type><price>0.50</price><step>900</step>
+<pricePer>STEP</pricePer><dateFrom>2028-02-29</dateFrom>
+<dateUntil>2028-03-01</dateUntil><powerFromW>11000</powerFromW>
+<powerUpToW>22001</powerUpToW><durationFromSeconds>600</durationFromSeconds>
+<durationUpToSeconds>7200</durationUpToSeconds>
+<connectorKind>IEC_62196_T2_COMBO</connectorKind><priority>7</priority></component>
+<discountPpm>25000</discountPpm><vatIncluded>true</vatIncluded>
+<pricedBy>START</pricedBy></tariff>"""
+
+#: Its components as they are told.
+RICH_PRICES = [
+    {"type": "ENERGY", "price": "0.390000", "step": "100"},
+    {
+        "type": "TIME",
+        "price": "0.000001",
+        "step": "60",
+        "from": "3600",
+        "upTo": "7200",
+        "localFrom": "07:05",
+        "localUntil": "20:00",
+        "weekday": "SUN",
+    },
+    # a bound that is left out is midnight
+    {
+        "type": "IDLE",
+        "price": "0.100000",
+        "graceSeconds": "900",
+        "localFrom": "22:00",
+        "localUntil": "00:00",
+    },
+    {"type": "FLAT", "price": "0.000000"},
+    {
+        "type": "PARKING",
+        "price": "0.500000",
+        "step": "900",
+        "pricePer": "STEP",
+        "dateFrom": "2028-02-29",
+        "dateUntil": "2028-03-01",
+        "powerFromW": "11000",
+        "powerUpToW": "22001",
+        "durationFromSeconds": "600",
+        "durationUpToSeconds": "7200",
+        "connectorKind": "IEC_62196_T2_COMBO",
+        "priority": "7",
+    },
+]
 
 
 def tariff(
@@ -91,29 +137,11 @@ def test_csp_gets_a_tariff_as_it_was_published(roaming: Roaming) -> None:
         "validUntil": "2026-12-31T23:00:00Z",
         "minimum": "0.500000",
         "maximum": "80.000000",
+        "discountPpm": "25000",
+        "vatIncluded": "true",
+        "pricedBy": "START",
     }
-    assert [answer.children(one) for one in answer.all("component")] == [
-        {"type": "ENERGY", "price": "0.390000", "step": "100"},
-        {
-            "type": "TIME",
-            "price": "0.000001",
-            "step": "60",
-            "from": "3600",
-            "upTo": "7200",
-            "localFrom": "07:05",
-            "localUntil": "20:00",
-            "weekday": "SUN",
-        },
-        # a bound that is left out is midnight
-        {
-            "type": "IDLE",
-            "price": "0.100000",
-            "graceSeconds": "900",
-            "localFrom": "22:00",
-            "localUntil": "00:00",
-        },
-        {"type": "FLAT", "price": "0.000000"},
-    ]
+    assert [answer.children(one) for one in answer.all("component")] == RICH_PRICES
     assert [one.text for one in answer.all("weekday")] == ["MON", "SUN"]
 
 

@@ -10,6 +10,8 @@ from typing import Literal
 from clearinghouse.endpoint.messages.common import Result
 
 ComponentType = Literal["ENERGY", "TIME", "PARKING", "IDLE", "FLAT"]
+PricePer = Literal["UNIT", "STEP"]
+PricedBy = Literal["INTERVAL", "START"]
 Weekday = Literal["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"]
 
 
@@ -17,7 +19,8 @@ Weekday = Literal["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"]
 class TariffComponent:
     """One price per kWh, minute or session, and when it counts.
 
-    ``step`` and the bounds ``from_`` and ``up_to`` are Wh or seconds.
+    ``step`` and the bounds ``from_`` and ``up_to`` are Wh or seconds; dates are texts
+    as in 2026-02-28.
     """
 
     type: ComponentType
@@ -29,6 +32,15 @@ class TariffComponent:
     local_from: str | None = None
     local_until: str | None = None
     weekday: tuple[Weekday, ...] = ()
+    price_per: PricePer | None = None
+    date_from: str | None = None
+    date_until: str | None = None
+    power_from_w: int | None = None
+    power_up_to_w: int | None = None
+    duration_from_seconds: int | None = None
+    duration_up_to_seconds: int | None = None
+    connector_kind: str | None = None
+    priority: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +55,9 @@ class Tariff:
     minimum: Decimal | None = None
     maximum: Decimal | None = None
     component: tuple[TariffComponent, ...] = ()
+    discount_ppm: int | None = None
+    vat_included: bool | None = None
+    priced_by: PricedBy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

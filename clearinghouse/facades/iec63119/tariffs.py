@@ -6,10 +6,11 @@ wants both or none.
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 
 from clearinghouse.domain.money import micro_to_decimal, to_micro
-from clearinghouse.domain.tariffs import Component, Tariff
+from clearinghouse.domain.tariffs import Component, PricedBy, PricePer, Tariff
 from clearinghouse.facades.iec63119 import pages, results
 from clearinghouse.facades.iec63119.operations import (
     Desk,
@@ -17,7 +18,11 @@ from clearinghouse.facades.iec63119.operations import (
     exchange_of,
     sender_of,
 )
-from clearinghouse.facades.iec63119.vocabulary import COMPONENT_TYPE
+from clearinghouse.facades.iec63119.vocabulary import (
+    COMPONENT_TYPE,
+    PRICE_PER,
+    PRICED_BY,
+)
 from clearinghouse.services import tariffs
 from clearinghouse.services.outcomes import Refusal
 from clearinghouse.services.tariffs import ListedTariff, OfferedTariff, Published
@@ -70,6 +75,9 @@ def _tariff(record: Record) -> Tariff:
         minimum_u=None if record.minimum is None else to_micro(record.minimum),
         maximum_u=None if record.maximum is None else to_micro(record.maximum),
         components=tuple(_component(one) for one in record.component),
+        discount_ppm=record.discount_ppm or 0,
+        vat_included=bool(record.vat_included),
+        priced_by=PRICED_BY.read(record.priced_by or PricedBy.INTERVAL),
     )
 
 
@@ -87,6 +95,15 @@ def _component(record: Record) -> Component:
         local_from=start,
         local_until=end,
         weekdays=frozenset(_WEEKDAYS.index(day) for day in record.weekday),
+        price_per=PRICE_PER.read(record.price_per or PricePer.UNIT),
+        date_from=_date(record.date_from),
+        date_until=_date(record.date_until),
+        power_from_w=record.power_from_w or None,
+        power_up_to_w=record.power_up_to_w,
+        duration_from_seconds=record.duration_from_seconds or None,
+        duration_up_to_seconds=record.duration_up_to_seconds,
+        connector=record.connector_kind,
+        priority=record.priority,
     )
 
 
@@ -115,6 +132,13 @@ def _listed(desk: Desk, one: ListedTariff) -> Record:
             minimum=_price(tariff.minimum_u),
             maximum=_price(tariff.maximum_u),
             component=[_component_record(desk, one) for one in tariff.components],
+            discount_ppm=tariff.discount_ppm or None,
+            vat_included=tariff.vat_included or None,
+            priced_by=(
+                None
+                if tariff.priced_by is PricedBy.INTERVAL
+                else PRICED_BY.write(tariff.priced_by)
+            ),
         ),
     )
 
@@ -131,11 +155,32 @@ def _component_record(desk: Desk, component: Component) -> Record:
         local_from=_time(component.local_from),
         local_until=_time(component.local_until),
         weekday=[_WEEKDAYS[day] for day in sorted(component.weekdays)],
+        price_per=(
+            None
+            if component.price_per is PricePer.UNIT
+            else PRICE_PER.write(component.price_per)
+        ),
+        date_from=_date_text(component.date_from),
+        date_until=_date_text(component.date_until),
+        power_from_w=component.power_from_w,
+        power_up_to_w=component.power_up_to_w,
+        duration_from_seconds=component.duration_from_seconds,
+        duration_up_to_seconds=component.duration_up_to_seconds,
+        connector_kind=component.connector,
+        priority=component.priority,
     )
 
 
 def _price(price_u: int | None) -> Decimal | None:
     return None if price_u is None else micro_to_decimal(price_u)
+
+
+def _date(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
+
+
+def _date_text(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
 
 
 def _minute(text: str | None) -> int | None:

@@ -22,7 +22,7 @@ from clearinghouse.domain.sdrs import Verdict as SdrVerdict
 from clearinghouse.domain.sessions import SessionEventKind, SessionState
 from clearinghouse.domain.settlement import WindowState
 from clearinghouse.domain.statements import StatementFormat
-from clearinghouse.domain.tariffs import ComponentType
+from clearinghouse.domain.tariffs import ComponentType, PricedBy, PricePer
 from clearinghouse.identifiers.credential import CredentialKind
 from clearinghouse.services.sdrs import SdrRole
 
@@ -76,6 +76,8 @@ CREDENTIAL_STATUS = Vocabulary(
 AVAILABILITY = Vocabulary("evse:AvailabilityType", Availability)
 OCCUPANCY = Vocabulary("evse:OccupancyType", Occupancy)
 COMPONENT_TYPE = Vocabulary("tariff:ComponentKindType", ComponentType)
+PRICE_PER = Vocabulary("tariff:PricePerType", PricePer)
+PRICED_BY = Vocabulary("tariff:PricedByType", PricedBy)
 SDR_STATUS = Vocabulary("sdr:SdrStatusType", SdrStatus)
 SDR_ROLE = Vocabulary("sdr:SdrRoleType", SdrRole)
 STATEMENT_FORMAT = Vocabulary("settlement:StatementFormatType", StatementFormat)
@@ -104,6 +106,8 @@ VOCABULARIES = (
     AVAILABILITY,
     OCCUPANCY,
     COMPONENT_TYPE,
+    PRICE_PER,
+    PRICED_BY,
     SDR_STATUS,
     SDR_ROLE,
     STATEMENT_FORMAT,

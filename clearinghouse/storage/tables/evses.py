@@ -116,5 +116,8 @@ tariff = Table(
     Column("digest", LargeBinary, nullable=False),
     instant("created_at"),
     *feed(),
+    integer("discount_ppm"),
+    Column("vat_included", Boolean, nullable=False),
+    text("priced_by"),
     schema="clearing",
 )
