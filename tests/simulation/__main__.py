@@ -1,0 +1,73 @@
+"""``python -m tests.simulation --days N --seed N``: days of roaming from one seed."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+
+from clearinghouse.cli.output import Output
+from clearinghouse.telemetry import logging
+from tests.simulation.days import Simulation, begun
+from tests.simulation.world import opened
+
+DAYS = 90
+_SEEDS = 1_000_000
+
+
+def simulate(days: int, seed: int, output: Output) -> Simulation:
+    """Run the days; raises :class:`AssertionError` on the day something is wrong."""
+    with opened() as world:
+        run = begun(world, seed)
+        with output.progress(f"seed {seed}", days) as advance:
+            for _ in range(days):
+                run.play_day()
+                advance(1)
+        output.remark(_troubles(run))
+        output.value(
+            {"seed": seed, "days": days, "sdrs": run.books.accepted, "root": run.root},
+            _last_line(run, seed),
+        )
+        return run
+
+
+def _troubles(run: Simulation) -> str:
+    met = ", ".join(
+        f"{count} {trouble}" for trouble, count in sorted(run.line.met.items())
+    )
+    return f"{run.line.sent} messages sent: {met}; {run.world.cuts.made} cut off"
+
+
+def _last_line(run: Simulation, seed: int) -> str:
+    books = run.books
+    return (
+        f"simulation: seed {seed}, {run.day} days, {run.sessions} sessions, "
+        f"{len(books.where)} SDRs counted, {books.refused} refused, "
+        f"{books.duplicates} repeated, {books.rejected} rejected, "
+        f"{books.released} released, root {run.root[:16]}"
+    )
+
+
+def main() -> int:
+    """Simulate and print the root; 1 when something did not hold."""
+    parser = argparse.ArgumentParser(prog="run simulate", description=__doc__)
+    parser.add_argument("--days", type=int, default=DAYS, help="days to live through")
+    parser.add_argument("--seed", type=int, help="the same seed gives the same root")
+    parser.add_argument("--json", action="store_true", help="print JSON lines")
+    arguments = parser.parse_args()
+    logging.configure(level="ERROR")
+    output = Output(as_json=arguments.json)
+    seed = arguments.seed
+    if seed is None:
+        seed = secrets.randbelow(_SEEDS)
+    output.remark(f"seed {seed}; the same days again: ./run simulate --seed {seed}")
+    try:
+        simulate(arguments.days, seed, output)
+    except AssertionError as wrong:
+        output.remark(f"seed {seed}: {wrong}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,263 @@
+"""One day after the other: what partners and operator do, and what is checked."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from clearinghouse.codes import SDR_WINDOW_CLOSED
+from clearinghouse.services import held_sdrs, settlement
+from tests.simulation.books import Books
+from tests.simulation.chance import stream, uuid_from
+from tests.simulation.checks import check_closed, check_house, final_root
+from tests.simulation.line import Line
+from tests.simulation.plan import Planned, Twist, sessions_of
+from tests.simulation.roster import Cso, Csp, Roster, admit, publish
+from tests.simulation.submitting import Due, submit_day
+from tests.simulation.world import BEGINNING, World
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from tests.fixtures.engine import Answer, Speaker
+
+#: How often each happens to an SDR that is its day's, in a thousand.
+_CONFIRMED, _REJECTED = 800, 60
+_RELEASED, _PUT_AWAY = 300, 100
+
+#: When what follows the day's charging happens.
+_SUBMITTED_AT = timedelta(hours=23)
+_PULLED_AT = timedelta(hours=23, minutes=15)
+_DECIDED_AT = timedelta(hours=23, minutes=30)
+_CLOSED_AT = timedelta(hours=23, minutes=45)
+
+_PAGE = "<limit>100</limit>"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something that a partner does at an instant."""
+
+    at: datetime
+    do: Callable[[], None]
+
+
+@dataclass(slots=True)
+class Simulation:
+    """A run over a world; make it with :func:`begun`."""
+
+    world: World
+    roster: Roster
+    line: Line
+    streams: dict[str, Random]
+    books: Books = field(default_factory=Books)
+    planned: dict[str, Planned] = field(default_factory=dict)
+    due: dict[int, list[Due]] = field(default_factory=lambda: defaultdict(list))
+    sequences: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    cursors: dict[str, str] = field(default_factory=dict)
+    speakers: dict[str, Speaker] = field(default_factory=dict)
+    sessions: int = 0
+    day: int = 0
+    morning: datetime = BEGINNING
+
+    @property
+    def label(self) -> str:
+        """The name of today's window."""
+        return f"day {self.day:03d}"
+
+    @property
+    def root(self) -> str:
+        """What was issued so far, as one digest."""
+        return final_root(self.world.env)
+
+    def log_in(self) -> None:
+        """Give each partner a token for the day."""
+        self.speakers = {
+            one.party_id: self.world.speaker(one) for one in self.roster.participants
+        }
+
+    def play_day(self) -> None:
+        """Live through one day and check everything at its end."""
+        self.world.clock.at = self.morning
+        self.log_in()
+        self.world.do_chores()
+        self._charge()
+        self.world.clock.at = self.morning + _SUBMITTED_AT
+        for cso in self.roster.csos:
+            self._submit(cso)
+        self.world.clock.at = self.morning + _PULLED_AT
+        for csp in self.roster.csps:
+            self._decide(csp, self._pull(csp))
+        self.world.clock.at = self.morning + _DECIDED_AT
+        self._decide_held()
+        check_house(self.world.env)
+        self._close()
+        self.day += 1
+        self.morning += timedelta(days=1)
+
+    def _charge(self) -> None:
+        """Let the EV users charge; reports arrive in the order of the day."""
+        planned = sessions_of(
+            self.roster,
+            self.streams["plan"],
+            self.day,
+            self.morning,
+            first=len(self.planned),
+        )
+        steps: list[Step] = []
+        for one in planned:
+            self.planned[one.sdr_id] = one
+            steps.extend(self._steps(one))
+        for step in sorted(steps, key=lambda step: step.at):
+            self.world.clock.at = step.at
+            step.do()
+
+    def _steps(self, one: Planned) -> list[Step]:
+        """Return what the CSO does of a session while it lasts."""
+        waiting = Due(one, None)
+        self.due[one.due].append(waiting)
+        if one.twist in {Twist.AGAIN, Twist.CHANGED}:
+            again = Due(one, None, changed=one.twist is Twist.CHANGED, of=waiting)
+            self.due[self.day + 2].append(again)
+        if one.twist is Twist.OFFLINE:
+            return []
+        began, ended = one.started_at + timedelta(seconds=20), one.ended_at
+        told_began, told_ended = began + timedelta(seconds=5), ended
+        if one.twist is Twist.BACKWARDS:
+            told_began = ended + timedelta(minutes=20)
+
+        def authorize() -> None:
+            waiting.session_id = self._authorize(one)
+
+        return [
+            Step(one.started_at, authorize),
+            Step(told_began, lambda: self._report(waiting, "STARTED", began)),
+            Step(told_ended, lambda: self._report(waiting, "ENDED", ended)),
+        ]
+
+    def _authorize(self, one: Planned) -> str:
+        answer = self.line.call(
+            self.speakers[one.cso.party_id],
+            "authorization",
+            "AuthorizeStart",
+            f"<evseId>{one.evse_id}</evseId><credential><c:kind>RFID</c:kind>"
+            f"<c:value>{one.card}</c:value></credential>",
+        )
+        if answer.text("decision") != "AUTHORIZED":
+            raise AssertionError(f"{one.sdr_id} was not authorized: {answer.code}")
+        self.sessions += 1
+        return answer.required("sessionId")
+
+    def _report(self, due: Due, event: str, at: datetime) -> None:
+        energy = f"<energyWh>{due.one.energy_wh}</energyWh>" if event == "ENDED" else ""
+        answer = self.line.call(
+            self.speakers[due.one.cso.party_id],
+            "session",
+            "ReportSession",
+            f"<sessionId>{due.session_id}</sessionId><event>{event}</event>"
+            f"<eventId>{uuid_from(self.streams['plan'])}</eventId>"
+            f"<occurredAt>{at.isoformat()}</occurredAt>{energy}",
+        )
+        if answer.code >= 200:
+            raise AssertionError(f"{event} of {due.one.sdr_id}: {answer.code}")
+
+    def _submit(self, cso: Cso) -> None:
+        waiting = [one for one in self.due[self.day] if one.one.cso is cso]
+        speaker = self.speakers[cso.party_id]
+
+        def send(content: str) -> Answer:
+            return self.line.call(speaker, "sdr", "SubmitSdrs", content)
+
+        self.sequences[cso.party_id] = submit_day(
+            send,
+            waiting,
+            self.books,
+            chance=self.streams["submit"],
+            last=self.sequences[cso.party_id],
+            window=self.label,
+        )
+
+    def _pull(self, csp: Csp) -> list[Planned]:
+        """Let a CSP pull what came for it since it last asked."""
+        found: list[Planned] = []
+        speaker = self.speakers[csp.party_id]
+        while True:
+            cursor = self.cursors.get(csp.party_id)
+            place = "" if cursor is None else f"<cursor>{cursor}</cursor>"
+            asked = f"<role>HOME_CSP</role>{place}{_PAGE}"
+            page = self.line.call(speaker, "sdr", "GetSdrs", asked)
+            self.cursors[csp.party_id] = page.required("nextCursor")
+            found.extend(self.planned[str(one.text)] for one in page.all("sdrId"))
+            if page.text("more") != "true":
+                return found
+
+    def _decide(self, csp: Csp, pulled: Sequence[Planned]) -> None:
+        """Let a CSP confirm most, reject some, and say nothing of the others."""
+        said: list[tuple[Planned, str]] = []
+        for one in pulled:
+            number = self.streams["decide"].randrange(1000)
+            if number < _CONFIRMED:
+                said.append((one, "CONFIRMED"))
+            elif number < _CONFIRMED + _REJECTED:
+                said.append((one, "REJECTED"))
+        if not said:
+            return
+        answer = self.line.call(
+            self.speakers[csp.party_id],
+            "sdr",
+            "ConfirmSdrs",
+            "".join(
+                f"<decision><submitterId>{one.cso.party_id}</submitterId>"
+                f"<sdrId>{one.sdr_id}</sdrId><verdict>{verdict}</verdict></decision>"
+                for one, verdict in said
+            ),
+        )
+        late = {int(item["index"]): int(item["code"]) for item in answer.items}
+        if any(code != SDR_WINDOW_CLOSED.number for code in late.values()):
+            raise AssertionError(f"{csp.party_id} was answered {answer.items}")
+        for index, (one, verdict) in enumerate(said):
+            if verdict == "REJECTED" and index not in late:
+                self.books.strike(one)
+
+    def _decide_held(self) -> None:
+        """Let the operator take in or put away some of what is held."""
+        chance, env = self.streams["operator"], self.world.env
+        for waiting in held_sdrs.held(env):
+            sdr_id, party = waiting.stored.sdr_uid, waiting.stored.submitter_party
+            if sdr_id not in self.books.held:
+                raise AssertionError(f"{sdr_id} is held, and nobody was told")
+            number = chance.randrange(1000)
+            if number < _RELEASED:
+                held_sdrs.release(env, party, sdr_id)
+                self.books.release(sdr_id, self.label)
+            elif number < _RELEASED + _PUT_AWAY:
+                held_sdrs.reject(env, party, sdr_id)
+                self.books.put_away += 1
+
+    def _close(self) -> None:
+        """Close the day's window, breaking off at first now and then."""
+        env, label = self.world.env, self.label
+        self.world.clock.at = self.morning + _CLOSED_AT
+        following = f"day {self.day + 1:03d}"
+        closing = self.line.until_done(
+            lambda: settlement.close(env, next_label=following)
+        )
+        check_closed(env, closing.window.window_id, label, self.books)
+        check_house(env)
+
+
+def begun(world: World, seed: int) -> Simulation:
+    """Return a simulation on the eve of its first day: partners and their data."""
+    names = ("plan", "line", "submit", "decide", "operator")
+    streams = {name: stream(seed, name) for name in names}
+    line = Line(streams["line"], world.cuts)
+    world.clock.at = BEGINNING - timedelta(hours=1)
+    roster = admit(world)
+    made = Simulation(world=world, roster=roster, line=line, streams=streams)
+    settlement.ensure_window(world.env, made.label)
+    made.log_in()
+    publish(roster, made.speakers, line, streams["plan"])
+    return made
