@@ -201,9 +201,9 @@ def statement_facts(tx: Connection, statement_id: str) -> Statement | None:
 
 def lines_of(tx: Connection, facts: Statement) -> Iterator[list[StatementLine]]:
     """Give the lines of a statement in its order, in batches; memory stays flat."""
-    result = tx.execute(_LINES, _place(facts))
-    for rows in result.partitions():
-        yield [_line(row) for row in rows]
+    with tx.execute(_LINES, _place(facts)) as result:
+        for rows in result.partitions():
+            yield [_line(row) for row in rows]
 
 
 def lock_issue(tx: Connection, statement_id: str) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "2026_11_23_11_pre"
-down_revision = "2026_11_23_10_pre"
+revision = "2026_11_23_12_pre"
+down_revision = "2026_11_23_11_pre"
 branch_labels = None
 depends_on = None
 
