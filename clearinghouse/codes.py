@@ -327,6 +327,10 @@ STATEMENT_PART = _code(
     711, "STATEMENT_PART", Kind.NOT_FOUND, "The statement has no such part."
 )
 
+VAT_RULE_UNKNOWN = _code(
+    740, "VAT_RULE_UNKNOWN", Kind.NOT_FOUND, "No such rule of VAT."
+)
+VAT_RULE_ENDED = _code(741, "VAT_RULE_ENDED", _R, "The rule of VAT was ended before.")
 SEAL_BROKEN = _code(
     780, "SEAL_BROKEN", Kind.INTERNAL, "An SDR is not what its intake committed to."
 )

@@ -90,6 +90,11 @@ VERBS = (
         summary="Billing profiles: what invoices say of a party.",
     ),
     Entry(
+        name="vat",
+        place="vat:group",
+        summary="VAT: the table of rules, and why a supply is taxed so.",
+    ),
+    Entry(
         name="list",
         place="lists:group",
         summary="Full lists that are held.",

@@ -1,9 +1,9 @@
 """The ledger: accounts, postings with deterministic keys, and the balance rule.
 
 Double entry by construction: a posting takes from one account what it gives to another.
-A pair total is accepted (debtor's PAY to creditor's RECV) and closed into positions
-(RECV and PAY to POS). Afterwards each RECV and PAY is zero, POS is the net position.
-Keys repeat when a close is run again, so that nothing can be posted twice.
+A pair is accepted (debtor's PAY to creditor's RECV, net and VAT apart) and closed into
+positions (RECV and PAY to POS, gross). Afterwards each RECV and PAY is zero, POS is the
+net position. Keys repeat when a close is run again, so that nothing is posted twice.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from clearinghouse.domain.settlement import PairTotal, Settlement
+from clearinghouse.domain.settlement import Pair, Settlement
 
 
 class Account(StrEnum):
@@ -28,6 +28,7 @@ class PostingCode(StrEnum):
     """Why a posting was made: the leg in its key."""
 
     ACCEPT = "ACCEPT"
+    ACCEPT_VAT = "ACCEPT-VAT"
     CLOSE_RECV = "CLOSE-RECV"
     CLOSE_PAY = "CLOSE-PAY"
 
@@ -65,28 +66,36 @@ def postings_of(
     return tuple(
         posting
         for pair in settlement.pairs
-        if pair.net_minor
         for posting in _legs(window_id, pair, party_ids)
     )
 
 
 def _legs(
-    window_id: int, pair: PairTotal, party_ids: Mapping[int, str]
+    window_id: int, pair: Pair, party_ids: Mapping[int, str]
 ) -> Iterable[Posting]:
+    """Give the postings of a pair: net and VAT accepted apart, closed as one gross.
+
+    A leg below nothing is posted the other way round; a leg of nothing is none.
+    """
     debtor, creditor = party_ids[pair.debtor_id], party_ids[pair.creditor_id]
     document = f"{pair.currency}-{debtor}-{creditor}"
-    for code, debit, credit in (
-        (PostingCode.ACCEPT, (debtor, Account.PAY), (creditor, Account.RECV)),
-        (PostingCode.CLOSE_RECV, (creditor, Account.RECV), (creditor, Account.POS)),
-        (PostingCode.CLOSE_PAY, (debtor, Account.POS), (debtor, Account.PAY)),
+    pays, gets = (debtor, Account.PAY), (creditor, Account.RECV)
+    for code, debit, credit, amount_minor in (
+        (PostingCode.ACCEPT, pays, gets, pair.net_minor),
+        (PostingCode.ACCEPT_VAT, pays, gets, pair.vat_minor),
+        (PostingCode.CLOSE_RECV, gets, (creditor, Account.POS), pair.gross_minor),
+        (PostingCode.CLOSE_PAY, (debtor, Account.POS), pays, pair.gross_minor),
     ):
+        if not amount_minor:
+            continue
+        sides = (debit, credit) if amount_minor > 0 else (credit, debit)
         yield Posting(
             posting_key=posting_key(window_id, document, code),
             window_id=window_id,
-            debit_account=account_name(*debit),
-            credit_account=account_name(*credit),
+            debit_account=account_name(*sides[0]),
+            credit_account=account_name(*sides[1]),
             currency=pair.currency,
-            amount_minor=pair.net_minor,
+            amount_minor=abs(amount_minor),
             code=code,
         )
 

@@ -1,5 +1,8 @@
 """Numbers of documents: gapless series per year, written ``ST-2026-000001``.
 
+Statements have one series; invoices and credit notes have one for each seller, written
+``IN-DEABC-2026-000001`` and ``CN-DEABC-2026-000001``.
+
 A number is drawn inside the closing transaction and nowhere else, so that a window
 that fails to close consumes none.
 """
@@ -8,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 
 STATEMENT_SERIES = "ST"
 
@@ -15,7 +19,21 @@ STATEMENT_SERIES = "ST"
 #: seven: the bound only stops a damaged counter.
 NUMBER_MAX = 9_999_999
 
-_PATTERN = re.compile(r"([A-Z]{2})-([0-9]{4})-([0-9]{6,7})")
+_PATTERN = re.compile(
+    r"(ST|(?:IN|CN)-[A-Z]{2}[A-Z0-9]{3})-([0-9]{4})-([0-9]{6,7})", re.ASCII
+)
+
+
+class DocumentKind(StrEnum):
+    """What a document is; the value is its type code (BT-3, UNTDID 1001)."""
+
+    INVOICE = "380"
+    CREDIT_NOTE = "381"
+
+    @property
+    def sign(self) -> int:
+        """1 when the buyer owes its amounts, -1 when they are given back."""
+        return 1 if self is DocumentKind.INVOICE else -1
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -28,6 +46,11 @@ class DocumentNumber:
 
     def __str__(self) -> str:
         return f"{self.series}-{self.year:04d}-{self.number:06d}"
+
+
+def series_of(kind: DocumentKind, seller: str) -> str:
+    """Return the series of a seller's documents of a kind, as ``IN-DEABC``."""
+    return f"{'IN' if kind is DocumentKind.INVOICE else 'CN'}-{seller}"
 
 
 def series_key(series: str, year: int) -> str:

@@ -26,6 +26,7 @@ from clearinghouse.domain.sdrs import (
     usage_of,
 )
 from clearinghouse.domain.sessions import SessionState
+from clearinghouse.domain.vat import UNTAXED, VatTreatment
 
 _DEFAULT_TERMS = Terms()
 
@@ -63,6 +64,7 @@ class EvseFacts(NamedTuple):
     longitude_u: int | None = None
     meter_key: str | None = None
     connectors: Sequence[str] = ()
+    country: str = ""
 
 
 class SessionFacts(NamedTuple):
@@ -115,7 +117,9 @@ class SdrFacts:
     known here, so that an answer never tells of one (clauses 8-min, 8-separate).
     ``on_evse``: SDRs of the same CSO at the time of this one, ``of_subject``: SDRs
     around it; another submitter's held SDR is in neither, so nobody blocks another by
-    what is not accepted. ``mean_net_minor``: of the submitter's own SDRs.
+    what is not accepted. ``mean_net_minor``: of the submitter's own SDRs. ``place``:
+    the country of the EVSE, empty when nothing tells it; ``vat`` is how the supply is
+    taxed, and ``vat_rate_bp`` its rate, for tariffs whose prices include it.
     """
 
     now: datetime
@@ -135,6 +139,9 @@ class SdrFacts:
     on_evse: Sequence[Neighbour] = ()
     of_subject: Sequence[Neighbour] = ()
     mean_net_minor: int | None = None
+    place: str = ""
+    vat: VatTreatment = UNTAXED
+    vat_rate_bp: int = 0
 
     @property
     def zone(self) -> str:

@@ -1,18 +1,23 @@
 """Settlement: claim against proof, gross matrix, bilateral and multilateral netting.
 
 A window is closed from the totals written at intake (the *claim*) and proved by a scan
-of the records (the *proof*); one cent of difference fails it. Nothing here rounds, and
-currencies never meet.
+of the records (the *proof*); one cent of difference fails it. What is netted is gross:
+net of the SDRs and the VAT of the documents. Nothing here rounds, and currencies never
+meet.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
+from types import MappingProxyType
 from typing import NamedTuple
+
+from clearinghouse.domain.numbering import DocumentKind
+from clearinghouse.domain.vat import VatCategory
 
 
 class WindowState(StrEnum):
@@ -35,9 +40,13 @@ _NEXT_STATES = {
 
 
 class PairTotal(NamedTuple):
-    """Sum of one directed pair in one currency: the debtor owes the creditor.
+    """Sum of one directed pair in one currency under one treatment of VAT.
 
-    Debtor is the home CSP, creditor whoever submitted the SDRs.
+    Debtor is the home CSP, creditor whoever submitted the SDRs: the debtor owes the
+    creditor. ``net_minor`` is without VAT, and negative for credits. ``kind`` is
+    CREDIT_NOTE for credits of SDRs of an earlier window, INVOICE for the rest;
+    ``place`` is the country of the EVSEs. What was booked before there was a table of
+    VAT has the defaults.
     """
 
     debtor_id: int
@@ -46,6 +55,28 @@ class PairTotal(NamedTuple):
     sdr_count: int
     energy_wh: int
     net_minor: int
+    kind: DocumentKind = DocumentKind.INVOICE
+    vat_category: VatCategory = VatCategory.OUTSIDE
+    vat_rate_bp: int = 0
+    vat_rule_id: int = 0
+    place: str = ""
+
+
+class Pair(NamedTuple):
+    """What one participant owes another in one currency, with the VAT in it."""
+
+    debtor_id: int
+    creditor_id: int
+    currency: str
+    sdr_count: int
+    energy_wh: int
+    net_minor: int
+    vat_minor: int = 0
+
+    @property
+    def gross_minor(self) -> int:
+        """Net and VAT: what is paid."""
+        return self.net_minor + self.vat_minor
 
 
 class Difference(NamedTuple):
@@ -64,7 +95,10 @@ class Balance(NamedTuple):
 
 
 class Position(NamedTuple):
-    """What a participant gets and owes in one currency; ``net_minor`` > 0: it gets."""
+    """What a participant gets and owes in one currency; ``net_minor`` > 0: it gets.
+
+    All three are with VAT; net is receivable less payable.
+    """
 
     participant_id: int
     receivable_minor: int
@@ -76,16 +110,18 @@ class Position(NamedTuple):
 class Settlement:
     """The settlement of one currency of one window.
 
-    ``pairs`` are the directed totals, none negative, in order of debtor and creditor;
-    ``gross_minor`` is their sum, ``bilateral_minor`` the sum of what is left after
-    set-off, ``multilateral_minor`` what moves in the end.
+    ``pairs`` are the directed sums, none negative, in order of debtor and creditor;
+    ``gross_minor`` is their sum with VAT, ``vat_minor`` the VAT in it,
+    ``bilateral_minor`` the sum of what is left after set-off, ``multilateral_minor``
+    what moves in the end.
     """
 
     currency: str
-    pairs: tuple[PairTotal, ...]
+    pairs: tuple[Pair, ...]
     bilateral: tuple[Balance, ...]
     positions: tuple[Position, ...]
     gross_minor: int
+    vat_minor: int
     bilateral_minor: int
     multilateral_minor: int
     sdr_count: int
@@ -114,38 +150,73 @@ def compare(
 
 
 def merge(totals: Iterable[PairTotal]) -> tuple[PairTotal, ...]:
-    """Return one total per pair and currency, in fixed order, without empty ones."""
-    sums: dict[tuple[str, int, int], list[int]] = defaultdict(lambda: [0, 0, 0])
+    """Return one total per pair, currency and treatment, in fixed order, none empty."""
+    sums: dict[_Key, PairTotal] = {}
     for total in totals:
-        entry = sums[_key(total)]
-        entry[0] += total.sdr_count
-        entry[1] += total.energy_wh
-        entry[2] += total.net_minor
-    return tuple(
-        PairTotal(debtor_id, creditor_id, currency, count, energy_wh, net_minor)
-        for (currency, debtor_id, creditor_id), (count, energy_wh, net_minor) in sorted(
-            sums.items()
+        key = _key(total)
+        before = sums.get(key)
+        sums[key] = (
+            total
+            if before is None
+            else before._replace(
+                sdr_count=before.sdr_count + total.sdr_count,
+                energy_wh=before.energy_wh + total.energy_wh,
+                net_minor=before.net_minor + total.net_minor,
+            )
         )
-        if count or energy_wh or net_minor
+    return tuple(
+        total
+        for _, total in sorted(sums.items())
+        if total.sdr_count or total.energy_wh or total.net_minor
     )
 
 
-def settle(totals: Iterable[PairTotal]) -> tuple[Settlement, ...]:
+def settle(
+    totals: Iterable[PairTotal],
+    vat: Mapping[tuple[str, int, int], int] = MappingProxyType({}),
+) -> tuple[Settlement, ...]:
     """Net the totals of a window: one settlement per currency, in order of its code.
 
-    No totals give no settlement: an empty window closes with nothing to pay.
+    ``vat``: the VAT of the documents by currency, debtor and creditor. No totals give
+    no settlement: an empty window closes with nothing to pay.
     """
-    by_currency: dict[str, list[PairTotal]] = defaultdict(list)
-    for total in merge(totals):
-        by_currency[total.currency].append(total)
+    by_currency: dict[str, list[Pair]] = defaultdict(list)
+    for pair in pairs_of(totals, vat):
+        by_currency[pair.currency].append(pair)
     return tuple(
         _settle_currency(currency, pairs)
         for currency, pairs in sorted(by_currency.items())
     )
 
 
-def _settle_currency(currency: str, totals: list[PairTotal]) -> Settlement:
-    pairs = gross_pairs(totals)
+def pairs_of(
+    totals: Iterable[PairTotal],
+    vat: Mapping[tuple[str, int, int], int] = MappingProxyType({}),
+) -> tuple[Pair, ...]:
+    """Return what each pair comes to, with its VAT, in fixed order, none empty."""
+    pairs = [Pair(*total[:6]) for total in totals]
+    pairs += [
+        Pair(debtor_id, creditor_id, currency, 0, 0, 0, vat_minor)
+        for (currency, debtor_id, creditor_id), vat_minor in vat.items()
+    ]
+    return _joined(pairs)
+
+
+def _joined(pairs: Iterable[Pair]) -> tuple[Pair, ...]:
+    sums: dict[tuple[str, int, int], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    for pair in pairs:
+        entry = sums[pair.currency, pair.debtor_id, pair.creditor_id]
+        for place, value in enumerate(pair[3:]):
+            entry[place] += value
+    return tuple(
+        Pair(debtor_id, creditor_id, currency, *entry)
+        for (currency, debtor_id, creditor_id), entry in sorted(sums.items())
+        if any(entry)
+    )
+
+
+def _settle_currency(currency: str, owed: list[Pair]) -> Settlement:
+    pairs = gross_pairs(owed)
     positions = _positions(pairs)
     bilateral = _bilateral(pairs)
     return Settlement(
@@ -153,7 +224,8 @@ def _settle_currency(currency: str, totals: list[PairTotal]) -> Settlement:
         pairs=pairs,
         bilateral=bilateral,
         positions=positions,
-        gross_minor=sum(pair.net_minor for pair in pairs),
+        gross_minor=sum(pair.gross_minor for pair in pairs),
+        vat_minor=sum(pair.vat_minor for pair in pairs),
         bilateral_minor=sum(balance.amount_minor for balance in bilateral),
         multilateral_minor=sum(max(0, position.net_minor) for position in positions),
         sdr_count=sum(pair.sdr_count for pair in pairs),
@@ -161,26 +233,27 @@ def _settle_currency(currency: str, totals: list[PairTotal]) -> Settlement:
     )
 
 
-def gross_pairs(totals: Iterable[PairTotal]) -> tuple[PairTotal, ...]:
-    """Return the gross matrix of one currency: a negative total flips its direction.
+def gross_pairs(pairs: Iterable[Pair]) -> tuple[Pair, ...]:
+    """Return the gross matrix of one currency: a negative sum flips its direction.
 
-    More credits than charges in a window turn the debt round; the flipped total joins
+    More credits than charges in a window turn the debt round; the flipped sum joins
     the one of the other direction.
     """
-    return merge(
-        total._replace(
-            debtor_id=total.creditor_id,
-            creditor_id=total.debtor_id,
-            net_minor=-total.net_minor,
+    return _joined(
+        pair._replace(
+            debtor_id=pair.creditor_id,
+            creditor_id=pair.debtor_id,
+            net_minor=-pair.net_minor,
+            vat_minor=-pair.vat_minor,
         )
-        if total.net_minor < 0
-        else total
-        for total in totals
+        if pair.gross_minor < 0
+        else pair
+        for pair in pairs
     )
 
 
-def _bilateral(pairs: tuple[PairTotal, ...]) -> tuple[Balance, ...]:
-    owed = {(pair.debtor_id, pair.creditor_id): pair.net_minor for pair in pairs}
+def _bilateral(pairs: tuple[Pair, ...]) -> tuple[Balance, ...]:
+    owed = {(pair.debtor_id, pair.creditor_id): pair.gross_minor for pair in pairs}
     balances = []
     for (debtor_id, creditor_id), amount_minor in sorted(owed.items()):
         left_minor = amount_minor - owed.get((creditor_id, debtor_id), 0)
@@ -189,12 +262,12 @@ def _bilateral(pairs: tuple[PairTotal, ...]) -> tuple[Balance, ...]:
     return tuple(balances)
 
 
-def _positions(pairs: tuple[PairTotal, ...]) -> tuple[Position, ...]:
+def _positions(pairs: tuple[Pair, ...]) -> tuple[Position, ...]:
     receivable: dict[int, int] = defaultdict(int)
     payable: dict[int, int] = defaultdict(int)
     for pair in pairs:
-        receivable[pair.creditor_id] += pair.net_minor
-        payable[pair.debtor_id] += pair.net_minor
+        receivable[pair.creditor_id] += pair.gross_minor
+        payable[pair.debtor_id] += pair.gross_minor
     return tuple(
         Position(
             participant_id,
@@ -221,10 +294,12 @@ def violations(settlement: Settlement) -> tuple[str, ...]:
     owes = -sum(p.net_minor for p in positions if p.net_minor < 0)
     if not gets == owes == settlement.multilateral_minor:
         broken.append("what is received is not what is paid")
-    if any(pair.net_minor < 0 for pair in settlement.pairs):
+    if any(pair.gross_minor < 0 for pair in settlement.pairs):
         broken.append("a pair total is negative")
-    if sum(pair.net_minor for pair in settlement.pairs) != settlement.gross_minor:
+    if sum(pair.gross_minor for pair in settlement.pairs) != settlement.gross_minor:
         broken.append("the gross sum is not the sum of its pairs")
+    if sum(pair.vat_minor for pair in settlement.pairs) != settlement.vat_minor:
+        broken.append("the VAT is not the sum of its pairs")
     by_balance: dict[int, int] = defaultdict(int)
     for balance in settlement.bilateral:
         by_balance[balance.creditor_id] += balance.amount_minor
@@ -238,14 +313,31 @@ def violations(settlement: Settlement) -> tuple[str, ...]:
 
 
 def totals_digest(totals: Iterable[PairTotal]) -> bytes:
-    """Return the SHA-256 of totals in fixed order: for a window's claim and proof."""
+    """Return the SHA-256 of totals in fixed order: for a window's claim and proof.
+
+    A total that has the defaults is written as it was before there was VAT, so that a
+    window closed then still has its digest.
+    """
     text = "\n".join(
         f"{total.currency};{total.debtor_id};{total.creditor_id};"
-        f"{total.sdr_count};{total.energy_wh};{total.net_minor}"
+        f"{total.sdr_count};{total.energy_wh};{total.net_minor}{_treatment(total)}"
         for total in merge(totals)
     )
     return sha256(text.encode()).digest()
 
 
-def _key(total: PairTotal) -> tuple[str, int, int]:
-    return total.currency, total.debtor_id, total.creditor_id
+_Key = tuple[str, int, int, DocumentKind, VatCategory, int, int, str]
+
+#: The treatment of what was booked before there was a table of VAT.
+_UNTREATED = PairTotal(0, 0, "", 0, 0, 0)[6:]
+
+
+def _treatment(total: PairTotal) -> str:
+    treatment = total[6:]
+    if treatment == _UNTREATED:
+        return ""
+    return "".join(f";{value}" for value in treatment)
+
+
+def _key(total: PairTotal) -> _Key:
+    return (total.currency, total.debtor_id, total.creditor_id, *total[6:])

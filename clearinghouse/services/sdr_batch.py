@@ -110,7 +110,7 @@ class Batch:
         self._counter = TotalsCounter()
         self._unreadable = 0
         self._energy_wh = 0
-        self._totals: dict[tuple[int, str], list[int]] = {}
+        self._totals: dict[tuple[int, str, str, int, int, str], list[int]] = {}
         self._pieces = sdr_delivery.Pieces()
         self._grave: list[Item] = []
         self._light: list[Item] = []
@@ -290,7 +290,15 @@ class Batch:
         self.counts.accepted += 1
         size = sdr_delivery.bytes_max(candidate.record, hits)
         self._pieces.add(row.csp_id, sdr_no, size)
-        total = self._totals.setdefault((row.csp_id, row.currency), [0, 0, 0])
+        claimed = (
+            row.csp_id,
+            row.currency,
+            row.vat_category,
+            row.vat_rate_bp,
+            row.vat_rule_id,
+            row.place_country,
+        )
+        total = self._totals.setdefault(claimed, [0, 0, 0])
         total[0] += 1
         total[1] += row.energy_wh
         total[2] += row.net_minor
@@ -321,7 +329,8 @@ class Batch:
             sdr_intake.copy_refusals(tx, rows.refusals)
 
     def _claims(self) -> Iterable[NewTotal]:
-        for (csp_id, currency), (count, energy_wh, net_minor) in self._totals.items():
+        for key, (count, energy_wh, net_minor) in self._totals.items():
+            csp_id, currency, category, rate_bp, rule_id, place = key
             yield NewTotal(
                 window_id=self._window_id,
                 batch_id=self.batch_id,
@@ -331,6 +340,10 @@ class Batch:
                 sdr_count=count,
                 energy_wh=energy_wh,
                 net_minor=net_minor,
+                vat_category=category,
+                vat_rate_bp=rate_bp,
+                vat_rule_id=rule_id,
+                place_country=place,
             )
 
     def _tell(self, items: Sequence[Item], *, grave: bool) -> None:

@@ -39,6 +39,7 @@ from clearinghouse.services.sdr_neighbours import (
     add_means,
     add_neighbours,
 )
+from clearinghouse.services.sdr_vat import VatDesk
 from clearinghouse.storage import agreements, participants, sdr_facts, tariffs
 from clearinghouse.storage.sdr_facts import Known, Sent
 
@@ -60,6 +61,9 @@ class Knowledge:
         self._sender = sender
         self._now = env.clock.now()
         self._ids = {party: n for n, party in participants.party_ids(tx).items()}
+        self._vat = VatDesk(
+            tx, sender.party_id, {n: party for party, n in self._ids.items()}
+        )
         self._agreements: dict[int, list[Agreement]] = {}
         self._collected: dict[int, list[Agreement]] | None = None
         self._aliases: dict[str, int | None] = {}
@@ -98,6 +102,7 @@ class Knowledge:
         self._add_known(candidates)
         submitter_id = self._sender.participant_id
         add_sessions(self._tx, submitter_id, candidates)
+        self._vat.add(candidates)
         self._add_tariffs(candidates)
         add_neighbours(self._tx, submitter_id, candidates)
         add_means(self._tx, submitter_id, candidates, now=self._now)

@@ -88,6 +88,10 @@ def sdr_row(
         detail_of(candidate, intervals),
         batch.received_at,
         sdr_no,
+        vat_category=facts.vat.category.value,
+        vat_rate_bp=facts.vat.rate_bp,
+        vat_rule_id=facts.vat.rule_id,
+        place_country=facts.place,
     )
     around = Around(
         submitter=batch.submitter_party,

@@ -153,20 +153,30 @@ def exclude(tx: Connection, excluded: Iterable[Exclusion], *, at: datetime) -> N
 
 def claims_of(stored: Iterable[StoredSdr], *, times: int = 1) -> list[NewTotal]:
     """Return what SDRs add to the claim of their windows; ``times`` -1 takes it out."""
-    sums: dict[tuple[int, UUID, int, int, str], list[int]] = {}
+    sums: dict[NewTotal, list[int]] = {}
     for one in stored:
-        key = (
-            one.place.window_id,
-            one.batch_id,
-            one.csp_id,
-            one.submitter_id,
-            one.currency,
+        key = NewTotal(
+            window_id=one.place.window_id,
+            batch_id=one.batch_id,
+            csp_id=one.csp_id,
+            submitter_id=one.submitter_id,
+            currency=one.currency,
+            sdr_count=0,
+            energy_wh=0,
+            net_minor=0,
+            vat_category=one.vat_category,
+            vat_rate_bp=one.vat_rate_bp,
+            vat_rule_id=one.vat_rule_id,
+            place_country=one.place_country,
         )
         entry = sums.setdefault(key, [0, 0, 0])
         entry[0] += times
         entry[1] += times * one.energy_wh
         entry[2] += times * one.net_minor
-    return [NewTotal(*key, *entry) for key, entry in sums.items()]
+    return [
+        key._replace(sdr_count=count, energy_wh=energy_wh, net_minor=net_minor)
+        for key, (count, energy_wh, net_minor) in sums.items()
+    ]
 
 
 def decisions_by_row(tx: Connection, rows: Collection[int]) -> list[Decision]:

@@ -45,7 +45,8 @@ _EVSES = text("""
     SELECT evse_key, cso_id, coalesce(power_w, 0), time_zone,
            (latitude * 1000000)::bigint, (longitude * 1000000)::bigint,
            meter_public_key,
-           ARRAY(SELECT c ->> 'kind' FROM jsonb_array_elements(connectors) AS c)
+           ARRAY(SELECT c ->> 'kind' FROM jsonb_array_elements(connectors) AS c),
+           country
     FROM clearing.evse
     WHERE evse_key = ANY (CAST(:keys AS text[])) AND NOT removed
 """)

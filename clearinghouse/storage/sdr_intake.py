@@ -17,7 +17,9 @@ from sqlalchemy import Connection, func, insert, select, text
 
 from clearinghouse.domain.clock import instant_text
 from clearinghouse.domain.errors import Item
+from clearinghouse.domain.numbering import DocumentKind
 from clearinghouse.domain.sessions import SDR_STATES
+from clearinghouse.domain.vat import VatCategory
 from clearinghouse.storage.database import Database, copied_text
 from clearinghouse.storage.tables.messages import message
 from clearinghouse.storage.tables.sdrs import (
@@ -88,6 +90,10 @@ class NewSdr(NamedTuple):
     received_at: datetime
     change_id: int
     leaf: bytes = b""
+    vat_category: str = VatCategory.OUTSIDE.value
+    vat_rate_bp: int = 0
+    vat_rule_id: int = 0
+    place_country: str = ""
 
 
 class NewKey(NamedTuple):
@@ -130,7 +136,10 @@ class NewRefusal(NamedTuple):
 
 
 class NewTotal(NamedTuple):
-    """What a batch adds to the claim of its window, per CSP and currency."""
+    """What a batch adds to the claim of its window, per CSP, currency and VAT.
+
+    ``kind`` is that of the document on which it will stand.
+    """
 
     window_id: int
     batch_id: UUID
@@ -140,6 +149,11 @@ class NewTotal(NamedTuple):
     sdr_count: int
     energy_wh: int
     net_minor: int
+    kind: str = DocumentKind.INVOICE.value
+    vat_category: str = VatCategory.OUTSIDE.value
+    vat_rate_bp: int = 0
+    vat_rule_id: int = 0
+    place_country: str = ""
 
 
 class NewBatch(NamedTuple):
@@ -264,7 +278,8 @@ def _sdr_line(row: NewSdr) -> str:
         f"{row.claimed_minor}\t{row.rule_codes}\t"
         f"{_BYTES}{row.content_digest.hex()}\t{copied_text(row.detail)}\t"
         f"{instant_text(row.received_at)}\t{row.change_id}\t"
-        f"{_BYTES + row.leaf.hex() if row.leaf else _NULL}\n"
+        f"{_BYTES + row.leaf.hex() if row.leaf else _NULL}\t{row.vat_category}\t"
+        f"{row.vat_rate_bp}\t{row.vat_rule_id}\t{row.place_country}\n"
     )
 
 

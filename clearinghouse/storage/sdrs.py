@@ -83,6 +83,10 @@ class StoredSdr:
     net_minor: int
     claimed_minor: int
     received_at: datetime
+    vat_category: str
+    vat_rate_bp: int
+    vat_rule_id: int
+    place_country: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,4 +320,8 @@ def _values(row: Row[Any]) -> dict[str, Any]:
         "net_minor": row.net_minor,
         "claimed_minor": row.claimed_minor,
         "received_at": row.received_at,
+        "vat_category": row.vat_category,
+        "vat_rate_bp": row.vat_rate_bp,
+        "vat_rule_id": row.vat_rule_id,
+        "place_country": row.place_country,
     }

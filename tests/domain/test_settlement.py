@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from clearinghouse.domain.settlement import (
     Balance,
     Difference,
+    Pair,
     PairTotal,
     Settlement,
     WindowState,
@@ -18,6 +19,7 @@ from clearinghouse.domain.settlement import (
     gross_pairs,
     may_follow,
     merge,
+    pairs_of,
     settle,
     totals_digest,
     violations,
@@ -88,7 +90,7 @@ def test_currencies_are_settled_apart() -> None:
 
 
 def test_negative_pair_total_flips_its_direction() -> None:
-    pairs = gross_pairs([owes(A, B, -500), owes(B, A, 200)])
+    pairs = gross_pairs(pairs_of([owes(A, B, -500), owes(B, A, 200)]))
 
     assert [(pair.debtor_id, pair.creditor_id, pair.net_minor) for pair in pairs] == [
         (B, A, 700)
@@ -131,7 +133,8 @@ def test_one_cent_record_or_watt_hour_more_is_a_difference(
         replace(worked(), multilateral_minor=36_702),
         replace(worked(), bilateral=worked().bilateral[1:]),
         replace(worked(), positions=worked().positions[1:]),
-        replace(worked(), pairs=(owes(A, B, -1), *worked().pairs)),
+        replace(worked(), pairs=(Pair(A, B, "EUR", 1, 1, -1), *worked().pairs)),
+        replace(worked(), vat_minor=1),
     ],
 )
 def test_tampered_settlement_is_found(tampered: Settlement) -> None:

@@ -90,6 +90,10 @@ sdr = Table(
     instant("received_at"),
     *feed(),
     Column("leaf", LargeBinary, nullable=True),
+    text("vat_category"),
+    integer("vat_rate_bp"),
+    integer("vat_rule_id"),
+    text("place_country"),
     schema="clearing",
 )
 
@@ -146,6 +150,11 @@ batch_total = Table(
     integer("sdr_count"),
     bigint("energy_wh"),
     bigint("net_minor"),
+    text("kind"),
+    text("vat_category"),
+    integer("vat_rate_bp"),
+    integer("vat_rule_id"),
+    text("place_country"),
     schema="clearing",
 )
 
