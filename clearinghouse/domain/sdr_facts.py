@@ -231,7 +231,7 @@ class Case:
             return
         if self.hits and not _UNRATABLE.isdisjoint(hit.rule for hit in self.hits):
             return
-        self.net_minor = tariff.rater(self.usage)
+        self.net_minor = tariff.rater(self.usage, self.facts.vat_rate_bp)
         self.is_rated = True
 
     def is_refused(self) -> bool:
