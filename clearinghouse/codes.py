@@ -104,6 +104,9 @@ SDR_TARIFF_CHANGED = _code(
     _W,
     "The tariff changed during the session; the first counts.",
 )
+SDR_AGREED = _code(
+    168, "SDR_AGREED", _W, "The amount was agreed or decided in a dispute, not rated."
+)
 
 # 2xx: agreement and partner
 NO_AGREEMENT = _code(
@@ -292,6 +295,9 @@ SDR_TARIFF = _code(
 SDR_TIMES = _code(616, "SDR_TIMES", _R, "The times are impossible.")
 SDR_AGE = _code(617, "SDR_AGE", _R, "The SDR is too old.")
 SDR_NEGATIVE = _code(618, "SDR_NEGATIVE", _R, "Energy, duration or amount is negative.")
+SDR_REFERENCE = _code(
+    619, "SDR_REFERENCE", _R, "What it corrects is not there, or other than it says."
+)
 SDR_METER = _code(620, "SDR_METER", _R, "The meter values do not fit the energy.")
 SDR_FIELD = _code(
     622, "SDR_FIELD", Kind.MALFORMED, "A field of the SDR has no valid value."
@@ -433,7 +439,10 @@ APPROVAL_UNKNOWN = _code(
     910, "APPROVAL_UNKNOWN", Kind.NOT_FOUND, "Nothing with this number was asked for."
 )
 APPROVAL_STATE = _code(
-    911, "APPROVAL_STATE", _R, "It was approved, withdrawn, or waited too long."
+    911,
+    "APPROVAL_STATE",
+    Kind.CONFLICT,
+    "It was approved, withdrawn, or waited too long.",
 )
 APPROVAL_SAME = _code(
     912,

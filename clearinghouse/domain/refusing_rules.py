@@ -15,9 +15,14 @@ from clearinghouse.domain.money import (
 )
 from clearinghouse.domain.sdr_catalogue import SESSION_PATH
 from clearinghouse.domain.sdr_facts import AHEAD, Case
+from clearinghouse.domain.sdrs import SdrKind
 
 #: Age in days at which an SDR is refused whatever the agreement says (S-107).
 LATE_DAYS_MAX = 60
+
+#: Age in days at which a replacement is refused: its original was in time, its window
+#: may have been disputed for two months, and a dispute ends after four (2.7).
+REPLACEMENT_DAYS_MAX = 240
 
 #: Seconds of charging in one record, a year. It stops a slip in a year from becoming a
 #: number that no column holds, which would cost the whole batch.
@@ -125,6 +130,8 @@ def _times(case: Case) -> None:
 
 def _age(case: Case) -> None:
     days = min(case.terms.late_limit_days, LATE_DAYS_MAX)
+    if case.record.kind is SdrKind.REPLACEMENT:
+        days = REPLACEMENT_DAYS_MAX
     age = case.facts.now - case.record.ended_at
     if age.days >= days and age > timedelta(days=days):
         case.hit(
@@ -206,3 +213,6 @@ REFUSING = (
     _signs,
     _meters,
 )
+
+#: Rules that a credit can break; all else is compared with what it cancels.
+CREDITED = (_identity, _currency)

@@ -8,6 +8,7 @@ from clearinghouse.domain import sdr_catalogue as catalogue
 from clearinghouse.domain.claim_rules import claim_within
 from clearinghouse.domain.sdr_catalogue import SESSION_PATH
 from clearinghouse.domain.sdr_facts import AHEAD, Case
+from clearinghouse.domain.sdrs import SdrKind
 from clearinghouse.identifiers.zones import zone_named
 
 _LATE_NOTICE = timedelta(hours=24)
@@ -49,6 +50,8 @@ def _clock(case: Case) -> None:
 
 def _late_notice(case: Case) -> None:
     age = case.facts.now - case.record.ended_at
+    if case.record.kind is SdrKind.REPLACEMENT:
+        return  # a correction is late by nature
     if age > _LATE_NOTICE:
         second = age > _LATE_NOTICE_SECOND
         expected = "within 7 days" if second else "within 24 hours"

@@ -21,6 +21,8 @@ from clearinghouse.domain.sdr_catalogue import Rule
 from clearinghouse.domain.sdrs import (
     TEXT_MAX,
     RuleHit,
+    SdrKind,
+    SdrStatus,
     ServiceDetailRecord,
     Severity,
     usage_of,
@@ -77,6 +79,31 @@ class SessionFacts(NamedTuple):
     evse_key: str
 
 
+class Version(NamedTuple):
+    """The SDR that a credit or a replacement refers to, with the figures that count.
+
+    Those of a credit are as its submitter wrote them: not negative.
+    """
+
+    kind: SdrKind
+    status: SdrStatus
+    csp_party: str
+    csp_id: int
+    cso_id: int
+    evse_key: str
+    session_id: UUID | None
+    started_at: datetime
+    ended_at: datetime
+    energy_wh: int
+    charge_seconds: int
+    parking_seconds: int
+    idle_seconds: int
+    tariff_id: str
+    currency: str
+    claimed_minor: int
+    net_minor: int
+
+
 class Neighbour(NamedTuple):
     """Another SDR on the same EVSE, or of the same subject elsewhere.
 
@@ -120,6 +147,7 @@ class SdrFacts:
     what is not accepted. ``mean_net_minor``: of the submitter's own SDRs. ``place``:
     the country of the EVSE, empty when nothing tells it; ``vat`` is how the supply is
     taxed, and ``vat_rate_bp`` its rate, for tariffs whose prices include it.
+    ``reference``: what a correction refers to.
     """
 
     now: datetime
@@ -136,6 +164,7 @@ class SdrFacts:
     subject_id: int | None = None
     contract_subject_id: int | None = None
     known_digest: bytes | None = None
+    reference: Version | None = None
     on_evse: Sequence[Neighbour] = ()
     of_subject: Sequence[Neighbour] = ()
     mean_net_minor: int | None = None
@@ -168,6 +197,7 @@ class Judgement(NamedTuple):
     """The outcome of intake for one record, with its figures and rule hits.
 
     ``net_minor`` is our rating, the amount that counts; 0 when it could not be rated.
+    The figures of a credit are negative.
     """
 
     outcome: Outcome

@@ -10,11 +10,12 @@ elsewhere, shows only over many records and is no matter of one.
 
 from __future__ import annotations
 
+from clearinghouse.domain.correction_rules import mirrored, reference
 from clearinghouse.domain.holding_rules import HOLDING
-from clearinghouse.domain.refusing_rules import REFUSING
+from clearinghouse.domain.refusing_rules import CREDITED, REFUSING
 from clearinghouse.domain.remarking_rules import REMARKING
 from clearinghouse.domain.sdr_facts import Case, Judgement, Outcome, SdrFacts
-from clearinghouse.domain.sdrs import ServiceDetailRecord, content_digest
+from clearinghouse.domain.sdrs import SdrKind, ServiceDetailRecord, content_digest
 
 _AFTER_RATING = (*HOLDING, *REMARKING)
 
@@ -29,9 +30,12 @@ def judge(record: ServiceDetailRecord, facts: SdrFacts) -> Judgement:
     )
     if facts.known_digest == digest:
         outcome = Outcome.DUPLICATE
+    elif record.kind is SdrKind.CREDIT:
+        return _credited(case, digest)
     else:
         for rule in REFUSING:
             rule(case)
+        reference(case)
         case.rate()
         for rule in _AFTER_RATING:
             rule(case)
@@ -43,5 +47,29 @@ def judge(record: ServiceDetailRecord, facts: SdrFacts) -> Judgement:
         case.claimed_minor,
         case.energy_wh,
         case.charge_seconds,
+        digest,
+    )
+
+
+def _credited(case: Case, digest: bytes) -> Judgement:
+    """Judge a credit: it repeats what was judged once, or it is refused.
+
+    No rule holds it: what may be paid back need not be plausible.
+    """
+    for rule in CREDITED:
+        rule(case)
+    reference(case)
+    mirrored(case)
+    found = case.facts.reference
+    if found is None or case.is_refused():
+        figures = (0, case.claimed_minor, case.energy_wh, case.charge_seconds)
+        return Judgement(Outcome.REFUSED, tuple(case.hits), *figures, digest)
+    return Judgement(
+        Outcome.ACCEPTED,
+        (),
+        -found.net_minor,
+        -found.claimed_minor,
+        -found.energy_wh,
+        -found.charge_seconds,
         digest,
     )

@@ -44,7 +44,20 @@ class SdrStatus(StrEnum):
     CONFIRMED = "CONFIRMED"
     REJECTED = "REJECTED"
     SETTLED = "SETTLED"
+    CORRECTED = "CORRECTED"  #: a credit, or what stands in its place, counts instead
     UNKNOWN = "UNKNOWN"
+
+
+class SdrKind(StrEnum):
+    """What an SDR is for: a session, taking one back, or standing in its place.
+
+    A credit mirrors what it cancels, figure by figure; a replacement comes behind a
+    credit and is rated by itself.
+    """
+
+    ORIGINAL = "ORIGINAL"
+    CREDIT = "CREDIT"
+    REPLACEMENT = "REPLACEMENT"
 
 
 class Verdict(StrEnum):
@@ -106,7 +119,9 @@ class ServiceDetailRecord:
 
     ``csp_id`` and ``cso_id`` are party ids; ``evse_id`` is the id as received.
     ``credential_value`` and ``contract_id`` are personal: they go to the vault and
-    nowhere else, and are left out of ``repr``.
+    nowhere else, and are left out of ``repr``. ``ref_sdr_id`` is the submitter's SDR
+    that a credit cancels, or the credit that a replacement comes behind; a credit has
+    the figures of what it cancels, and its kind says that they count the other way.
     """
 
     sdr_id: str
@@ -126,6 +141,8 @@ class ServiceDetailRecord:
     contract_id: str | None = field(default=None, repr=False)
     parking_seconds: int = 0
     idle_seconds: int = 0
+    kind: SdrKind = SdrKind.ORIGINAL
+    ref_sdr_id: str | None = None
 
     @property
     def energy_wh(self) -> int:
@@ -232,6 +249,8 @@ def content_digest(
                 f"{transaction.meter_stop_wh}"
             )
         facts.append("")  # so that no transaction moves to the next session unseen
+    if record.kind is not SdrKind.ORIGINAL:
+        facts.append(f"{record.kind} {(record.ref_sdr_id or '').upper()}")
     text = _FIELD_SEPARATOR.join(facts)
     return blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest()
 
@@ -396,6 +415,8 @@ def verdict_step(current: SdrStatus, verdict: Verdict) -> SdrStatus | Code:
             return wanted
         case SdrStatus.CONFIRMED | SdrStatus.REJECTED:
             return wanted if current is wanted else codes.SDR_DECIDED
+        case SdrStatus.CORRECTED:
+            return codes.SDR_DECIDED
         case SdrStatus.SETTLED:
             return codes.SDR_WINDOW_CLOSED
         case SdrStatus.HELD | SdrStatus.REFUSED | SdrStatus.UNKNOWN:

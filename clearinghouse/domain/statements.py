@@ -65,7 +65,8 @@ class StatementLine(NamedTuple):
     """One SDR on a statement, without personal data.
 
     ``submitter_id`` and ``home_csp_id`` are party ids; ``net_minor`` is negative for a
-    credit only, the direction says who owes. ``rules`` are the rules it met. With the
+    credit only, the direction says who owes. ``rules`` are the rules it met,
+    ``reference`` the SDR that a credit or a replacement corrects. With the
     tariff version and the engine version anybody can rate the line again.
     """
 
@@ -87,6 +88,7 @@ class StatementLine(NamedTuple):
     claimed_minor: int
     net_minor: int
     rules: tuple[str, ...] = ()
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,33 +130,45 @@ def counterparty_of(line: StatementLine) -> str:
 
 
 class Audit:
-    """Adds up the lines of a statement as they pass, and compares at the end."""
+    """Adds up the lines of a statement as they pass, and compares at the end.
+
+    Partner by partner, with what is owed as negative: more credits than charges turn a
+    total round, and then its lines stand on the other side.
+    """
 
     def __init__(self, statement: Statement) -> None:
         self._statement = statement
-        self._sums: dict[tuple[str, Direction], list[int]] = {}
+        self._sums: dict[str, list[int]] = {}
 
     def add(self, lines: Iterable[StatementLine]) -> None:
         """Count lines."""
         sums = self._sums
         for line in lines:
-            key = (counterparty_of(line), line.direction)
-            entry = sums.setdefault(key, [0, 0, 0])
+            entry = sums.setdefault(counterparty_of(line), [0, 0, 0])
             entry[0] += 1
             entry[1] += line.energy_wh
-            entry[2] += line.net_minor
+            entry[2] += _signed(line.direction, line.net_minor)
 
     def violations(self) -> tuple[str, ...]:
         """Return what does not add up, from the lines up; empty proves it."""
         statement = self._statement
+        stated: dict[str, list[int]] = {}
+        for total in statement.counterparties:
+            entry = stated.setdefault(total.party_id, [0, 0, 0])
+            entry[0] += total.sdr_count
+            entry[1] += total.energy_wh
+            entry[2] += _signed(total.direction, total.net_minor)
         sums = dict(self._sums)
         broken = _total_violations(statement)
-        for total in statement.counterparties:
-            found = sums.pop((total.party_id, total.direction), [0, 0, 0])
-            if found != [total.sdr_count, total.energy_wh, total.net_minor]:
-                broken.append(f"the lines with {total.party_id} add up otherwise")
-        broken.extend(f"lines with {party_id} have no total" for party_id, _ in sums)
+        for party_id, total_of in stated.items():
+            if sums.pop(party_id, [0, 0, 0]) != total_of:
+                broken.append(f"the lines with {party_id} add up otherwise")
+        broken.extend(f"lines with {party_id} have no total" for party_id in sums)
         return tuple(broken)
+
+
+def _signed(direction: Direction, amount_minor: int) -> int:
+    return amount_minor if direction is Direction.RECEIVABLE else -amount_minor
 
 
 def violations(statement: Statement, lines: Iterable[StatementLine]) -> tuple[str, ...]:

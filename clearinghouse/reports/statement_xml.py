@@ -49,6 +49,8 @@ class XmlWriter:
             )
             session = text.session_id and f"<sessionId>{text.session_id}</sessionId>"
             rules = "".join([f"<rule>{rule}</rule>" for rule in line.rules])
+            corrected = line.reference
+            reference = f"<reference>{corrected}</reference>" if corrected else ""
             texts.append(
                 f"<line><lineNo>{text.number}</lineNo><role>{text.role}</role>"
                 f"<counterpartyId>{text.counterparty}</counterpartyId>"
@@ -65,7 +67,7 @@ class XmlWriter:
                 f"<tariffVersion>{line.tariff_version}</tariffVersion>"
                 f"<engineVersion>{line.engine_version}</engineVersion>"
                 f"<claimedNet>{text.claimed}</claimedNet>"
-                f"<net>{text.net}</net>{rules}</line>\n"
+                f"<net>{text.net}</net>{rules}{reference}</line>\n"
             )
         self._count += len(texts)
         self._digest.update("".join(proofs).encode())

@@ -20,16 +20,18 @@ from clearinghouse.services import sdr_delivery
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.participants import note, participant_named
 from clearinghouse.services.sdr_delivery import Piece
-from clearinghouse.storage import held_sdrs as waiting
 from clearinghouse.storage import (
+    corrections,
     rule_hits,
     sdr_decisions,
     sdr_intake,
     sdrs,
     settlement,
 )
+from clearinghouse.storage import held_sdrs as waiting
+from clearinghouse.storage.corrections import Link
 from clearinghouse.storage.sdr_decisions import Event, Exclusion
-from clearinghouse.storage.sdrs import StoredSdr
+from clearinghouse.storage.sdrs import Place, StoredSdr
 
 #: Held SDRs of one view, the oldest; decide those, and the next come into sight.
 HELD_SHOWN_MAX = 1_000
@@ -78,6 +80,7 @@ def release(env: Environment, submitter_party: str, sdr_id: str) -> StoredSdr:
         successor = sdr_decisions.write_anew(tx, stored.place, window.window_id)
         gone = Exclusion(stored.place, None, _RELEASED, successor)
         sdr_decisions.exclude(tx, [gone], at=now)
+        _take_its_place(tx, stored, successor, at=now)
         if stored.session_id is not None:
             # Held for a visited CSP, it left the session as it was.
             sdr_intake.mark_sessions(tx, [stored.session_id])
@@ -151,6 +154,24 @@ def _require_unpaid_session(tx: Connection, stored: StoredSdr) -> None:
         raise ClearingHouseError(
             codes.SDR_DECIDED, f"session {session_id} has an SDR that is to be paid"
         )
+
+
+def _take_its_place(
+    tx: Connection, stored: StoredSdr, successor: Place, *, at: datetime
+) -> None:
+    """Put a replacement that was held behind its credit.
+
+    Raises :class:`ClearingHouseError` (``SDR_DECIDED``) when another one stands there,
+    or the credit counts no more.
+    """
+    if stored.ref_sdr_uid is None:
+        return
+    credit = _current(tx, stored.submitter_id, stored.ref_sdr_uid)
+    if credit.status in (SdrStatus.CORRECTED, SdrStatus.REJECTED):
+        raise ClearingHouseError(
+            codes.SDR_DECIDED, f"{stored.ref_sdr_uid} is {credit.status.value}"
+        )
+    corrections.copy_chain(tx, [Link(credit.place, successor, None)], at=at)
 
 
 def _put_away(tx: Connection, stored: StoredSdr, reason: str, *, at: datetime) -> None:

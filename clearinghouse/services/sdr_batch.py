@@ -5,7 +5,7 @@ Holds sums and a bounded list of remarks; records pass through and are not kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID, uuid5
 
@@ -15,10 +15,13 @@ from clearinghouse import codes
 from clearinghouse.domain.errors import ClearingHouseError, Item
 from clearinghouse.domain.exchange import Exchange
 from clearinghouse.domain.merkle import Builder
+from clearinghouse.domain.numbering import DocumentKind
 from clearinghouse.domain.sdr_facts import Judgement, Outcome
 from clearinghouse.domain.sdr_rules import judge
 from clearinghouse.domain.sdrs import (
     ControlTotals,
+    RuleHit,
+    SdrKind,
     ServiceDetailRecord,
     TotalsCounter,
     check_control,
@@ -26,6 +29,7 @@ from clearinghouse.domain.sdrs import (
     item_of,
 )
 from clearinghouse.services import sdr_delivery
+from clearinghouse.services.corrections import Identity, document_of, mirror_of
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.sdr_candidates import Candidate
 from clearinghouse.services.sdr_facts import Knowledge
@@ -37,7 +41,8 @@ from clearinghouse.services.sdr_rows import (
     rule_codes,
     sdr_row,
 )
-from clearinghouse.storage import sdr_intake
+from clearinghouse.storage import corrections, sdr_intake
+from clearinghouse.storage.corrections import Link
 from clearinghouse.storage.sdr_intake import (
     NewBatch,
     NewHit,
@@ -46,6 +51,7 @@ from clearinghouse.storage.sdr_intake import (
     NewSdr,
     NewTotal,
 )
+from clearinghouse.storage.sdrs import Place
 
 #: Items of one answer (contract: Result). What is left out can be asked for.
 ITEMS_MAX = 1_000
@@ -55,6 +61,10 @@ HITS_MAX = 40
 
 #: Ids of batches are made in this name space, of the sender and its message id.
 _BATCHES = UUID("0d5f3a52-6a1e-5b8e-8c57-2f1b6b7d4e19")
+
+
+_INVOICE = DocumentKind.INVOICE.value
+_Readable = tuple[int, ServiceDetailRecord]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +94,7 @@ class _Rows:
     hits: list[NewHit]
     refusals: list[NewRefusal]
     sessions: list[UUID]
+    links: list[Link]
 
 
 class Batch:
@@ -110,7 +121,7 @@ class Batch:
         self._counter = TotalsCounter()
         self._unreadable = 0
         self._energy_wh = 0
-        self._totals: dict[tuple[int, str, str, int, int, str], list[int]] = {}
+        self._totals: dict[tuple[int, str, str, str, int, int, str], list[int]] = {}
         self._pieces = sdr_delivery.Pieces()
         self._grave: list[Item] = []
         self._light: list[Item] = []
@@ -121,11 +132,14 @@ class Batch:
     ) -> None:
         """Judge the next records and write them.
 
+        A correction sees what it refers to as it is stored: what stands before it in
+        the batch is written first.
+
         Raises :class:`ClearingHouseError` (B-005) for a record of a CSO that the sender
         does not speak for: it was not to be in the batch at all.
         """
-        rows = _Rows([], [], [], [], [])
-        readable: list[tuple[int, ServiceDetailRecord]] = []
+        rows = _Rows([], [], [], [], [], [])
+        readable: list[_Readable] = []
         for index, record in chunk:
             if isinstance(record, Unreadable):
                 self._refuse_unreadable(rows, index, record)
@@ -133,8 +147,10 @@ class Batch:
                 self._require_entitled(index, record)
                 self._counter.add(record)
                 readable.append((index, record))
-        if readable:
-            self._judge(rows, readable)
+        for run in _runs(readable):
+            self._judge(rows, run)
+            self._write(rows)
+            rows = _Rows([], [], [], [], [], [])
         self._write(rows)
 
     def check(self, declared: ControlTotals) -> None:
@@ -216,9 +232,7 @@ class Batch:
             )
         )
 
-    def _judge(
-        self, rows: _Rows, readable: Sequence[tuple[int, ServiceDetailRecord]]
-    ) -> None:
+    def _judge(self, rows: _Rows, readable: Sequence[_Readable]) -> None:
         candidates = self._knowledge.gather(readable)
         numbers = iter(sdr_intake.draw_numbers(self._tx, len(candidates)))
         for candidate in candidates:
@@ -229,6 +243,9 @@ class Batch:
                     self._tell((_duplicate(candidate.index),), grave=False)
                 case Outcome.REFUSED:
                     self._refuse(rows, candidate, found)
+                case Outcome.ACCEPTED if candidate.record.kind is SdrKind.CREDIT:
+                    self._credit(rows, candidate, found, next(numbers))
+                    self._knowledge.note_id(candidate, found.content_digest)
                 case Outcome.ACCEPTED | Outcome.HELD:
                     served = self._store(rows, candidate, found, next(numbers))
                     digest = found.content_digest
@@ -264,17 +281,7 @@ class Batch:
             # Notes stand last: they must not push out what the submitter is told.
             hits = tuple(sorted(hits, key=is_note))[:HITS_MAX]
         row = sdr_row(candidate, found, sdr_no, self._place)
-        rows.sdrs.append(row)
-        self._leaves.add(row.leaf)
-        rows.keys.append(
-            NewKey(
-                self._submitter_id,
-                candidate.uid_hash,
-                found.content_digest,
-                self._window_id,
-                sdr_no,
-            )
-        )
+        self._add_row(rows, row, candidate)
         if hits:
             rows.hits.extend(hit_row(self._window_id, sdr_no, hit) for hit in hits)
             told = [hit for hit in hits if not is_note(hit)]
@@ -283,16 +290,62 @@ class Batch:
         served = self._served(candidate, found)
         if served is not None:
             rows.sessions.append(served)
-        self._energy_wh += row.energy_wh
         if found.outcome is Outcome.HELD:
             self.counts.held += 1
-            return served
+        else:
+            self._accept(rows, row, candidate, hits)
+        return served
+
+    def _credit(
+        self, rows: _Rows, candidate: Candidate, found: Judgement, sdr_no: int
+    ) -> None:
+        """Write a credit: the row of what it cancels, with the signs turned."""
+        if candidate.reference is None:
+            raise ClearingHouseError(codes.INTERNAL, "a credit of nothing")
+        identity = Identity(
+            place=Place(self._window_id, sdr_no),
+            sdr_uid=candidate.record.sdr_id,
+            batch_id=self.batch_id,
+            record_no=candidate.index,
+            content_digest=found.content_digest,
+            received_at=self._exchange.received_at,
+        )
+        row = mirror_of(self._tx, candidate.reference.place, identity)
+        self._add_row(rows, row, candidate)
+        self._accept(rows, row, candidate, ())
+
+    def _add_row(self, rows: _Rows, row: NewSdr, candidate: Candidate) -> None:
+        rows.sdrs.append(row)
+        self._leaves.add(row.leaf)
+        self._energy_wh += row.energy_wh
+        rows.keys.append(
+            NewKey(
+                self._submitter_id,
+                candidate.uid_hash,
+                row.content_digest,
+                self._window_id,
+                row.sdr_no,
+            )
+        )
+
+    def _accept(
+        self,
+        rows: _Rows,
+        row: NewSdr,
+        candidate: Candidate,
+        hits: Sequence[RuleHit],
+    ) -> None:
+        """Let an SDR count, and go to its home CSP."""
         self.counts.accepted += 1
+        if candidate.reference is not None:
+            place = Place(row.window_id, row.sdr_no)
+            rows.links.append(Link(candidate.reference.place, place, None))
         size = sdr_delivery.bytes_max(candidate.record, hits)
-        self._pieces.add(row.csp_id, sdr_no, size)
+        self._pieces.add(row.csp_id, row.sdr_no, size)
         claimed = (
             row.csp_id,
             row.currency,
+            _INVOICE if row.ref_window_id is None else document_of(row),
             row.vat_category,
             row.vat_rate_bp,
             row.vat_rule_id,
@@ -302,7 +355,6 @@ class Batch:
         total[0] += 1
         total[1] += row.energy_wh
         total[2] += row.net_minor
-        return served
 
     def _served(self, candidate: Candidate, found: Judgement) -> UUID | None:
         """Return the session that an SDR ends: the one that it fits.
@@ -323,6 +375,9 @@ class Batch:
             sdr_intake.copy_sdrs(tx, rows.sdrs)
             sdr_intake.copy_keys(tx, rows.keys)
             sdr_intake.mark_sessions(tx, rows.sessions)
+        if rows.links:
+            at = self._exchange.received_at
+            corrections.copy_chain(tx, rows.links, at=at)
         if rows.hits:
             sdr_intake.copy_hits(tx, rows.hits)
         if rows.refusals:
@@ -330,7 +385,7 @@ class Batch:
 
     def _claims(self) -> Iterable[NewTotal]:
         for key, (count, energy_wh, net_minor) in self._totals.items():
-            csp_id, currency, category, rate_bp, rule_id, place = key
+            csp_id, currency, kind, category, rate_bp, rule_id, place = key
             yield NewTotal(
                 window_id=self._window_id,
                 batch_id=self.batch_id,
@@ -340,6 +395,7 @@ class Batch:
                 sdr_count=count,
                 energy_wh=energy_wh,
                 net_minor=net_minor,
+                kind=kind,
                 vat_category=category,
                 vat_rate_bp=rate_bp,
                 vat_rule_id=rule_id,
@@ -351,6 +407,30 @@ class Batch:
         self._items += len(items)
         told = self._grave if grave else self._light
         told.extend(items[: ITEMS_MAX - len(told)])
+
+
+def _runs(readable: Sequence[_Readable]) -> Iterator[Sequence[_Readable]]:
+    """Cut records before each that corrects one of those in front of it.
+
+    A correction is judged by what it refers to as that is stored.
+    """
+    if all(record.ref_sdr_id is None for _, record in readable):
+        if readable:
+            yield readable
+        return
+    run: list[_Readable] = []
+    named: set[str] = set()
+    for entry in readable:
+        record = entry[1]
+        ref = None if record.ref_sdr_id is None else record.ref_sdr_id.upper()
+        if ref in named:
+            yield run
+            run, named = [], set()
+        run.append(entry)
+        named.add(record.sdr_id.upper())
+        if ref is not None:
+            named.add(ref)
+    yield run
 
 
 def _batch_id(exchange: Exchange) -> UUID:

@@ -11,6 +11,7 @@ from clearinghouse.domain.sdrs import ServiceDetailRecord
 from clearinghouse.identifiers import contract_id, credential
 from clearinghouse.identifiers.errors import IdentifierError
 from clearinghouse.storage.sdr_facts import Stay
+from clearinghouse.storage.sdrs import StoredSdr
 from clearinghouse.storage.vault import Found
 
 
@@ -18,7 +19,8 @@ from clearinghouse.storage.vault import Found
 class Candidate:
     """One record with what is known of it; ``index`` is its place in the batch.
 
-    ``subject_id`` is who charged, by what was sent or else by the session.
+    ``subject_id`` is who charged, by what was sent or else by the session;
+    ``reference`` what a correction refers to.
     """
 
     index: int
@@ -26,6 +28,7 @@ class Candidate:
     uid_hash: bytes
     facts: SdrFacts
     subject_id: int | None = None
+    reference: StoredSdr | None = None
 
 
 def stays_of(candidate: Candidate) -> Iterable[Stay]:

@@ -25,6 +25,7 @@ from clearinghouse.domain.sdrs import (
     ChargingTransaction,
     News,
     RuleHit,
+    SdrKind,
     SdrStatus,
     ServiceDetailRecord,
 )
@@ -255,6 +256,8 @@ def _subjects(stored: WholeSdr, *, as_home: bool) -> list[int]:
 def _record(stored: WholeSdr, people: Collection[Subject]) -> ServiceDetailRecord:
     detail = stored.detail
     cso_party = stored.cso_party
+    # A credit has the figures of what it cancels, as its submitter wrote them.
+    sign = -1 if stored.kind is SdrKind.CREDIT else 1
     record = ServiceDetailRecord(
         sdr_id=stored.sdr_uid,
         csp_id=stored.csp_party,
@@ -268,10 +271,12 @@ def _record(stored: WholeSdr, people: Collection[Subject]) -> ServiceDetailRecor
         tariff_id=stored.tariff_id,
         currency=stored.currency,
         claimed_net=minor_to_decimal(
-            stored.claimed_minor, currency_of(stored.currency)
+            sign * stored.claimed_minor, currency_of(stored.currency)
         ),
-        parking_seconds=stored.parking_seconds,
-        idle_seconds=stored.idle_seconds,
+        parking_seconds=sign * stored.parking_seconds,
+        idle_seconds=sign * stored.idle_seconds,
+        kind=stored.kind,
+        ref_sdr_id=stored.ref_sdr_uid,
     )
     for person in people:
         if person.kind is SubjectKind.CONTRACT:

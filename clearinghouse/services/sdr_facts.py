@@ -29,6 +29,7 @@ from clearinghouse.domain.tariffs import TariffVersion, version_in_force
 from clearinghouse.identifiers import evse_id
 from clearinghouse.identifiers.errors import IdentifierError
 from clearinghouse.identifiers.zones import zone_named
+from clearinghouse.services.corrections import version_of
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.sdr_candidates import Candidate, personal, recognise
 from clearinghouse.services.sdr_matching import add_sessions
@@ -40,7 +41,14 @@ from clearinghouse.services.sdr_neighbours import (
     add_neighbours,
 )
 from clearinghouse.services.sdr_vat import VatDesk
-from clearinghouse.storage import agreements, participants, sdr_facts, tariffs
+from clearinghouse.storage import (
+    agreements,
+    corrections,
+    participants,
+    sdr_decisions,
+    sdr_facts,
+    tariffs,
+)
 from clearinghouse.storage.sdr_facts import Known, Sent
 
 #: EVSEs that a batch remembers from chunk to chunk. It bounds its memory.
@@ -103,6 +111,7 @@ class Knowledge:
         submitter_id = self._sender.participant_id
         add_sessions(self._tx, submitter_id, candidates)
         self._vat.add(candidates)
+        self._add_references(candidates)
         self._add_tariffs(candidates)
         add_neighbours(self._tx, submitter_id, candidates)
         add_means(self._tx, submitter_id, candidates, now=self._now)
@@ -126,6 +135,10 @@ class Knowledge:
                 facts.of_subject = [*facts.of_subject, *of_subject]
         return facts
 
+    def note_id(self, candidate: Candidate, digest: bytes) -> None:
+        """Let the records behind know that an id was taken."""
+        self._known[candidate.uid_hash] = digest
+
     def note_taken(
         self, candidate: Candidate, digest: bytes, *, served: UUID | None
     ) -> None:
@@ -134,7 +147,7 @@ class Knowledge:
         ``served``: the session that it ended, if it ended one.
         """
         facts, record = candidate.facts, candidate.record
-        self._known[candidate.uid_hash] = digest
+        self.note_id(candidate, digest)
         if served is not None:
             self._done.add(served)
         if facts.evse_key is None:
@@ -262,6 +275,35 @@ class Knowledge:
             if found is not None:
                 candidate.facts.known_digest = found.content_digest
                 _as_sent(candidate.facts, found, sent)
+
+    def _add_references(self, candidates: Sequence[Candidate]) -> None:
+        """Add what corrections refer to; their sessions wait for them.
+
+        Nothing is decided of those SDRs until this batch is committed: a credit of what
+        its home CSP rejects at the same moment would pay it back twice.
+        """
+        named = {
+            uid_hash(c.record.ref_sdr_id): c.record.ref_sdr_id
+            for c in candidates
+            if c.record.ref_sdr_id is not None
+        }
+        if not named:
+            return
+        submitter_id = self._sender.participant_id
+        seen = corrections.versions_of(self._tx, submitter_id, named)
+        for csp_id in sorted({one.csp_id for one in seen.values()}):
+            sdr_decisions.lock_decisions(self._tx, csp_id)
+        found = corrections.versions_of(self._tx, submitter_id, named)
+        for candidate in candidates:
+            ref_sdr_id = candidate.record.ref_sdr_id
+            stored = None if ref_sdr_id is None else found.get(uid_hash(ref_sdr_id))
+            if stored is None:
+                continue
+            facts, session = candidate.facts, candidate.facts.session
+            candidate.reference = stored
+            facts.reference = version_of(stored)
+            if session is not None and session.session_id == stored.session_id:
+                facts.session = session._replace(state=SessionState.ENDED)
 
     def _add_tariffs(self, candidates: Sequence[Candidate]) -> None:
         submitter_id = self._sender.participant_id

@@ -93,6 +93,11 @@ def sdr_row(
         vat_rule_id=facts.vat.rule_id,
         place_country=facts.place,
     )
+    if candidate.reference is not None:
+        ref = candidate.reference.place
+        row = row._replace(
+            kind=record.kind.value, ref_window_id=ref.window_id, ref_sdr_no=ref.sdr_no
+        )
     around = Around(
         submitter=batch.submitter_party,
         csp=record.csp_id,

@@ -18,7 +18,13 @@ from clearinghouse import codes
 from clearinghouse.codes import Code
 from clearinghouse.domain.errors import ClearingHouseError, Item
 from clearinghouse.domain.exchange import Exchange, Role, Sender
-from clearinghouse.domain.sdrs import SdrStatus, Verdict, uid_hash, verdict_step
+from clearinghouse.domain.sdrs import (
+    SdrKind,
+    SdrStatus,
+    Verdict,
+    uid_hash,
+    verdict_step,
+)
 from clearinghouse.domain.settlement import WindowState
 from clearinghouse.services import sdr_delivery
 from clearinghouse.services.environment import Environment
@@ -263,6 +269,8 @@ def _wanted(
 ) -> SdrStatus | Code:
     wanted = verdict_step(current, verdict)
     is_new_rejection = wanted is SdrStatus.REJECTED and current is not wanted
+    if is_new_rejection and stored.kind is SdrKind.CREDIT:
+        return codes.SDR_DECIDED  # it would make what it cancels count again
     if is_new_rejection and stored.window_state is not WindowState.OPEN:
         return codes.SDR_WINDOW_CLOSED
     return wanted

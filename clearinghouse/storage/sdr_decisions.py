@@ -56,7 +56,9 @@ _PAID = text("""
         WHERE s.evse_key = :evse_key AND s.session_id = :session_id
           AND s.status = 'ACCEPTED' AND NOT EXISTS (
             SELECT FROM clearing.sdr_exclusion AS e
-            WHERE e.window_id = s.window_id AND e.sdr_no = s.sdr_no))
+            WHERE e.window_id = s.window_id AND e.sdr_no = s.sdr_no)
+          AND s.kind <> 'CREDIT'
+          AND NOT clearing.is_corrected(s.window_id, s.sdr_no))
 """)
 
 # The leaf of an SDR as it will be: in another window, under another number, accepted.

@@ -116,7 +116,7 @@ _ON_EVSE = text("""
         SELECT submitter_id, sdr_uid, evse_key, started_at, ended_at, window_id, sdr_no
         FROM clearing.sdr
         WHERE window_id = ANY (CAST(:windows AS integer[]))
-          AND evse_key = q.evse_key AND started_at < q.ended_at
+          AND kind <> 'CREDIT' AND evse_key = q.evse_key AND started_at < q.ended_at
           AND cso_id = q.cso_id
           AND (submitter_id = :submitter_id OR status = 'ACCEPTED')
           AND started_at > q.started_at - make_interval(hours => :hours)
@@ -125,6 +125,8 @@ _ON_EVSE = text("""
     WHERE s.ended_at > q.started_at AND NOT EXISTS (
         SELECT FROM clearing.sdr_exclusion AS e
         WHERE e.window_id = s.window_id AND e.sdr_no = s.sdr_no)
+      -- What is corrected took no time: its replacement stands here.
+      AND NOT clearing.is_corrected(s.window_id, s.sdr_no)
 """)
 
 # The nearest before and the nearest after: whoever travels too fast does so between two
@@ -137,17 +139,21 @@ _OF_SUBJECT = text("""
                 CAST(:ends AS timestamptz[]))
          AS q (place, subject_id, evse_key, started_at, ended_at)
     CROSS JOIN LATERAL (
-        (SELECT submitter_id, sdr_uid, evse_key, started_at, ended_at
+        (SELECT submitter_id, sdr_uid, evse_key, started_at, ended_at, window_id,
+                sdr_no
          FROM clearing.sdr
          WHERE window_id = ANY (CAST(:windows AS integer[]))
+           AND kind <> 'CREDIT'
            AND subject_id = q.subject_id AND started_at < q.ended_at
            AND (submitter_id = :submitter_id OR status = 'ACCEPTED')
            AND started_at > q.started_at - make_interval(hours => :hours)
          ORDER BY started_at DESC LIMIT :nearest)
         UNION ALL
-        (SELECT submitter_id, sdr_uid, evse_key, started_at, ended_at
+        (SELECT submitter_id, sdr_uid, evse_key, started_at, ended_at, window_id,
+                sdr_no
          FROM clearing.sdr
          WHERE window_id = ANY (CAST(:windows AS integer[]))
+           AND kind <> 'CREDIT'
            AND subject_id = q.subject_id AND started_at >= q.ended_at
            AND (submitter_id = :submitter_id OR status = 'ACCEPTED')
            AND started_at < q.ended_at + make_interval(hours => :hours)
@@ -155,6 +161,7 @@ _OF_SUBJECT = text("""
     ) AS s
     JOIN clearing.evse AS e ON e.evse_key = s.evse_key AND e.latitude IS NOT NULL
     WHERE s.evse_key <> q.evse_key
+      AND NOT clearing.is_corrected(s.window_id, s.sdr_no)
 """)
 
 _MEANS = text("""
@@ -165,7 +172,7 @@ _MEANS = text("""
         SELECT net_minor FROM clearing.sdr AS s
         WHERE s.evse_key = q.evse_key AND s.currency = q.currency
           AND s.submitter_id = :submitter_id
-          AND s.started_at > :since AND s.status = 'ACCEPTED'
+          AND s.started_at > :since AND s.status = 'ACCEPTED' AND s.kind <> 'CREDIT'
         ORDER BY s.started_at DESC LIMIT :sample
     ) AS newest
     GROUP BY q.evse_key, q.currency

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, func, insert, select, text
 from clearinghouse.domain.clock import instant_text
 from clearinghouse.domain.errors import Item
 from clearinghouse.domain.numbering import DocumentKind
+from clearinghouse.domain.sdrs import SdrKind
 from clearinghouse.domain.sessions import SDR_STATES
 from clearinghouse.domain.vat import VatCategory
 from clearinghouse.storage.database import Database, copied_text
@@ -94,6 +95,9 @@ class NewSdr(NamedTuple):
     vat_rate_bp: int = 0
     vat_rule_id: int = 0
     place_country: str = ""
+    kind: str = SdrKind.ORIGINAL.value
+    ref_window_id: int | None = None
+    ref_sdr_no: int | None = None
 
 
 class NewKey(NamedTuple):
@@ -279,7 +283,9 @@ def _sdr_line(row: NewSdr) -> str:
         f"{_BYTES}{row.content_digest.hex()}\t{copied_text(row.detail)}\t"
         f"{instant_text(row.received_at)}\t{row.change_id}\t"
         f"{_BYTES + row.leaf.hex() if row.leaf else _NULL}\t{row.vat_category}\t"
-        f"{row.vat_rate_bp}\t{row.vat_rule_id}\t{row.place_country}\n"
+        f"{row.vat_rate_bp}\t{row.vat_rule_id}\t{row.place_country}\t{row.kind}\t"
+        f"{_NULL if row.ref_window_id is None else row.ref_window_id}\t"
+        f"{_NULL if row.ref_sdr_no is None else row.ref_sdr_no}\n"
     )
 
 

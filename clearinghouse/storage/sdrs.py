@@ -27,7 +27,7 @@ from sqlalchemy import (
     true,
 )
 
-from clearinghouse.domain.sdrs import SdrStatus
+from clearinghouse.domain.sdrs import SdrKind, SdrStatus
 from clearinghouse.domain.settlement import WindowState
 from clearinghouse.storage.feeds import Cursor, paged, place_of
 from clearinghouse.storage.tables.evses import tariff
@@ -54,15 +54,21 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSdr:
-    """One SDR as it is stored, with where it stands."""
+    """One SDR as it is stored, with where it stands; a credit's figures are negative.
+
+    ``ref_sdr_uid``: the id of the SDR that a correction refers to.
+    """
 
     place: Place
     submitter_id: int
     submitter_party: str
     csp_id: int
     csp_party: str
+    cso_id: int
     cso_party: str
     sdr_uid: str
+    kind: SdrKind
+    ref_sdr_uid: str | None
     batch_id: UUID
     record_no: int
     status: SdrStatus
@@ -76,6 +82,7 @@ class StoredSdr:
     ended_at: datetime
     start_offset_minutes: int
     energy_wh: int
+    charge_seconds: int
     idle_seconds: int
     parking_seconds: int
     tariff_id: str
@@ -129,9 +136,23 @@ EXCLUDED = exists().where(same_place(sdr_exclusion, sdr))
 _succeeded = exists().where(
     same_place(sdr_exclusion, sdr), sdr_exclusion.c.successor_sdr_no.is_not(None)
 )
+#: Something that counts itself stands for the SDR.
+CORRECTED = func.clearing.is_corrected(sdr.c.window_id, sdr.c.sdr_no)
+_referred = sdr.alias("referred")
+# No join: nearly no SDR has a reference, and a plan that joins would read all.
+_ref_sdr_uid = (
+    select(_referred.c.sdr_uid)
+    .where(
+        _referred.c.window_id == sdr.c.ref_window_id,
+        _referred.c.sdr_no == sdr.c.ref_sdr_no,
+    )
+    .scalar_subquery()
+    .label("ref_sdr_uid")
+)
 _status = case(
     (EXCLUDED, SdrStatus.REJECTED.value),
     (sdr.c.status == SdrStatus.HELD, SdrStatus.HELD.value),
+    (CORRECTED, SdrStatus.CORRECTED.value),
     (settlement_window.c.state == WindowState.CLOSED, SdrStatus.SETTLED.value),
     (_said.c.confirmed, SdrStatus.CONFIRMED.value),
     (_said.c.delivered, SdrStatus.DELIVERED.value),
@@ -254,6 +275,7 @@ def sdr_query() -> Select[Any]:
             tariff.c.tariff_id,
             settlement_window.c.label.label("window_label"),
             settlement_window.c.state.label("window_state"),
+            _ref_sdr_uid,
             _status,
             _changed_at,
         )
@@ -298,8 +320,11 @@ def _values(row: Row[Any]) -> dict[str, Any]:
         "submitter_party": row.submitter_party,
         "csp_id": row.csp_id,
         "csp_party": row.csp_party,
+        "cso_id": row.cso_id,
         "cso_party": row.cso_party,
         "sdr_uid": row.sdr_uid,
+        "kind": SdrKind(row.kind),
+        "ref_sdr_uid": row.ref_sdr_uid,
         "batch_id": row.batch_id,
         "record_no": row.record_no,
         "status": SdrStatus(row.current_status),
@@ -313,6 +338,7 @@ def _values(row: Row[Any]) -> dict[str, Any]:
         "ended_at": row.ended_at,
         "start_offset_minutes": row.start_offset_minutes,
         "energy_wh": row.energy_wh,
+        "charge_seconds": row.charge_seconds,
         "idle_seconds": row.idle_seconds,
         "parking_seconds": row.parking_seconds,
         "tariff_id": row.tariff_id,

@@ -90,7 +90,9 @@ _LINES = text("""
            s.detail ->> 'evse', s.started_at, s.ended_at, s.energy_wh,
            s.charge_seconds, s.idle_seconds, s.parking_seconds, t.tariff_id,
            t.version, s.engine_version, s.submitter_id = :participant_id,
-           s.claimed_minor, s.net_minor, s.rule_codes
+           s.claimed_minor, s.net_minor, s.rule_codes,
+           (SELECT r.sdr_uid FROM clearing.sdr AS r
+            WHERE r.window_id = s.ref_window_id AND r.sdr_no = s.ref_sdr_no)
     FROM clearing.sdr AS s
     JOIN clearing.participant AS submitter ON submitter.participant_id = s.submitter_id
     JOIN clearing.participant AS csp ON csp.participant_id = s.csp_id
@@ -415,8 +417,15 @@ def _place(facts: Statement) -> dict[str, object]:
 
 
 def _line(row: Any) -> StatementLine:  # noqa: ANN401 -- a million rows, read as tuples
-    receives, claimed_minor, net_minor, rules = row[14:]
+    receives, claimed_minor, net_minor, rules, reference = row[14:]
     direction = Direction.RECEIVABLE if receives else Direction.PAYABLE
     return StatementLine._make(
-        (*row[:14], direction, claimed_minor, net_minor, tuple(rules.split()))
+        (
+            *row[:14],
+            direction,
+            claimed_minor,
+            net_minor,
+            tuple(rules.split()),
+            reference,
+        )
     )

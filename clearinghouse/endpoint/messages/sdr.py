@@ -27,8 +27,10 @@ SdrStatus = Literal[
     "CONFIRMED",
     "REJECTED",
     "SETTLED",
+    "CORRECTED",
     "UNKNOWN",
 ]
+SdrKind = Literal["ORIGINAL", "CREDIT", "REPLACEMENT"]
 Verdict = Literal["CONFIRMED", "REJECTED"]
 SdrRole = Literal["HOME_CSP", "SUBMITTER"]
 
@@ -82,6 +84,8 @@ class ServiceDetailRecord:
     tariff_id: str
     currency: str
     claimed_net: Decimal
+    kind: SdrKind | None = None
+    ref_sdr_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,16 @@ from clearinghouse.domain.money import currency_of, minor_to_decimal
 from clearinghouse.domain.sdrs import (
     ChargingSession,
     ChargingTransaction,
+    SdrKind,
     ServiceDetailRecord,
 )
 from clearinghouse.facades.iec63119.results import result_item
-from clearinghouse.facades.iec63119.vocabulary import CREDENTIAL_KIND
+from clearinghouse.facades.iec63119.vocabulary import CREDENTIAL_KIND, SDR_KIND
 from clearinghouse.services.ports import DeliveredSdr
 from clearinghouse.soap.binding import Bindings, Record
+
+#: What the wire need not say: it is so unless something else is said.
+_ORIGINAL = SdrKind.ORIGINAL
 
 
 def delivered_sdr(bindings: Bindings, delivered: DeliveredSdr) -> Record:
@@ -40,6 +44,8 @@ def _record(bindings: Bindings, record: ServiceDetailRecord) -> Record:
         tariff_id=record.tariff_id,
         currency=record.currency,
         claimed_net=record.claimed_net,
+        kind=None if record.kind is _ORIGINAL else SDR_KIND.write(record.kind),
+        ref_sdr_id=record.ref_sdr_id,
     )
 
 

@@ -15,15 +15,18 @@ from clearinghouse.domain.sdrs import (
     ChargingSession,
     ChargingTransaction,
     ControlTotals,
+    SdrKind,
     ServiceDetailRecord,
 )
-from clearinghouse.facades.iec63119.vocabulary import CREDENTIAL_KIND
+from clearinghouse.facades.iec63119.vocabulary import CREDENTIAL_KIND, SDR_KIND
 from clearinghouse.services.sdr_batch import Unreadable
 from clearinghouse.soap.binding import Record
 from clearinghouse.soap.bulk import BulkStream, RecordFault
 
 #: In front of the path of an element: the record itself, which the index names.
 _RECORD = "serviceDetailRecord"
+
+_ORIGINAL = SdrKind.ORIGINAL
 
 
 def records_of(stream: BulkStream) -> Iterator[ServiceDetailRecord | Unreadable]:
@@ -63,6 +66,8 @@ def sdr_of(record: Record) -> ServiceDetailRecord:
         contract_id=session.contract_id,
         parking_seconds=session.parking_seconds or 0,
         idle_seconds=session.idle_seconds or 0,
+        kind=_ORIGINAL if record.kind is None else SDR_KIND.read(record.kind),
+        ref_sdr_id=record.ref_sdr_id,
     )
 
 

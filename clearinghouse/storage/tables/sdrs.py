@@ -94,6 +94,22 @@ sdr = Table(
     integer("vat_rate_bp"),
     integer("vat_rule_id"),
     text("place_country"),
+    text("kind"),
+    integer("ref_window_id", null=True),
+    bigint("ref_sdr_no", null=True),
+    schema="clearing",
+)
+
+sdr_chain = Table(
+    "sdr_chain",
+    metadata,
+    integer("ref_window_id", key=True),
+    bigint("ref_sdr_no", key=True),
+    Column("turn", SmallInteger, primary_key=True),
+    integer("window_id"),
+    bigint("sdr_no"),
+    text("dispute_id", null=True),
+    instant("at"),
     schema="clearing",
 )
 
