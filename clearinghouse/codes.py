@@ -337,6 +337,21 @@ VAT_RULE_UNKNOWN = _code(
     740, "VAT_RULE_UNKNOWN", Kind.NOT_FOUND, "No such rule of VAT."
 )
 VAT_RULE_ENDED = _code(741, "VAT_RULE_ENDED", _R, "The rule of VAT was ended before.")
+RUN_UNKNOWN = _code(760, "RUN_UNKNOWN", Kind.NOT_FOUND, "No such settlement run.")
+RUN_STATE = _code(761, "RUN_STATE", _R, "The run's state does not allow this.")
+RUN_NOTHING = _code(762, "RUN_NOTHING", _R, "No closed window waits for settlement.")
+RUN_PROOF = _code(
+    763, "RUN_PROOF", Kind.INTERNAL, "Debts, accounts, payments, ledger differ."
+)
+TRANSFER_UNKNOWN = _code(
+    764, "TRANSFER_UNKNOWN", Kind.NOT_FOUND, "No payment has this end-to-end id."
+)
+CONFIRMATION_CONFLICT = _code(
+    765,
+    "CONFIRMATION_CONFLICT",
+    Kind.CONFLICT,
+    "This reference was confirmed with other values.",
+)
 SEAL_BROKEN = _code(
     780, "SEAL_BROKEN", Kind.INTERNAL, "An SDR is not what its intake committed to."
 )

@@ -105,6 +105,7 @@ VERBS = (
         place="settlement:group",
         summary="Windows and their settlement.",
     ),
+    Entry(name="run", place="runs:group", summary="Runs: closed windows are paid."),
     Entry(name="report", place="reports:group", summary="Reports."),
     Entry(
         name="audit", place="audit:group", summary="The audit trail; seals of windows."

@@ -4,6 +4,7 @@ Double entry by construction: a posting takes from one account what it gives to 
 A pair is accepted (debtor's PAY to creditor's RECV, net and VAT apart) and closed into
 positions (RECV and PAY to POS, gross). Afterwards each RECV and PAY is zero, POS is the
 net position. Keys repeat when a close is run again, so that nothing is posted twice.
+What a settlement run posts afterwards is in :mod:`clearinghouse.domain.run_postings`.
 """
 
 from __future__ import annotations
@@ -19,9 +20,18 @@ from clearinghouse.domain.settlement import Pair, Settlement
 class Account(StrEnum):
     """The accounts of a participant, per currency."""
 
-    RECV = "RECV"
-    PAY = "PAY"
-    POS = "POS"
+    RECV = "RECV"  #: what others owe it, until the window closes
+    PAY = "PAY"  #: what it owes, until the window closes
+    POS = "POS"  #: its position, until a run is settled
+    SETTLE = "SETTLE"  #: mirror of its bank account
+    COLL = "COLL"  #: its collateral
+    SUSP = "SUSP"  #: what is disputed
+
+
+#: The house's own accounts: its fees, money in transit, residues of conversion.
+HUB_POSITION = "HUB:POS"
+CLEARING = "CH:CLEARING"
+FX_RESIDUE = "CH:FXDIFF"
 
 
 class PostingCode(StrEnum):
@@ -31,19 +41,35 @@ class PostingCode(StrEnum):
     ACCEPT_VAT = "ACCEPT-VAT"
     CLOSE_RECV = "CLOSE-RECV"
     CLOSE_PAY = "CLOSE-PAY"
+    FEE = "FEE"
+    FEE_VAT = "FEE-VAT"
+    FX_OUT_CREDITOR = "FX-OUT-CREDITOR"
+    FX_OUT_DEBTOR = "FX-OUT-DEBTOR"
+    FX_IN_DEBTOR = "FX-IN-DEBTOR"
+    FX_IN_CREDITOR = "FX-IN-CREDITOR"
+    FX_RESIDUE = "FX-RESIDUE"
+    PAY_IN = "PAY-IN"
+    PAY_OUT = "PAY-OUT"
+    PAY_IN_RETURNED = "PAY-IN-RETURNED"
+    PAY_OUT_RETURNED = "PAY-OUT-RETURNED"
+    MIRROR = "MIRROR"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posting:
-    """One movement of ``amount_minor`` > 0 from the debit to the credit account."""
+    """One movement of ``amount_minor`` > 0 from the debit to the credit account.
+
+    It belongs to a window that closed or to a settlement run, never to both.
+    """
 
     posting_key: str
-    window_id: int
+    window_id: int | None
     debit_account: str
     credit_account: str
     currency: str
     amount_minor: int
     code: PostingCode
+    run_id: int | None = None
 
 
 def account_name(party_id: str, account: Account) -> str:

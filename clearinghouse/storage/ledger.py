@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import ColumnElement, Connection, select, text
 
 from clearinghouse.domain.ledger import Posting, PostingCode
 from clearinghouse.storage.database import Database
@@ -20,6 +20,7 @@ _COLUMNS = (
     "amount_minor",
     "code",
     "posted_at",
+    "run_id",
 )
 
 _BALANCES = text("""
@@ -55,6 +56,7 @@ def append(tx: Connection, postings: Iterable[Posting], *, at: datetime) -> int:
                 entry.amount_minor,
                 entry.code.value,
                 at,
+                entry.run_id,
             )
             for entry in postings
         ),
@@ -63,10 +65,17 @@ def append(tx: Connection, postings: Iterable[Posting], *, at: datetime) -> int:
 
 def postings_of(tx: Connection, window_id: int) -> list[Posting]:
     """Return the postings of a window in order of their keys."""
+    return _postings(tx, posting.c.window_id == window_id)
+
+
+def postings_of_run(tx: Connection, run_id: int) -> list[Posting]:
+    """Return the postings of a settlement run in order of their keys."""
+    return _postings(tx, posting.c.run_id == run_id)
+
+
+def _postings(tx: Connection, condition: ColumnElement[bool]) -> list[Posting]:
     query = (
-        select(*(posting.c[name] for name in _COLUMNS[:-1]))
-        .where(posting.c.window_id == window_id)
-        .order_by(posting.c.posting_key.collate("C"))
+        select(posting).where(condition).order_by(posting.c.posting_key.collate("C"))
     )
     return [
         Posting(
@@ -77,6 +86,7 @@ def postings_of(tx: Connection, window_id: int) -> list[Posting]:
             currency=row.currency,
             amount_minor=row.amount_minor,
             code=PostingCode(row.code),
+            run_id=row.run_id,
         )
         for row in tx.execute(query)
     ]

@@ -55,13 +55,14 @@ posting = Table(
     "posting",
     metadata,
     text("posting_key", key=True),
-    integer("window_id"),
+    integer("window_id", null=True),
     text("debit_account"),
     text("credit_account"),
     text("currency"),
     bigint("amount_minor"),
     text("code"),
     instant("posted_at"),
+    integer("run_id", null=True),
     schema="clearing",
 )
 

@@ -1,0 +1,132 @@
+"""Payments of settlement runs, and what the bank confirmed of them (4.3-I3).
+
+What was paid of a payment is the sum of its confirmations; none of them ever changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, insert, select, text
+
+from clearinghouse.domain.runs import Outcome, Transfer, TransferKind
+from clearinghouse.storage.tables import runs as tables
+
+_PAYMENTS = text("""
+    SELECT t.end_to_end_id, t.kind, t.payer, t.payee, t.amount_minor, t.run_id,
+           coalesce(sum(c.posted_minor), 0)::bigint AS paid_minor,
+           count(c.number)::integer AS confirmations
+    FROM clearing.run_transfer AS t
+    LEFT JOIN clearing.transfer_confirmation AS c USING (end_to_end_id)
+    WHERE t.run_id = :run_id OR t.end_to_end_id = :end_to_end_id
+    GROUP BY t.end_to_end_id ORDER BY t.run_id, t.place
+""")
+
+
+class Payment(NamedTuple):
+    """A transfer of a run with what was posted of it, in minor units."""
+
+    run_id: int
+    transfer: Transfer
+    paid_minor: int
+    confirmations: int
+
+    @property
+    def open_minor(self) -> int:
+        """What is still to be paid."""
+        return self.transfer.amount_minor - self.paid_minor
+
+
+class Confirmation(NamedTuple):
+    """What the bank said of a payment."""
+
+    end_to_end_id: str
+    reference: str
+    number: int
+    amount_minor: int
+    posted_minor: int
+    outcome: Outcome
+    booked_at: datetime
+
+
+def payments_of(tx: Connection, run_id: int) -> list[Payment]:
+    """Return the payments of a run in their order."""
+    return _payments(tx, {"run_id": run_id, "end_to_end_id": None})
+
+
+def payment_named(tx: Connection, end_to_end_id: str) -> Payment | None:
+    """Return a payment by its end-to-end id."""
+    found = _payments(tx, {"run_id": None, "end_to_end_id": end_to_end_id})
+    return found[0] if found else None
+
+
+def _payments(tx: Connection, place: Mapping[str, object]) -> list[Payment]:
+    return [
+        Payment(
+            row.run_id,
+            Transfer(
+                row.end_to_end_id,
+                TransferKind(row.kind),
+                row.payer,
+                row.payee,
+                row.amount_minor,
+            ),
+            row.paid_minor,
+            row.confirmations,
+        )
+        for row in tx.execute(_PAYMENTS, place)
+    ]
+
+
+def confirmation(
+    tx: Connection, end_to_end_id: str, reference: str
+) -> Confirmation | None:
+    """Return what was said of a payment under a reference."""
+    table = tables.transfer_confirmation
+    query = select(table).where(
+        table.c.end_to_end_id == end_to_end_id, table.c.reference == reference
+    )
+    row = tx.execute(query).one_or_none()
+    return None if row is None else _confirmation(row)
+
+
+def confirmations_of(tx: Connection, run_id: int) -> list[Confirmation]:
+    """Return what the bank said of the payments of a run, payment by payment."""
+    table, transfer = tables.transfer_confirmation, tables.run_transfer
+    query = (
+        select(table)
+        .join(transfer, transfer.c.end_to_end_id == table.c.end_to_end_id)
+        .where(transfer.c.run_id == run_id)
+        .order_by(transfer.c.place, table.c.number)
+    )
+    return [_confirmation(row) for row in tx.execute(query)]
+
+
+def add_confirmation(tx: Connection, said: Confirmation, *, at: datetime) -> None:
+    """Keep what the bank said of a payment."""
+    tx.execute(
+        insert(tables.transfer_confirmation).values(
+            end_to_end_id=said.end_to_end_id,
+            reference=said.reference,
+            number=said.number,
+            amount_minor=said.amount_minor,
+            posted_minor=said.posted_minor,
+            outcome=said.outcome,
+            booked_at=said.booked_at,
+            recorded_at=at,
+        )
+    )
+
+
+def _confirmation(row: Any) -> Confirmation:  # noqa: ANN401 - a row of any query
+    return Confirmation(
+        row.end_to_end_id,
+        row.reference,
+        row.number,
+        row.amount_minor,
+        row.posted_minor,
+        Outcome(row.outcome),
+        row.booked_at,
+    )

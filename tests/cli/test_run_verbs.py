@@ -1,0 +1,110 @@
+"""The verbs on settlement runs: an operator's whole month, and what is refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.fixtures.operators import PASSWORD
+from tests.fixtures.verbs import value_of
+from tests.services.run_world import make_run_world
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from typer.testing import Result
+
+    from clearinghouse.services.environment import Environment
+    from tests.services.run_world import RunWorld
+
+ANNA = ("--operator", "anna")
+BEN = ("--operator", "ben")
+
+
+@pytest.fixture
+def four(env: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunWorld:
+    file = tmp_path / "password"
+    file.write_text(f"{PASSWORD}\n", encoding="utf-8")
+    monkeypatch.setenv("CLEARINGHOUSE_OPERATOR_PASSWORD_FILE", str(file))
+    return make_run_world(env)
+
+
+def test_operator_takes_a_closed_window_to_its_last_payment(
+    four: RunWorld, run: Callable[..., Result]
+) -> None:
+    four.close_with()
+
+    proposed = value_of(run("--json", "run", "propose", *ANNA))
+    for step in ("record", "reserve", "commit"):
+        value_of(run("--json", "run", step, "1", *ANNA))
+    outcomes = []
+    while due := value_of(run("--json", "run", "due", "1")):
+        for place, one in enumerate(due):
+            words = ("run", "confirm", one["end_to_end_id"], one["amount"])
+            said = ("--reference", f"B-{place}", "--booked", "2026-11-30T08:00:00")
+            outcomes.append(value_of(run("--json", *words, *said))["outcome"])
+
+    shown = value_of(run("--json", "run", "show", "1"))
+    assert proposed["moved"] == "367.01"
+    assert outcomes == ["EXACT"] * 4
+    assert shown["state"] == "SETTLED"
+    assert {one["owner"]: one["net"] for one in shown["accounts"]} == {
+        "DEAAA": "350.26",
+        "DEBBB": "-344.77",
+        "DECCC": "16.75",
+        "DEDDD": "-22.24",
+    }
+    assert {one["state"] for one in shown["accounts"]} == {"SETTLED"}
+    assert value_of(run("--json", "run", "prove", "1"))["proved"] is True
+    (listed,) = value_of(run("--json", "run", "list"))
+    assert listed["run"] == 1
+    assert "R1-DEBBB-1" in run("run", "show", "1").output
+
+
+def test_unwind_is_asked_for_by_one_operator_and_approved_by_another(
+    four: RunWorld, run: Callable[..., Result]
+) -> None:
+    four.close_with()
+    value_of(run("--json", "run", "propose", *ANNA))
+
+    words = ("run", "abort", "1", "--reason", "C cannot pay", "--exclude", "DECCC")
+    asked = value_of(run("--json", *words, *ANNA))
+    number = str(asked["approval"])
+    same = run("approval", "approve", number, *ANNA)
+    done = run("approval", "approve", number, *BEN)
+
+    assert same.exit_code == 1
+    assert "run 1 is aborted; run 2 instead" in done.output
+    shown = value_of(run("--json", "run", "show", "2"))
+    assert shown["excluded"] == {"DECCC": "C cannot pay"}
+    assert {one["owner"]: one["net"] for one in shown["accounts"]} == {
+        "DEAAA": "700.01",
+        "DEBBB": "-677.77",
+        "DEDDD": "-22.24",
+    }
+    first = value_of(run("--json", "run", "show", "1"))
+    assert first["state"] == "ABORTED"
+    assert first["history"][-1]["reason"] == "C cannot pay"
+
+
+def test_what_cannot_be_done_is_refused_with_its_code(
+    four: RunWorld, run: Callable[..., Result]
+) -> None:
+    assert "RUN_NOTHING" in run("run", "propose", *ANNA).output
+    assert "RUN_UNKNOWN" in run("run", "show", "7").output
+    four.close_with()
+    value_of(run("--json", "run", "propose", "--model", "BILATERAL", *ANNA))
+    early = run("run", "reverse", "1", "--reason", "none", *ANNA)
+    netted = run("run", "propose", "--model", "BILATERAL", "--fees", "NETTED", *ANNA)
+    said = ("--reference", "X", "--booked", "2026-11-30")
+    half_cent = run("run", "confirm", "R1-DEAAA-1", "0.005", *said)
+    nobody = run("run", "record", "1", "--operator", "carl")
+
+    assert "RUN_STATE" in early.output
+    assert "fees are netted by the multilateral model only" in netted.output
+    assert "0.005" in half_cent.output
+    assert "CH.LOGIN" in nobody.output
+    for refused in (early, netted, half_cent, nobody):
+        assert refused.exit_code == 1
