@@ -337,6 +337,16 @@ VAT_RULE_UNKNOWN = _code(
     740, "VAT_RULE_UNKNOWN", Kind.NOT_FOUND, "No such rule of VAT."
 )
 VAT_RULE_ENDED = _code(741, "VAT_RULE_ENDED", _R, "The rule of VAT was ended before.")
+UNPAYABLE = _code(750, "UNPAYABLE", _R, "SEPA cannot carry these payments.")
+BANK_STATEMENT = _code(
+    751, "BANK_STATEMENT", Kind.MALFORMED, "This is no bank statement after camt.053."
+)
+BANK_STATEMENT_CHANGED = _code(
+    752,
+    "BANK_STATEMENT_CHANGED",
+    Kind.CONFLICT,
+    "A bank statement of this number was taken in with other entries.",
+)
 RUN_UNKNOWN = _code(760, "RUN_UNKNOWN", Kind.NOT_FOUND, "No such settlement run.")
 RUN_STATE = _code(761, "RUN_STATE", _R, "The run's state does not allow this.")
 RUN_NOTHING = _code(762, "RUN_NOTHING", _R, "No closed window waits for settlement.")
