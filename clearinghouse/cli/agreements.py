@@ -109,6 +109,12 @@ def add(
     With --signed-meter-required an SDR whose signed meter values do not hold is refused
     instead of held (S-111), and one without them is remarked on (S-305).
     """
+    terms = Terms(
+        silent_csp=silent_csp,
+        match_required=match_required,
+        collects=collects,
+        signed_meter_required=signed_meter_required,
+    )
     conclusion = agreements.Conclusion(
         visited=visited,
         home=home,
@@ -116,23 +122,20 @@ def add(
         currency=currency,
         valid_from=valid_from.replace(tzinfo=UTC),
         valid_until=_aware(valid_until),
-        terms=replace(
-            Terms(
-                silent_csp=silent_csp,
-                match_required=match_required,
-                collects=collects,
-                signed_meter_required=signed_meter_required,
-            ),
-            **_terms(term),
-        ),
+        terms=replace(terms, **_terms(term)),
     )
     with house(context) as env:
         agreed = agreements.conclude(env, conclusion)
-    text = f"{home}'s users may charge at {visited}, settled in {currency}"
-    if collects:
+    output_of(context).value(_row(agreed), _concluded(conclusion))
+
+
+def _concluded(new: agreements.Conclusion) -> str:
+    home, visited = new.home, new.visited
+    text = f"{home}'s users may charge at {visited}, settled in {new.currency}"
+    if new.terms.collects:
         text = f"{text}; {home} submits SDRs for {visited}"
-    text += "\nnext: both connect their clients: docs/partners.rst says what to send"
-    output_of(context).value(_row(agreed), text)
+    next_step = "both connect their clients: docs/partners.rst says what to send"
+    return f"{text}\nnext: {next_step}"
 
 
 @group.command(name="list")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MUTABLE = {
     "clearing.account",
     "clearing.agreement",
+    "clearing.approval",
     "clearing.credential",
     "clearing.credential_list",
     "clearing.credential_list_entry",
@@ -38,6 +39,7 @@ MUTABLE = {
     "clearing.evse_status",
     "clearing.link_state",
     "clearing.message",
+    "clearing.operator",
     "clearing.outbox",
     "clearing.participant",
     "clearing.partner_endpoint",
