@@ -107,6 +107,9 @@ SDR_TARIFF_CHANGED = _code(
 SDR_AGREED = _code(
     168, "SDR_AGREED", _W, "The amount was agreed or decided in a dispute, not rated."
 )
+SDR_EVSE_FORM = _code(
+    180, "SDR_EVSE_FORM", _W, "The EVSE id has a form that is going out of use."
+)
 
 # 2xx: agreement and partner
 NO_AGREEMENT = _code(

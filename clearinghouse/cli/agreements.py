@@ -16,9 +16,30 @@ from clearinghouse.services import agreements
 group = typer.Typer(no_args_is_help=True, help="Agreements: who roams with whom.")
 
 _USUAL = Terms()
-_SHOWN_APART = frozenset({"silent_csp", "collects", "signed_meter_required"})
+_SHOWN_APART = frozenset(
+    {"silent_csp", "collects", "signed_meter_required", "offline_allowed"}
+)
 _VISITED = typer.Argument(help="Party id of the CSO or visited CSP: it serves.")
 _HOME = typer.Argument(help="Party id of the home CSP: it owes.")
+_SILENT = typer.Option(
+    SilentCsp.REFUSE, help="What to do when the home CSP gives no answer."
+)
+_MATCH = typer.Option(True, help="Hold SDRs without a session of ours.")
+_COLLECTS = typer.Option(
+    False, "--collects", help="The home CSP also submits SDRs for this CSO."
+)
+_SIGNED = typer.Option(
+    False, "--signed-meter-required", help="Meter values have to come signed."
+)
+_TERM = typer.Option(
+    [], help="Another threshold, as late_limit_days=45; may be repeated."
+)
+_UNTIL = typer.Option(None, "--until", help="End, UTC; written alike.")
+_OFFLINE = typer.Option(
+    False,
+    "--offline-allowed",
+    help="The CSP's list stands in for a session: stations let in offline.",
+)
 
 
 def _row(found: agreements.Listed) -> Row:
@@ -33,6 +54,7 @@ def _row(found: agreements.Listed) -> Row:
         "until": agreement.valid_until,
         "silent_csp": agreement.terms.silent_csp.value,
         "collects": agreement.terms.collects,
+        "offline": agreement.terms.offline_allowed,
         "signed_meter": agreement.terms.signed_meter_required,
         "terms": " ".join(_unusual(agreement.terms)),
     }
@@ -76,24 +98,13 @@ def add(
     valid_from: datetime = typer.Option(
         ..., "--from", help="First instant, UTC: 2027-01-01 or 2027-01-01T06:00:00."
     ),
-    valid_until: datetime | None = typer.Option(
-        None, "--until", help="End, UTC; written alike."
-    ),
-    silent_csp: SilentCsp = typer.Option(
-        SilentCsp.REFUSE, help="What to do when the home CSP gives no answer."
-    ),
-    match_required: bool = typer.Option(
-        True, help="Hold SDRs without a session of ours."
-    ),
-    collects: bool = typer.Option(
-        False, "--collects", help="The home CSP also submits SDRs for this CSO."
-    ),
-    signed_meter_required: bool = typer.Option(
-        False, "--signed-meter-required", help="Meter values have to come signed."
-    ),
-    term: list[str] = typer.Option(
-        [], help="Another threshold, as late_limit_days=45; may be repeated."
-    ),
+    valid_until: datetime | None = _UNTIL,
+    silent_csp: SilentCsp = _SILENT,
+    match_required: bool = _MATCH,
+    collects: bool = _COLLECTS,
+    signed_meter_required: bool = _SIGNED,
+    offline_allowed: bool = _OFFLINE,
+    term: list[str] = _TERM,
 ) -> None:
     """Conclude an agreement, or put new terms in force for two partners.
 
@@ -106,6 +117,9 @@ def add(
     every batch in which it names this CSO is refused (B-005). New terms without it end
     that.
 
+    With --offline-allowed an SDR without a session of ours is taken when its credential
+    stood on the home CSP's list at the start.
+
     With --signed-meter-required an SDR whose signed meter values do not hold is refused
     instead of held (S-111), and one without them is remarked on (S-305).
     """
@@ -114,6 +128,7 @@ def add(
         match_required=match_required,
         collects=collects,
         signed_meter_required=signed_meter_required,
+        offline_allowed=offline_allowed,
     )
     conclusion = agreements.Conclusion(
         visited=visited,

@@ -95,7 +95,12 @@ class Terms:
     without asking the CSP. ``net_ceiling_minor`` overrides the ceiling of the currency.
     ``collects``: the home CSP, as visited CSP, submits SDRs for this CSO and is paid
     for them (clause 4.2-visited). ``signed_meter_required``: the relation is under
-    calibration law, and meter values come signed (S-111, S-305).
+    calibration law, and meter values come signed (S-111, S-305). ``offline_allowed``:
+    an SDR without a session counts as authorized when its credential stood on the home
+    CSP's list at the start. ``held_days`` and ``confirm_days``: how long a held SDR
+    waits for a decision, and a delivered one for the home CSP's word. The other
+    thresholds are those of the rules that
+    :mod:`clearinghouse.domain.sdr_catalogue` names with them.
     """
 
     silent_csp: SilentCsp = SilentCsp.REFUSE
@@ -114,6 +119,20 @@ class Terms:
     net_mean_factor: int = 5
     collects: bool = False
     signed_meter_required: bool = False
+    offline_allowed: bool = False
+    match_seconds: int = 300
+    held_days: int = 30
+    confirm_days: int = 10
+    registry_lag_hours: int = 24
+    ahead_seconds: int = 300
+    meter_slack_wh: int = 1
+    elapsed_slack_seconds: int = 60
+    near_duplicate_seconds: int = 60
+    near_duplicate_ppm: int = 10_000
+    tiny_wh: int = 100
+    zero_energy_seconds: int = 120
+    late_notice_hours: int = 24
+    late_notice_days: int = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,13 +16,15 @@ class Item:
     """What is wrong with one item of a message, in words a partner can act on.
 
     ``index`` counts from 0 within the list of the message; ``rule`` is an id of the
-    rule catalogue such as ``S-208``; ``path`` names the element below the item, as
-    ``serviceSession/endedAt``. None of the texts holds personal data.
+    rule catalogue such as ``S-208``, ``rule_version`` the version of the catalogue;
+    ``path`` names the element below the item, as ``serviceSession/endedAt``. None of
+    the texts holds personal data.
     """
 
     code: Code
     index: int | None = None
     rule: str | None = None
+    rule_version: int | None = None
     path: str = ""
     expected: str = ""
     found: str = ""

@@ -1,4 +1,4 @@
-"""Rules that hold an SDR until somebody looks at it: S-201 to S-209."""
+"""Rules that hold an SDR until somebody looks at it: S-201 to S-210."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ from clearinghouse.domain.sdr_catalogue import SESSION_PATH
 from clearinghouse.domain.sdr_facts import Case
 from clearinghouse.domain.sessions import SDR_STATES
 
-_SLACK_SECONDS = 60
-
 
 def _match(case: Case) -> None:
     facts, session = case.facts, case.facts.session
     path = f"{SESSION_PATH}/sessionId"
     if session is None:
-        if case.terms.match_required:
+        if case.terms.match_required and not case.is_offline():
             found = case.record.session_id or "no session id, and none fits"
             case.hit(catalogue.S201, path, "a session authorized here", found)
         return
@@ -58,21 +56,35 @@ def _energy(case: Case) -> None:
 
 def _duration(case: Case) -> None:
     limit_seconds = case.terms.duration_seconds_max
-    elapsed = case.elapsed_seconds
+    elapsed, slack_seconds = case.elapsed_seconds, case.terms.elapsed_slack_seconds
     if elapsed > limit_seconds:
         expected, found = f"at most {limit_seconds} s", f"{elapsed} s"
         case.hit(catalogue.S204, f"{SESSION_PATH}/endedAt", expected, found)
     used = case.charge_seconds + case.record.idle_seconds
-    if used > elapsed + _SLACK_SECONDS:
+    if used > elapsed + slack_seconds:
         expected = f"charging and idle time of at most {elapsed} s"
         case.hit(catalogue.S204, f"{SESSION_PATH}/idleSeconds", expected, f"{used} s")
     for place, session in enumerate(case.record.charging_sessions, start=1):
         before = seconds_between(session.started_at, case.record.started_at)
         after = seconds_between(case.record.ended_at, session.ended_at)
-        if before > _SLACK_SECONDS or after > _SLACK_SECONDS:
+        if before > slack_seconds or after > slack_seconds:
             path = f"{SESSION_PATH}/chargingSession[{place}]"
             found = f"{session.started_at.isoformat()}/{session.ended_at.isoformat()}"
             case.hit(catalogue.S204, path, "within the service session", found)
+
+
+def _credential(case: Case) -> None:
+    """Compare with the list; of a refused record nothing is told of its user."""
+    if not case.facts.listed or case.is_refused():
+        return
+    at = case.record.started_at
+    for listed in case.facts.listed:
+        path = f"{SESSION_PATH}/{listed.path}"
+        expected = f"a credential that was valid at {at.isoformat()}"
+        if listed.is_blocked(at):
+            case.hit(catalogue.S210, path, expected, "blocked")
+        elif listed.is_expired(at):
+            case.hit(catalogue.S210, path, expected, "expired")
 
 
 HOLDING = (
@@ -83,4 +95,5 @@ HOLDING = (
     among_others,
     claim,
     high_amount,
+    _credential,
 )

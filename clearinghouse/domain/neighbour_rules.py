@@ -1,10 +1,12 @@
-"""Rules that compare an SDR with others: S-205 and S-206.
+"""Rules that compare an SDR with others: S-205 to S-207.
 
 They pass a record over that is refused: an answer that costs its sender nothing must
 not tell of other SDRs.
 """
 
 from __future__ import annotations
+
+from datetime import timedelta
 
 from clearinghouse.domain import sdr_catalogue as catalogue
 from clearinghouse.domain.clock import seconds_between
@@ -16,15 +18,19 @@ from clearinghouse.domain.travel import distance_m
 #: Two EVSEs nearer than this are one place: no travel lies between them.
 _SAME_PLACE_M = 1_000
 
+_PPM = 1_000_000
+
 #: All that is said of another submitter's SDR.
 _FOREIGN = "an SDR of another submitter"
 
 
 def among_others(case: Case) -> None:
-    """S-205 and S-206: compare a record that is not refused with those around it."""
+    """S-205 to S-207: compare a record that is not refused with those around it."""
     if case.facts.agreement is not None and not case.is_refused():
         _overlap(case)
         _travel(case)
+        if case.facts.on_evse:
+            _near_duplicate(case)
 
 
 def _overlap(case: Case) -> None:
@@ -68,6 +74,30 @@ def _travel(case: Case) -> None:
             if found not in told:
                 told.add(found)
                 case.hit(rule, f"{SESSION_PATH}/startedAt", expected, found)
+
+
+def _near_duplicate(case: Case) -> None:
+    record, facts, terms = case.record, case.facts, case.terms
+    within = timedelta(seconds=terms.near_duplicate_seconds)
+    told: set[str] = set()
+    for other in facts.on_evse:
+        name = other.sdr_id
+        if name is not None and name.upper() == record.sdr_id.upper():
+            continue
+        if other.csp_id != facts.csp_id or other.subject_id != facts.user_id:
+            continue
+        difference_wh = abs(other.energy_wh - case.energy_wh)
+        is_near = abs(other.started_at - record.started_at) <= within
+        if (
+            is_near
+            and difference_wh * _PPM <= terms.near_duplicate_ppm * case.energy_wh
+        ):
+            # That the user is the same is not told of another submitter's SDR.
+            rule = catalogue.S207 if name else catalogue.S207_FOREIGN
+            found = f"nearly the same as {name}" if name else _FOREIGN
+            if found not in told:
+                told.add(found)
+                case.hit(rule, f"{SESSION_PATH}/startedAt", "another session", found)
 
 
 def _gap_seconds(record: ServiceDetailRecord, other: Neighbour) -> int:

@@ -14,7 +14,7 @@ from clearinghouse.domain.money import (
     minor_text,
 )
 from clearinghouse.domain.sdr_catalogue import SESSION_PATH
-from clearinghouse.domain.sdr_facts import AHEAD, Case
+from clearinghouse.domain.sdr_facts import Case
 from clearinghouse.domain.sdrs import SdrKind
 
 #: Age in days at which an SDR is refused whatever the agreement says (S-107).
@@ -27,9 +27,6 @@ REPLACEMENT_DAYS_MAX = 240
 #: Seconds of charging in one record, a year. It stops a slip in a year from becoming a
 #: number that no column holds, which would cost the whole batch.
 CHARGE_SECONDS_MAX = 31_622_400
-
-_REGISTRY_LAG = timedelta(hours=24)
-_METER_SLACK_WH = 1
 
 
 def _identity(case: Case) -> None:
@@ -67,7 +64,8 @@ def _evse(case: Case) -> None:
         )
     elif facts.evse is None:
         # A station may be younger than our registry: its data have a day to arrive.
-        recent = facts.now - record.started_at < _REGISTRY_LAG
+        lag = timedelta(hours=case.terms.registry_lag_hours)
+        recent = facts.now - record.started_at < lag
         rule = (
             catalogue.S103_LAG if recent and facts.evse_prefix_owned else catalogue.S103
         )
@@ -115,17 +113,24 @@ def _times(case: Case) -> None:
         expected = f"after {record.started_at.isoformat()}"
         found = record.ended_at.isoformat()
         case.hit(catalogue.S106, f"{SESSION_PATH}/endedAt", expected, found)
-    if record.ended_at > now + AHEAD:
-        expected = f"before {now.isoformat(timespec='seconds')}"
-        late = record.started_at > now + AHEAD
-        name, at = (
-            ("startedAt", record.started_at) if late else ("endedAt", record.ended_at)
-        )
-        case.hit(catalogue.S106, f"{SESSION_PATH}/{name}", expected, at.isoformat())
+    if record.ended_at > now:
+        _note_future(case)
     if case.charge_seconds > CHARGE_SECONDS_MAX:
         expected = f"at most {CHARGE_SECONDS_MAX} s of charging"
         found = f"{case.charge_seconds} s"
         case.hit(catalogue.S106, f"{SESSION_PATH}/chargingSession", expected, found)
+
+
+def _note_future(case: Case) -> None:
+    record, now = case.record, case.facts.now
+    latest = now + timedelta(seconds=case.terms.ahead_seconds)
+    if record.ended_at > latest:
+        expected = f"before {now.isoformat(timespec='seconds')}"
+        late = record.started_at > latest
+        name, at = (
+            ("startedAt", record.started_at) if late else ("endedAt", record.ended_at)
+        )
+        case.hit(catalogue.S106, f"{SESSION_PATH}/{name}", expected, at.isoformat())
 
 
 def _age(case: Case) -> None:
@@ -190,7 +195,7 @@ def _meters(case: Case) -> None:
             start_wh, stop_wh = transaction.meter_start_wh, transaction.meter_stop_wh
             if start_wh is None or stop_wh is None:
                 continue
-            limit_wh = stop_wh - start_wh + _METER_SLACK_WH
+            limit_wh = stop_wh - start_wh + case.terms.meter_slack_wh
             path = f"{SESSION_PATH}/chargingSession[{at}]/chargingTransaction[{place}]"
             if stop_wh < start_wh:
                 expected = f"{start_wh} or more"

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
 from clearinghouse.domain.agreements import Agreement, Terms
 from clearinghouse.domain.clock import seconds_between
+from clearinghouse.domain.credentials import CredentialStatus
 from clearinghouse.domain.money import CURRENCIES, minor_text
 from clearinghouse.domain.rating import Rater
-from clearinghouse.domain.sdr_catalogue import Rule
+from clearinghouse.domain.sdr_catalogue import S201, Rule
 from clearinghouse.domain.sdrs import (
     TEXT_MAX,
+    MatchKind,
     RuleHit,
     SdrKind,
     SdrStatus,
@@ -31,9 +33,6 @@ from clearinghouse.domain.sessions import SessionState
 from clearinghouse.domain.vat import UNTAXED, VatTreatment
 
 _DEFAULT_TERMS = Terms()
-
-#: How far an SDR may lie in the future: clocks differ (S-106, S-303).
-AHEAD = timedelta(minutes=5)
 
 #: Where an EVSE stands of which the registry knows nothing yet; the SDR is held.
 ZONE_UNKNOWN = "UTC"
@@ -116,6 +115,35 @@ class Neighbour(NamedTuple):
     ended_at: datetime
     latitude_u: int | None = None
     longitude_u: int | None = None
+    energy_wh: int = 0
+    csp_id: int | None = None
+    subject_id: int | None = None
+
+
+class ListedFacts(NamedTuple):
+    """What the home CSP's list says of a credential, as far as that is stored.
+
+    ``since``: when the entry became what it is; of before nothing is known. ``path``:
+    the element that named the credential.
+    """
+
+    path: str
+    status: CredentialStatus
+    since: datetime
+    valid_until: datetime | None = None
+
+    def is_blocked(self, at: datetime) -> bool:
+        """Say whether the list is known to have blocked the credential then."""
+        return self.status is CredentialStatus.BLOCKED and self.since <= at
+
+    def is_expired(self, at: datetime) -> bool:
+        """Say whether the credential had come to its end then."""
+        return self.valid_until is not None and self.valid_until <= at
+
+    def is_valid(self, at: datetime) -> bool:
+        """Say whether the list is known to have held the credential as valid then."""
+        is_listed = self.status is CredentialStatus.VALID and self.since <= at
+        return is_listed and not self.is_expired(at)
 
 
 class TariffFacts(NamedTuple):
@@ -148,6 +176,11 @@ class SdrFacts:
     the country of the EVSE, empty when nothing tells it; ``vat`` is how the supply is
     taxed, and ``vat_rate_bp`` its rate, for tariffs whose prices include it.
     ``reference``: what a correction refers to.
+    what is not accepted. ``mean_net_minor``: of the submitter's own SDRs.
+    ``match_kind``: how ``session`` was found. ``listed``: what the home CSP's list says
+    of the credentials that no session of ours vouches for. ``user_id``: who charged, by
+    what was sent or else by the session. ``tariff_changed_at``: when another version of
+    the tariff came into force during the session, or it ended.
     """
 
     now: datetime
@@ -160,7 +193,11 @@ class SdrFacts:
     evse_prefix_owned: bool = True
     evse: EvseFacts | None = None
     tariff: TariffFacts | None = None
+    tariff_changed_at: datetime | None = None
     session: SessionFacts | None = None
+    match_kind: MatchKind = MatchKind.NONE
+    listed: Sequence[ListedFacts] = ()
+    user_id: int | None = None
     subject_id: int | None = None
     contract_subject_id: int | None = None
     known_digest: bytes | None = None
@@ -207,6 +244,7 @@ class Judgement(NamedTuple):
     energy_wh: int
     charge_seconds: int
     content_digest: bytes
+    match_kind: MatchKind = MatchKind.NONE
 
 
 class Case:
@@ -267,6 +305,28 @@ class Case:
     def is_refused(self) -> bool:
         """Say whether a rule refuses the record."""
         return any(hit.severity is Severity.R for hit in self.hits)
+
+    def is_offline(self) -> bool:
+        """Say whether the home CSP's list stands in for a session of ours.
+
+        Where the agreement allows it, for a record that names no session of ours: the
+        station was without a connection and let in whom the list held (4.3-I3).
+        """
+        at = self.record.started_at
+        return (
+            self.terms.offline_allowed
+            and self.record.session_id is None
+            and any(listed.is_valid(at) for listed in self.facts.listed)
+        )
+
+    def match_kind(self) -> MatchKind:
+        """Return how the record was matched; a session that does not fit is none."""
+        if self.facts.session is None:
+            offline = self.is_offline()
+            return MatchKind.OFFLINE_LIST if offline else MatchKind.NONE
+        if self.hits and any(hit.rule == S201.rule for hit in self.hits):
+            return MatchKind.NONE
+        return self.facts.match_kind
 
     def outcome(self) -> Outcome:
         """Return the outcome: the gravest hit decides."""

@@ -1,11 +1,11 @@
-"""The rules that each SDR meets at intake: S-101 to S-304 of the rule catalogue.
+"""The rules that each SDR meets at intake: S-101 to S-307 of the rule catalogue.
 
 The rules run in the order of their numbers; none stops at the first hit and none
 raises. Those that look at other SDRs pass a record over that is refused: an answer that
 costs its sender nothing must not tell of them. Thresholds come from the agreement. R
 refuses, H holds, W remarks, N notes. The hot path makes nothing for a rule that is
-kept. A pattern of whole minutes, a part of S-303
-elsewhere, shows only over many records and is no matter of one.
+kept. A pattern of whole minutes, a part of S-303, shows only over many records: that is
+a remark on the batch.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ def judge(record: ServiceDetailRecord, facts: SdrFacts) -> Judgement:
         case.energy_wh,
         case.charge_seconds,
         digest,
+        case.match_kind(),
     )
 
 

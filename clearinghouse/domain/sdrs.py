@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import blake2b
@@ -26,8 +26,8 @@ from clearinghouse.identifiers.credential import CredentialKind
 #: Characters of a rule hit's texts: they quote what partners sent.
 TEXT_MAX = 200
 
-#: How long a held SDR waits for a decision before it is put away (E-MATCH-01's term).
-HELD_KEPT = timedelta(days=30)
+#: Version of the rule catalogue: raised with every change of what a rule hits.
+RULE_VERSION = 2
 
 _UID_HASH_BYTES = 16
 _DIGEST_BYTES = 32
@@ -58,6 +58,16 @@ class SdrKind(StrEnum):
     ORIGINAL = "ORIGINAL"
     CREDIT = "CREDIT"
     REPLACEMENT = "REPLACEMENT"
+
+
+class MatchKind(StrEnum):
+    """How the session of an SDR was found, in the order of trial."""
+
+    SESSION_ID = "SESSION_ID"
+    PARTNER_SESSION_ID = "PARTNER_SESSION_ID"
+    EVSE_AND_USER = "EVSE_AND_USER"
+    OFFLINE_LIST = "OFFLINE_LIST"  #: none; the credential stood on its CSP's list
+    NONE = "NONE"
 
 
 class Verdict(StrEnum):
@@ -397,6 +407,7 @@ def item_of(hit: RuleHit, index: int | None = None) -> Item:
         code=hit.code,
         index=index,
         rule=hit.rule,
+        rule_version=RULE_VERSION,
         path=hit.path,
         expected=hit.expected,
         found=hit.found,

@@ -35,6 +35,19 @@ TERMS = MappingProxyType(
         "travel_kmh_max": range(1, 10_001),
         "net_ceiling_minor": range(10**12 + 1),
         "net_mean_factor": range(1, 1_001),
+        "match_seconds": range(3_601),
+        "held_days": range(1, 366),
+        "confirm_days": range(1, 366),
+        "registry_lag_hours": range(721),
+        "ahead_seconds": range(3_601),
+        "meter_slack_wh": range(1_001),
+        "elapsed_slack_seconds": range(3_601),
+        "near_duplicate_seconds": range(3_601),
+        "near_duplicate_ppm": range(1_000_001),
+        "tiny_wh": range(10_001),
+        "zero_energy_seconds": range(_DAY_SECONDS + 1),
+        "late_notice_hours": range(1, 8_761),
+        "late_notice_days": range(1, 366),
     }
 )
 """What each threshold of the terms may be; a slip of the pen is none of these."""

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from clearinghouse import codes
 from clearinghouse.domain.errors import ClearingHouseError, Item
-from clearinghouse.domain.sdrs import HELD_KEPT, SdrStatus, uid_hash
+from clearinghouse.domain.sdrs import SdrStatus, uid_hash
 from clearinghouse.services import sdr_delivery
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.participants import note, participant_named
@@ -110,10 +110,10 @@ def reject(env: Environment, submitter_party: str, sdr_id: str) -> StoredSdr:
 
 
 def expire_due(env: Environment) -> int:
-    """Put away what waited longer than :data:`HELD_KEPT`; return how many."""
+    """Put away what waited longer than its agreement says; return how many."""
     now = env.clock.now()
     with env.database.begin_read_only() as tx:
-        due = waiting.held_sdrs(tx, limit=EXPIRED_MAX, before=now - HELD_KEPT)
+        due = waiting.overdue_sdrs(tx, now=now, limit=EXPIRED_MAX)
     count = 0
     for one in due:
         with env.database.begin() as tx:

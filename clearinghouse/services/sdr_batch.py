@@ -16,9 +16,11 @@ from clearinghouse.domain.errors import ClearingHouseError, Item
 from clearinghouse.domain.exchange import Exchange
 from clearinghouse.domain.merkle import Builder
 from clearinghouse.domain.numbering import DocumentKind
+from clearinghouse.domain.sdr_catalogue import S303
 from clearinghouse.domain.sdr_facts import Judgement, Outcome
 from clearinghouse.domain.sdr_rules import judge
 from clearinghouse.domain.sdrs import (
+    RULE_VERSION,
     ControlTotals,
     RuleHit,
     SdrKind,
@@ -58,6 +60,9 @@ ITEMS_MAX = 1_000
 
 #: Rule hits that are kept of one record: what an answer may hold of them.
 HITS_MAX = 40
+
+#: Records from which on a batch may show that its clock knows whole minutes only.
+WHOLE_MINUTES_FROM = 20
 
 #: Ids of batches are made in this name space, of the sender and its message id.
 _BATCHES = UUID("0d5f3a52-6a1e-5b8e-8c57-2f1b6b7d4e19")
@@ -120,6 +125,8 @@ class Batch:
         self._knowledge = Knowledge(env, tx, exchange.sender)
         self._counter = TotalsCounter()
         self._unreadable = 0
+        self._readable = 0
+        self._in_whole_minutes = True
         self._energy_wh = 0
         self._totals: dict[tuple[int, str, str, str, int, int, str], list[int]] = {}
         self._pieces = sdr_delivery.Pieces()
@@ -147,6 +154,9 @@ class Batch:
                 self._require_entitled(index, record)
                 self._counter.add(record)
                 readable.append((index, record))
+                if self._in_whole_minutes:
+                    self._in_whole_minutes = _is_in_whole_minutes(record)
+        self._readable += len(readable)
         for run in _runs(readable):
             self._judge(rows, run)
             self._write(rows)
@@ -196,10 +206,12 @@ class Batch:
         )
 
     def items(self) -> tuple[tuple[Item, ...], int]:
-        """Return what to tell of single records, and how many are left out.
+        """Return what to tell of the batch and single records; how many are left out.
 
         What was refused or held goes before remarks; the order is the batch's.
         """
+        if self._in_whole_minutes and self._readable >= WHOLE_MINUTES_FROM:
+            self._tell((_whole_minutes(self._readable),), grave=False)
         room = ITEMS_MAX - len(self._grave)
         told = [*self._grave, *self._light[:room]]
         told.sort(key=lambda item: item.index or 0)
@@ -437,6 +449,28 @@ def _batch_id(exchange: Exchange) -> UUID:
     """Return the id of the batch that a message holds; the same at each repeat."""
     sender_id = exchange.sender.participant_id
     return uuid5(_BATCHES, f"{sender_id}/{exchange.message_id}")
+
+
+def _is_in_whole_minutes(record: ServiceDetailRecord) -> bool:
+    started_at, ended_at = record.started_at, record.ended_at
+    return not (
+        started_at.second
+        or ended_at.second
+        or started_at.microsecond
+        or ended_at.microsecond
+    )
+
+
+def _whole_minutes(count: int) -> Item:
+    """Return the remark on a batch whose clock seems to know no seconds (S-303)."""
+    return Item(
+        code=S303.code,
+        rule=S303.rule,
+        rule_version=RULE_VERSION,
+        path="serviceDetailRecord",
+        expected="times with their seconds",
+        found=f"whole minutes in all {count} records",
+    )
 
 
 def _duplicate(index: int) -> Item:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from clearinghouse.domain.agreements import Terms
 from clearinghouse.domain.privacy import SubjectKind
 from clearinghouse.domain.sdr_facts import SdrFacts
 from clearinghouse.domain.sdrs import ServiceDetailRecord
@@ -14,6 +15,9 @@ from clearinghouse.storage.sdr_facts import Stay
 from clearinghouse.storage.sdrs import StoredSdr
 from clearinghouse.storage.vault import Found
 
+#: Terms of a record without an agreement: it is refused anyway.
+USUAL = Terms()
+
 
 @dataclass(slots=True, kw_only=True)
 class Candidate:
@@ -21,6 +25,7 @@ class Candidate:
 
     ``subject_id`` is who charged, by what was sent or else by the session;
     ``reference`` what a correction refers to.
+    ``vouched_id``: whose session was authorized here.
     """
 
     index: int
@@ -29,11 +34,13 @@ class Candidate:
     facts: SdrFacts
     subject_id: int | None = None
     reference: StoredSdr | None = None
+    vouched_id: int | None = None
 
 
 def stays_of(candidate: Candidate) -> Iterable[Stay]:
     """Give the stay that a record tells of; none of one that goes backwards."""
     facts, record = candidate.facts, candidate.record
+    terms = USUAL if facts.agreement is None else facts.agreement.terms
     if facts.evse_key is not None and record.ended_at > record.started_at:
         yield Stay(
             candidate.index,
@@ -42,6 +49,8 @@ def stays_of(candidate: Candidate) -> Iterable[Stay]:
             record.ended_at,
             candidate.subject_id,
             facts.cso_id,
+            terms.match_seconds,
+            terms.near_duplicate_seconds,
         )
 
 

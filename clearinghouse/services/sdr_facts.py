@@ -160,6 +160,9 @@ class Knowledge:
             record.ended_at,
             None if evse is None else evse.latitude_u,
             None if evse is None else evse.longitude_u,
+            record.energy_wh,
+            facts.csp_id,
+            candidate.subject_id,
         )
         self._on_evse.add(facts.evse_key, taken)
         if candidate.subject_id is not None:
@@ -313,12 +316,15 @@ class Knowledge:
             for found in tariffs.versions_of(self._tx, submitter_id, new):
                 self._versions[found.tariff.tariff_id].append(found)
         for candidate in candidates:
+            versions = self._versions[candidate.record.tariff_id]
             version = version_in_force(
-                self._versions[candidate.record.tariff_id],
+                versions,
                 receiver_id=candidate.facts.csp_id or _NOBODY,
                 at=candidate.record.started_at,
             )
             if version is not None:
+                if len(versions) > 1 or version.tariff.valid_until is not None:
+                    _note_change(candidate, version, versions)
                 candidate.facts.tariff = self._rater(version, candidate.facts)
 
     def _rater(self, version: TariffVersion, facts: SdrFacts) -> TariffFacts:
@@ -335,6 +341,21 @@ class Knowledge:
                 connectors,
             )
         return self._raters[key]
+
+
+def _note_change(
+    candidate: Candidate, first: TariffVersion, versions: Sequence[TariffVersion]
+) -> None:
+    """Note when the tariff changed between start and end, if it did."""
+    last = version_in_force(
+        versions,
+        receiver_id=candidate.facts.csp_id or _NOBODY,
+        at=candidate.record.ended_at,
+    )
+    if last is None:
+        candidate.facts.tariff_changed_at = first.tariff.valid_until
+    elif last.tariff_version_id != first.tariff_version_id:
+        candidate.facts.tariff_changed_at = last.tariff.valid_from
 
 
 def _as_sent(facts: SdrFacts, known: Known, sent: Mapping[Known, Sent]) -> None:

@@ -7,6 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from clearinghouse.domain.sdr_facts import ListedFacts
+from clearinghouse.domain.sdrs import MatchKind
 from clearinghouse.domain.sessions import SessionState
 from clearinghouse.services.sdr_candidates import Candidate, stays_of
 from clearinghouse.storage import sdr_facts
@@ -20,13 +22,13 @@ def add_sessions(
     tx: Connection, submitter_id: int, candidates: Sequence[Candidate]
 ) -> None:
     """Match by our id, by the submitter's id, or by EVSE, subject and start."""
-    named = {
+    partners = {
         candidate.record.partner_session_id
         for candidate in candidates
         if candidate.record.session_id is None
     }
     partner_ids = sdr_facts.session_ids_by_partner_id(
-        tx, submitter_id, [name for name in named if name is not None]
+        tx, submitter_id, [name for name in partners if name is not None]
     )
     ids: dict[int, UUID] = {}
     for candidate in candidates:
@@ -36,7 +38,9 @@ def add_sessions(
             ids[candidate.index] = found
     sessions = sdr_facts.sessions_by_id(tx, set(ids.values()))
     for candidate in candidates:
-        _join(candidate, sessions.get(ids.get(candidate.index, _NO_SESSION)))
+        named = candidate.record.session_id is not None
+        kind = MatchKind.SESSION_ID if named else MatchKind.PARTNER_SESSION_ID
+        _join(candidate, sessions.get(ids.get(candidate.index, _NO_SESSION)), kind)
     open_stays = [
         stay
         for candidate in candidates
@@ -46,8 +50,9 @@ def add_sessions(
     ]
     fitting = sdr_facts.sessions_that_fit(tx, submitter_id, open_stays)
     for candidate in candidates:
-        _join(candidate, fitting.get(candidate.index))
+        _join(candidate, fitting.get(candidate.index), MatchKind.EVSE_AND_USER)
     _reopen(tx, submitter_id, candidates)
+    _add_listed(tx, candidates)
 
 
 def _reopen(tx: Connection, submitter_id: int, candidates: Iterable[Candidate]) -> None:
@@ -66,8 +71,41 @@ def _reopen(tx: Connection, submitter_id: int, candidates: Iterable[Candidate]) 
             candidate.facts.session = session._replace(state=SessionState.ENDED)
 
 
-def _join(candidate: Candidate, found: FoundSession | None) -> None:
+def _join(candidate: Candidate, found: FoundSession | None, kind: MatchKind) -> None:
     if found is None or not candidate.facts.see_session(found.facts):
         return
+    candidate.facts.match_kind = kind
+    candidate.vouched_id = found.subject_id
     if candidate.subject_id is None and found.facts.home_id == candidate.facts.csp_id:
         candidate.subject_id = found.subject_id
+
+
+def _add_listed(tx: Connection, candidates: Iterable[Candidate]) -> None:
+    """Add what the lists say of credentials that no session of ours vouches for.
+
+    Whoever began a session that was authorized here was judged then, by his CSP or by
+    its list.
+    """
+    wanted = [
+        (candidate, path, subject_id)
+        for candidate in candidates
+        if candidate.facts.agreement is not None
+        for path, subject_id in (
+            ("credential", candidate.facts.subject_id),
+            ("contractId", candidate.facts.contract_subject_id),
+        )
+        if subject_id is not None and not _is_vouched(candidate, subject_id)
+    ]
+    found = sdr_facts.listed_by_subject(tx, {one for _, _, one in wanted})
+    for candidate, path, subject_id in wanted if found else ():
+        entry = found.get(subject_id)
+        if entry is not None and entry.csp_id == candidate.facts.csp_id:
+            listed = ListedFacts(path, entry.status, entry.since, entry.valid_until)
+            candidate.facts.listed = (*candidate.facts.listed, listed)
+
+
+def _is_vouched(candidate: Candidate, subject_id: int) -> bool:
+    """Say whether the matched session is this user's, or no other credential's."""
+    if candidate.vouched_id is None:
+        return False
+    return subject_id in (candidate.vouched_id, candidate.facts.contract_subject_id)

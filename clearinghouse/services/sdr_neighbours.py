@@ -75,6 +75,7 @@ def add_neighbours(
     for candidate in candidates:
         candidate.facts.on_evse = on_evse.get(candidate.index, ())
         candidate.facts.of_subject = of_subject.get(candidate.index, ())
+        candidate.facts.user_id = candidate.subject_id
 
 
 def add_means(

@@ -15,6 +15,7 @@ from clearinghouse.domain.rating import ENGINE_VERSION
 from clearinghouse.domain.sdr_facts import Judgement, TariffFacts
 from clearinghouse.domain.sdr_rows import Around, leaf_of_row, row_of
 from clearinghouse.domain.sdrs import (
+    RULE_VERSION,
     ChargingSession,
     ChargingTransaction,
     RuleHit,
@@ -92,20 +93,29 @@ def sdr_row(
         vat_rate_bp=facts.vat.rate_bp,
         vat_rule_id=facts.vat.rule_id,
         place_country=facts.place,
+        agreement_id=None if facts.agreement is None else facts.agreement.agreement_id,
+        rule_version=RULE_VERSION,
+        match_kind=found.match_kind.value,
     )
     if candidate.reference is not None:
         ref = candidate.reference.place
         row = row._replace(
             kind=record.kind.value, ref_window_id=ref.window_id, ref_sdr_no=ref.sdr_no
         )
-    around = Around(
+    around = _around(candidate, batch, intervals)
+    return row._replace(leaf=leaf_of_row(row_of(row, around)))
+
+
+def _around(candidate: Candidate, batch: BatchPlace, intervals: str) -> Around:
+    """Return what the canonical row needs beside the row."""
+    record, facts = candidate.record, candidate.facts
+    return Around(
         submitter=batch.submitter_party,
         csp=record.csp_id,
         cso=record.cso_id or batch.submitter_party,
         zone=facts.zone,
         intervals=intervals,
     )
-    return row._replace(leaf=leaf_of_row(row_of(row, around)))
 
 
 def detail_of(candidate: Candidate, intervals: str) -> str:

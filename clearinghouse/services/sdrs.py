@@ -19,6 +19,7 @@ from clearinghouse.codes import Code
 from clearinghouse.domain.errors import ClearingHouseError, Item
 from clearinghouse.domain.exchange import Exchange, Role, Sender
 from clearinghouse.domain.sdrs import (
+    MatchKind,
     SdrKind,
     SdrStatus,
     Verdict,
@@ -109,6 +110,8 @@ class Standing:
     currency: str | None = None
     remarks: tuple[Item, ...] = ()
     changed_at: datetime | None = None
+    match_kind: MatchKind | None = None
+    agreement_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,6 +375,8 @@ def _standing(stored: StoredSdr, remarks: tuple[Item, ...]) -> Standing:
         currency=stored.currency,
         remarks=remarks,
         changed_at=stored.changed_at,
+        match_kind=stored.match_kind,
+        agreement_version=stored.agreement_version,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +26,9 @@ from clearinghouse.storage.tables.participants import agreement
 
 #: Agreements of one list. It stops an unbounded list from being held in memory.
 AGREEMENTS_MAX = 100_000
+
+#: The terms that a row holds as they are: each in a column of its name.
+_TERMS = tuple(term.name for term in fields(Terms) if term.name != "silent_csp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,20 +257,6 @@ def agreement_of(row: Row[*tuple[Any, ...]]) -> Agreement:
         valid_until=row.valid_until,
         terms=Terms(
             silent_csp=SilentCsp(row.silent_csp),
-            list_age_limit_seconds=row.list_age_limit_seconds,
-            list_fresh_seconds=row.list_fresh_seconds,
-            match_required=row.match_required,
-            tolerance_minor=row.tolerance_minor,
-            tolerance_ppm=row.tolerance_ppm,
-            late_limit_days=row.late_limit_days,
-            energy_wh_max=row.energy_wh_max,
-            duration_seconds_max=row.duration_seconds_max,
-            power_percent_max=row.power_percent_max,
-            overlap_seconds_max=row.overlap_seconds_max,
-            travel_kmh_max=row.travel_kmh_max,
-            net_ceiling_minor=row.net_ceiling_minor,
-            net_mean_factor=row.net_mean_factor,
-            collects=row.collects,
-            signed_meter_required=row.signed_meter_required,
+            **{name: getattr(row, name) for name in _TERMS},
         ),
     )

@@ -12,7 +12,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, func, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    case,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from clearinghouse.codes import CREDENTIAL_LIST_PARTS
@@ -202,10 +213,17 @@ def apply_delta(
     rows = {entry.subject_id: _values(entry) for entry in upserts}
     if rows:
         new = insert(credential)
-        replaced = {
-            name: new.excluded[name]
-            for name in ("status", "valid_until", "contract_subject_id", "list_version")
+        said = ("status", "valid_until", "contract_subject_id")
+        replaced: dict[str, ColumnElement[Any]] = {
+            name: new.excluded[name] for name in said
         }
+        # Since when an entry is what it is: named again unchanged, it stays so old.
+        same = and_(
+            *(credential.c[name].is_not_distinct_from(replaced[name]) for name in said)
+        )
+        replaced["list_version"] = case(
+            (same, credential.c.list_version), else_=new.excluded.list_version
+        )
         upsert = new.on_conflict_do_update(
             index_elements=["subject_id"], set_=replaced | touched(), where=own
         )

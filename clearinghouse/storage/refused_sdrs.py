@@ -65,6 +65,7 @@ def _refused(row: Row[Any]) -> RefusedSdr:
         Item(
             code=by_number(item["code"]),
             rule=item["rule"],
+            rule_version=item.get("version"),
             path=item["path"],
             expected=item["expected"],
             found=item["found"],

@@ -11,10 +11,12 @@ from clearinghouse.domain.errors import Item
 from clearinghouse.storage.sdrs import Place
 
 _HITS = text("""
-    SELECT h.window_id, h.sdr_no, h.rule, h.code, h.path, h.expected, h.found
+    SELECT h.window_id, h.sdr_no, h.rule, h.code, h.path, h.expected, h.found,
+           s.rule_version
     FROM unnest(CAST(:windows AS integer[]), CAST(:numbers AS bigint[]))
          AS q (window_id, sdr_no)
     JOIN clearing.rule_hit AS h USING (window_id, sdr_no)
+    JOIN clearing.sdr AS s USING (window_id, sdr_no)
     WHERE CAST(:as_home AS boolean) OR h.severity <> 'N'
     ORDER BY h.window_id, h.sdr_no, h.rule COLLATE "C"
 """)
@@ -39,6 +41,7 @@ def hits_of(
         item = Item(
             code=by_number(row.code),
             rule=row.rule,
+            rule_version=row.rule_version,
             path=row.path,
             expected=row.expected,
             found=row.found,

@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from clearinghouse.domain.clock import instant_text
+from clearinghouse.domain.credentials import CredentialStatus
 from clearinghouse.domain.sdr_facts import EvseFacts, Neighbour, SessionFacts
 from clearinghouse.domain.sessions import SessionState
 
@@ -61,19 +62,19 @@ _PARTNER_IDS = text("""
     WHERE participant_id = :participant_id AND value = ANY (CAST(:ids AS text[]))
 """)
 
-# Rule 3 of matching: EVSE, credential and the start to within five minutes; a session
+# Rule 3 of matching: EVSE, credential and nearly the same start (a term); a session
 # that has its SDR already comes last.
 _FITTING = text("""
     SELECT DISTINCT ON (q.place) q.place, s.session_id, s.state, s.visited_id,
            s.home_id, s.evse_key, s.subject_id
     FROM unnest(CAST(:places AS integer[]), CAST(:keys AS text[]),
                 CAST(:subjects AS bigint[]), CAST(:starts AS timestamptz[]),
-                CAST(:csos AS integer[]))
-         AS q (place, evse_key, subject_id, started_at, cso_id)
+                CAST(:csos AS integer[]), CAST(:reaches AS integer[]))
+         AS q (place, evse_key, subject_id, started_at, cso_id, reach)
     JOIN clearing.session AS s ON s.evse_key = q.evse_key
         AND s.visited_id IN (q.cso_id, :submitter_id)
-        AND s.created_at BETWEEN q.started_at - interval '5 minutes'
-                             AND q.started_at + interval '5 minutes'
+        AND s.created_at BETWEEN q.started_at - make_interval(secs => q.reach)
+                             AND q.started_at + make_interval(secs => q.reach)
         AND (s.subject_id = q.subject_id
              -- A card was shown, and the SDR names the contract behind it.
              OR EXISTS (SELECT FROM clearing.credential AS c
@@ -107,22 +108,27 @@ _WINDOWS = text("""
 # Only the same CSO's count, and of another submitter only what is accepted: a record
 # that is held must not hold those of whom it names.
 _ON_EVSE = text("""
-    SELECT q.place, s.submitter_id, s.sdr_uid, s.evse_key, s.started_at, s.ended_at
+    SELECT q.place, s.submitter_id, s.sdr_uid, s.evse_key, s.started_at, s.ended_at,
+           CAST(NULL AS bigint), CAST(NULL AS bigint),
+           s.energy_wh, s.csp_id, s.subject_id
     FROM unnest(CAST(:places AS integer[]), CAST(:keys AS text[]),
                 CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]),
                 CAST(:csos AS integer[]))
          AS q (place, evse_key, started_at, ended_at, cso_id)
     CROSS JOIN LATERAL (
-        SELECT submitter_id, sdr_uid, evse_key, started_at, ended_at, window_id, sdr_no
+        SELECT submitter_id, sdr_uid, evse_key, started_at, ended_at, window_id, sdr_no,
+               energy_wh, csp_id, subject_id
         FROM clearing.sdr
         WHERE window_id = ANY (CAST(:windows AS integer[]))
-          AND kind <> 'CREDIT' AND evse_key = q.evse_key AND started_at < q.ended_at
+          AND kind <> 'CREDIT' AND evse_key = q.evse_key
+          AND started_at < q.ended_at + make_interval(secs => :near_seconds)
           AND cso_id = q.cso_id
           AND (submitter_id = :submitter_id OR status = 'ACCEPTED')
           AND started_at > q.started_at - make_interval(hours => :hours)
         ORDER BY started_at DESC LIMIT :nearest
     ) AS s
-    WHERE s.ended_at > q.started_at AND NOT EXISTS (
+    WHERE s.ended_at > q.started_at - make_interval(secs => :near_seconds)
+      AND NOT EXISTS (
         SELECT FROM clearing.sdr_exclusion AS e
         WHERE e.window_id = s.window_id AND e.sdr_no = s.sdr_no)
       -- What is corrected took no time: its replacement stands here.
@@ -162,6 +168,15 @@ _OF_SUBJECT = text("""
     JOIN clearing.evse AS e ON e.evse_key = s.evse_key AND e.latitude IS NOT NULL
     WHERE s.evse_key <> q.evse_key
       AND NOT clearing.is_corrected(s.window_id, s.sdr_no)
+""")
+
+# Since when an entry is what it is: a list changes those alone that differ.
+_LISTED = text("""
+    SELECT c.subject_id, c.csp_id, c.status, l.applied_at, c.valid_until
+    FROM clearing.credential AS c
+    JOIN clearing.credential_list AS l
+        ON l.csp_id = c.csp_id AND l.version = c.list_version
+    WHERE c.subject_id = ANY (CAST(:ids AS bigint[]))
 """)
 
 _MEANS = text("""
@@ -205,10 +220,20 @@ class FoundSession(NamedTuple):
     subject_id: int | None
 
 
+class ListedEntry(NamedTuple):
+    """An entry of a CSP's list, and since when it is what it is."""
+
+    csp_id: int
+    status: CredentialStatus
+    since: datetime
+    valid_until: datetime | None
+
+
 class Stay(NamedTuple):
     """Where and when a record says that somebody charged; ``place`` is ours.
 
-    ``cso_id``: for whom it was submitted.
+    ``cso_id``: for whom it was submitted. ``match_seconds`` and ``near_seconds``: how
+    far a session's start, and that of nearly the same SDR, may lie from this one.
     """
 
     place: int
@@ -217,6 +242,8 @@ class Stay(NamedTuple):
     ended_at: datetime
     subject_id: int | None
     cso_id: int
+    match_seconds: int
+    near_seconds: int
 
 
 def known_ids(
@@ -293,6 +320,7 @@ def sessions_that_fit(
         "subjects": _array(stay.subject_id for stay in stays),
         "starts": _array(instant_text(stay.started_at) for stay in stays),
         "csos": _array(stay.cso_id for stay in stays),
+        "reaches": _array(stay.match_seconds for stay in stays),
         "submitter_id": submitter_id,
     }
     return {row[0]: _session(row[1:]) for row in tx.execute(_FITTING, place)}
@@ -319,9 +347,9 @@ def windows_since(tx: Connection, since: datetime) -> list[int]:
 def neighbours_on_evse(
     tx: Connection, submitter_id: int, stays: Sequence[Stay], windows: list[int]
 ) -> Mapping[int, list[Neighbour]]:
-    """Return stored SDRs that share time with each stay on its EVSE, by place.
+    """Return stored SDRs that share time with each stay on its EVSE, or nearly do.
 
-    Those of the same CSO; another submitter's only when they are accepted.
+    By place; those of the same CSO, another submitter's only when they are accepted.
     """
     place = {
         "places": _array(stay.place for stay in stays),
@@ -333,6 +361,7 @@ def neighbours_on_evse(
         "windows": windows,
         "hours": OVERLAP_HOURS,
         "nearest": NEAREST_MAX,
+        "near_seconds": max((stay.near_seconds for stay in stays), default=0),
     }
     return _neighbours(tx.execute(_ON_EVSE, place), submitter_id)
 
@@ -356,6 +385,19 @@ def neighbours_of_subject(
         "nearest": NEAREST_MAX,
     }
     return _neighbours(tx.execute(_OF_SUBJECT, place), submitter_id)
+
+
+def listed_by_subject(
+    tx: Connection, subject_ids: Collection[int]
+) -> dict[int, ListedEntry]:
+    """Return what the lists of CSPs say of credentials; unknown ones are left out."""
+    if not subject_ids:
+        return {}
+    rows = tx.execute(_LISTED, {"ids": _array(subject_ids)})
+    return {
+        row[0]: ListedEntry(row[1], CredentialStatus(row[2]), row[3], row[4])
+        for row in rows
+    }
 
 
 def mean_nets(

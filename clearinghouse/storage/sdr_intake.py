@@ -18,7 +18,7 @@ from sqlalchemy import Connection, func, insert, select, text
 from clearinghouse.domain.clock import instant_text
 from clearinghouse.domain.errors import Item
 from clearinghouse.domain.numbering import DocumentKind
-from clearinghouse.domain.sdrs import SdrKind
+from clearinghouse.domain.sdrs import RULE_VERSION, MatchKind, SdrKind
 from clearinghouse.domain.sessions import SDR_STATES
 from clearinghouse.domain.vat import VatCategory
 from clearinghouse.storage.database import Database, copied_text
@@ -59,6 +59,8 @@ class NewSdr(NamedTuple):
 
     ``change_id`` is ``sdr_no``: two numbers name a stretch of a batch in a delivery.
     ``leaf``: of the canonical row; without one it is made when the window is sealed.
+    ``agreement_id`` names the version of the agreement whose terms judged it, and
+    ``rule_version`` that of the rule catalogue.
     """
 
     window_id: int
@@ -98,6 +100,9 @@ class NewSdr(NamedTuple):
     kind: str = SdrKind.ORIGINAL.value
     ref_window_id: int | None = None
     ref_sdr_no: int | None = None
+    agreement_id: int | None = None
+    rule_version: int = RULE_VERSION
+    match_kind: str = MatchKind.NONE
 
 
 class NewKey(NamedTuple):
@@ -285,7 +290,8 @@ def _sdr_line(row: NewSdr) -> str:
         f"{_BYTES + row.leaf.hex() if row.leaf else _NULL}\t{row.vat_category}\t"
         f"{row.vat_rate_bp}\t{row.vat_rule_id}\t{row.place_country}\t{row.kind}\t"
         f"{_NULL if row.ref_window_id is None else row.ref_window_id}\t"
-        f"{_NULL if row.ref_sdr_no is None else row.ref_sdr_no}\n"
+        f"{_NULL if row.ref_sdr_no is None else row.ref_sdr_no}\t"
+        f"{row.agreement_id or _NULL}\t{row.rule_version}\t{row.match_kind}\n"
     )
 
 
@@ -302,6 +308,7 @@ def items_as_json(items: Iterable[Item]) -> str:
         [
             {
                 "rule": item.rule,
+                "version": item.rule_version,
                 "code": item.code.number,
                 "path": item.path,
                 "expected": item.expected,

@@ -27,11 +27,11 @@ from sqlalchemy import (
     true,
 )
 
-from clearinghouse.domain.sdrs import SdrKind, SdrStatus
+from clearinghouse.domain.sdrs import MatchKind, SdrKind, SdrStatus
 from clearinghouse.domain.settlement import WindowState
 from clearinghouse.storage.feeds import Cursor, paged, place_of
 from clearinghouse.storage.tables.evses import tariff
-from clearinghouse.storage.tables.participants import participant
+from clearinghouse.storage.tables.participants import agreement, participant
 from clearinghouse.storage.tables.sdrs import (
     sdr,
     sdr_batch,
@@ -94,6 +94,8 @@ class StoredSdr:
     vat_rate_bp: int
     vat_rule_id: int
     place_country: str
+    match_kind: MatchKind | None
+    agreement_version: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,6 +278,7 @@ def sdr_query() -> Select[Any]:
             settlement_window.c.label.label("window_label"),
             settlement_window.c.state.label("window_state"),
             _ref_sdr_uid,
+            agreement.c.version.label("agreement_version"),
             _status,
             _changed_at,
         )
@@ -284,6 +287,7 @@ def sdr_query() -> Select[Any]:
         .join(_cso, _cso.c.participant_id == sdr.c.cso_id)
         .join(tariff, tariff.c.tariff_version_id == sdr.c.tariff_version_id)
         .join(settlement_window, settlement_window.c.window_id == sdr.c.window_id)
+        .outerjoin(agreement, agreement.c.agreement_id == sdr.c.agreement_id)
         .join(_said, true())
     )
 
@@ -350,4 +354,6 @@ def _values(row: Row[Any]) -> dict[str, Any]:
         "vat_rate_bp": row.vat_rate_bp,
         "vat_rule_id": row.vat_rule_id,
         "place_country": row.place_country,
+        "match_kind": None if row.match_kind is None else MatchKind(row.match_kind),
+        "agreement_version": row.agreement_version,
     }

@@ -10,12 +10,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from docs.pages import codes, conformance, operations, settings
+from docs.pages import codes, conformance, operations, rules, settings
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-SOURCES = (codes, conformance, operations, settings)
+SOURCES = (codes, conformance, operations, rules, settings)
 
 
 def write_pages(folder: Path) -> None:

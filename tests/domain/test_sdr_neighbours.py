@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from clearinghouse.domain.sdr_facts import Judgement, Neighbour, Outcome
 from clearinghouse.domain.sdr_rules import judge
 from clearinghouse.domain.sdrs import ServiceDetailRecord, Severity
 from tests.domain.builders import (
+    HOME_ID,
     OTHER_ID,
     START,
     make_facts,
@@ -151,3 +154,65 @@ def test_session_of_another_is_not_seen() -> None:
 
     assert (seen, facts.session) == (False, None)
     assert facts.see_session(make_session_facts())
+
+
+def _twin(name: str | None = "SDR-2", **override: Any) -> Neighbour:  # noqa: ANN401
+    """Return an SDR that is nearly the one of :func:`make_record`, in its minute."""
+    twin = Neighbour(
+        name,
+        "CHVISE11",
+        START + seconds(60),
+        START + seconds(61),
+        energy_wh=23_690,
+        csp_id=HOME_ID,
+        subject_id=11,
+    )
+    return twin._replace(**override)
+
+
+@pytest.mark.parametrize(
+    ("override", "held"),
+    [
+        ({}, True),
+        ({"started_at": START + seconds(61)}, False),
+        ({"energy_wh": 23_691}, False),
+        ({"subject_id": 12}, False),
+        ({"subject_id": None}, False),
+        ({"csp_id": 99}, False),
+        ({"name": "sdr-1"}, False),
+    ],
+)
+def test_s207_nearly_the_same_sdr_is_known(
+    override: dict[str, Any], *, held: bool
+) -> None:
+    judgement = judged(make_record(), on_evse=[_twin(**override)], user_id=11)
+
+    assert ("S-207" in rules_of(judgement)) is held
+    assert judgement.outcome is (Outcome.HELD if held else Outcome.ACCEPTED)
+
+
+def test_s207_without_a_known_user_compares_what_has_none_either() -> None:
+    judgement = judged(make_record(), on_evse=[_twin(subject_id=None)], user_id=None)
+
+    assert [(hit.rule, hit.found) for hit in judgement.hits] == [
+        ("S-207", "nearly the same as SDR-2")
+    ]
+
+
+@pytest.mark.clause("8-separate")
+def test_s207_is_a_note_when_the_other_sdr_is_another_submitters() -> None:
+    twins = [_twin(None), _twin(None, energy_wh=23_456)]
+
+    judgement = judged(make_record(), on_evse=twins, user_id=11)
+
+    (hit,) = judgement.hits
+    assert (hit.rule, hit.severity) == ("S-207", Severity.N)
+    assert hit.found == "an SDR of another submitter"
+    assert judgement.outcome is Outcome.ACCEPTED
+
+
+@pytest.mark.clause("8-separate")
+def test_s207_says_nothing_of_a_record_that_is_refused() -> None:
+    judgement = judged(make_record(), on_evse=[_twin()], user_id=11, agreement=None)
+
+    assert "S-207" not in rules_of(judgement)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -12,7 +12,11 @@ from hypothesis import strategies as st
 
 from clearinghouse import codes
 from clearinghouse.domain.agreements import Mode, Terms
-from clearinghouse.domain.sdr_facts import Judgement, Outcome, SdrFacts
+from clearinghouse.domain.sdr_facts import (
+    Judgement,
+    Outcome,
+    SdrFacts,
+)
 from clearinghouse.domain.sdr_rules import judge
 from clearinghouse.domain.sdrs import (
     TEXT_MAX,
@@ -344,16 +348,65 @@ def test_s303_offset_that_is_not_the_zones(hours: int, *, warned: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("hours", "expected"), [(25, "within 24 hours"), (24 * 8, "within 7 days")]
+    ("offset_hours", "ended_utc", "warned"),
+    [
+        (2, datetime(2026, 10, 25, 0, 30, tzinfo=UTC), True),
+        (1, datetime(2026, 10, 25, 1, 30, tzinfo=UTC), True),
+        (2, datetime(2026, 10, 24, 23, 30, tzinfo=UTC), False),
+        (1, datetime(2026, 10, 25, 2, 30, tzinfo=UTC), False),
+        (0, datetime(2026, 10, 25, 0, 30, tzinfo=UTC), False),
+    ],
 )
-def test_s304_submitted_late(hours: int, expected: str) -> None:
+def test_s303_local_time_that_comes_twice(
+    offset_hours: int, ended_utc: datetime, *, warned: bool
+) -> None:
+    ended_at = ended_utc.astimezone(timezone(timedelta(hours=offset_hours)))
+    start = ended_utc - timedelta(hours=1)
+    record = make_record(make_transaction(started_at=start), started_at=start)
+    record.ended_at = ended_at
+
+    hits = judged(record, now=ended_utc + timedelta(hours=1)).hits
+
+    assert [hit.path for hit in hits] == ["serviceSession/endedAt"] * warned
+    assert all((hit.rule, hit.expected) == ("S-303", "UTC") for hit in hits)
+
+
+@pytest.mark.parametrize(
+    ("hours", "flags"),
+    [
+        (24, []),
+        (25, [("S-304", "within 24 hours")]),
+        (24 * 7, [("S-304", "within 24 hours")]),
+        (24 * 8, [("S-304", "within 24 hours"), ("S-307", "within 7 days")]),
+    ],
+)
+def test_s304_and_s307_submitted_late(hours: int, flags: list[tuple[str, str]]) -> None:
     start = NOW - timedelta(hours=hours + 1)
     record = make_record(make_transaction(started_at=start), started_at=start)
 
     judgement = judge(record, make_facts())
 
-    assert [(hit.rule, hit.expected) for hit in judgement.hits] == [("S-304", expected)]
-    assert judgement.hits[0].severity is Severity.W
+    assert [(hit.rule, hit.expected) for hit in judgement.hits] == flags
+    assert all(hit.severity is Severity.W for hit in judgement.hits)
+
+
+@pytest.mark.parametrize(
+    ("received", "warned"), [("CH*VIS*E1*1", False), ("+41*823*1*1", True)]
+)
+def test_s305_din_form_is_remarked_with_the_form_to_write(
+    received: str, *, warned: bool
+) -> None:
+    hits = judge(replace(make_record(), evse_id=received), make_facts()).hits
+
+    expected = [("S-305", "CH*823*E1*1", received)] if warned else []
+    assert [(hit.rule, hit.expected, hit.found) for hit in hits] == expected
+
+
+def test_s306_tariff_changed_during_the_session() -> None:
+    judgement = judged(make_record(), tariff_changed_at=START + seconds(60))
+
+    assert rules_of(judgement) == ["S-306"]
+    assert judgement.outcome is Outcome.ACCEPTED
 
 
 def test_all_rules_run_and_hits_stand_in_fixed_order() -> None:

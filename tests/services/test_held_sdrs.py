@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from clearinghouse import codes
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.domain.outbox import DeliveryKind
 from clearinghouse.domain.participants import EndpointService
-from clearinghouse.domain.sdrs import HELD_KEPT, News, SdrStatus
+from clearinghouse.domain.sdrs import News, SdrStatus
 from clearinghouse.domain.sessions import SessionState
 from clearinghouse.services import held_sdrs, sdr_delivery, sdrs, settlement
 from clearinghouse.services.sdrs import SdrQuery, SdrRole, StatusQuery
@@ -255,7 +254,7 @@ def test_what_is_not_there_cannot_be_decided(
 def test_what_nobody_decided_of_expires_after_its_term(
     world: World, dear: ServiceDetailRecord, clock: StillClock
 ) -> None:
-    clock.forward(seconds=HELD_KEPT // timedelta(seconds=1))
+    clock.forward(seconds=30 * 86_400)
     assert held_sdrs.expire_due(world.env) == 0
 
     clock.forward(seconds=1)

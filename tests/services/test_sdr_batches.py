@@ -267,6 +267,7 @@ def test_the_answer_is_bounded_and_tells_what_is_left_out(lax_world: World) -> N
         spanning(make_sdr(), NOW - timedelta(days=2, minutes=45 * n), minutes=40)
         for n in range(10)
     ]
+    remarks[0].ended_at += timedelta(seconds=1)  # not all in whole minutes
     refused = [make_sdr(tariff_id="T-404") for _ in range(number)]
 
     outcome = lax_world.submit([*remarks, *refused])

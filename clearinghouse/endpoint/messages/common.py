@@ -53,6 +53,7 @@ class ResultItem:
     path: str | None = None
     expected: str | None = None
     found: str | None = None
+    rule_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,9 @@ SdrStatus = Literal[
 ]
 SdrKind = Literal["ORIGINAL", "CREDIT", "REPLACEMENT"]
 Verdict = Literal["CONFIRMED", "REJECTED"]
+MatchKind = Literal[
+    "SESSION_ID", "PARTNER_SESSION_ID", "EVSE_AND_USER", "OFFLINE_LIST", "NONE"
+]
 SdrRole = Literal["HOME_CSP", "SUBMITTER"]
 
 
@@ -166,6 +169,8 @@ class StatusOfSdr:
     currency: str | None = None
     rule_hit: tuple[ResultItem, ...] = ()
     changed_at: datetime | None = None
+    match_kind: MatchKind | None = None
+    agreement_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,6 +80,7 @@ def result_item(bindings: Bindings, item: Item) -> Record:
         path=cleaned(item.path),
         expected=cleaned(item.expected),
         found=cleaned(item.found),
+        rule_version=item.rule_version,
     )
 
 

@@ -12,7 +12,12 @@ from clearinghouse.facades.iec63119.operations import (
     sender_of,
 )
 from clearinghouse.facades.iec63119.sdr_wire import control_of, records_of
-from clearinghouse.facades.iec63119.vocabulary import SDR_ROLE, SDR_STATUS, SDR_VERDICT
+from clearinghouse.facades.iec63119.vocabulary import (
+    MATCH_KIND,
+    SDR_ROLE,
+    SDR_STATUS,
+    SDR_VERDICT,
+)
 from clearinghouse.services import sdr_intake, sdrs
 from clearinghouse.services.outcomes import Done
 from clearinghouse.services.sdr_intake import Submission, Submitted
@@ -117,7 +122,7 @@ def _get_sdr_status(desk: Desk, call: Call) -> bytes:
 
 def status_of_sdr(bindings: Bindings, standing: Standing) -> Record:
     """Return the record of type ``sdr:StatusOfSdr``."""
-    rated_net = None
+    rated_net, matched = None, standing.match_kind
     if standing.rated_net_minor is not None and standing.currency is not None:
         currency = currency_of(standing.currency)
         rated_net = minor_to_decimal(standing.rated_net_minor, currency)
@@ -132,6 +137,8 @@ def status_of_sdr(bindings: Bindings, standing: Standing) -> Record:
         currency=standing.currency,
         rule_hit=[results.result_item(bindings, one) for one in standing.remarks],
         changed_at=standing.changed_at,
+        match_kind=None if matched is None else MATCH_KIND.write(matched),
+        agreement_version=standing.agreement_version,
     )
 
 

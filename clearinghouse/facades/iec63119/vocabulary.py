@@ -17,7 +17,7 @@ from clearinghouse.domain.credentials import CredentialStatus, ListState
 from clearinghouse.domain.evses import Availability, Occupancy
 from clearinghouse.domain.exchange import Role
 from clearinghouse.domain.participants import Connection, EndpointService
-from clearinghouse.domain.sdrs import News, SdrKind, SdrStatus
+from clearinghouse.domain.sdrs import MatchKind, News, SdrKind, SdrStatus
 from clearinghouse.domain.sdrs import Verdict as SdrVerdict
 from clearinghouse.domain.sessions import SessionEventKind, SessionState
 from clearinghouse.domain.settlement import WindowState
@@ -80,6 +80,7 @@ PRICE_PER = Vocabulary("tariff:PricePerType", PricePer)
 PRICED_BY = Vocabulary("tariff:PricedByType", PricedBy)
 SDR_STATUS = Vocabulary("sdr:SdrStatusType", SdrStatus)
 SDR_KIND = Vocabulary("sdr:SdrKindType", SdrKind)
+MATCH_KIND = Vocabulary("sdr:MatchKindType", MatchKind)
 SDR_ROLE = Vocabulary("sdr:SdrRoleType", SdrRole)
 STATEMENT_FORMAT = Vocabulary("settlement:StatementFormatType", StatementFormat)
 WINDOW_STATE = Vocabulary(
@@ -111,6 +112,7 @@ VOCABULARIES = (
     PRICED_BY,
     SDR_STATUS,
     SDR_KIND,
+    MATCH_KIND,
     SDR_ROLE,
     STATEMENT_FORMAT,
     WINDOW_STATE,

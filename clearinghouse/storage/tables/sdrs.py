@@ -97,6 +97,9 @@ sdr = Table(
     text("kind"),
     integer("ref_window_id", null=True),
     bigint("ref_sdr_no", null=True),
+    integer("agreement_id", null=True),
+    Column("rule_version", SmallInteger, nullable=False),
+    text("match_kind", null=True),
     schema="clearing",
 )
 
