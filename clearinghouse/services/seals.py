@@ -171,10 +171,15 @@ def _require_booked(
 ) -> None:
     """Refuse to seal what is not what the closing proved: the claim of the batches."""
     ids = participants.party_ids(tx)
-    claimed = {
-        (claim.currency, ids[claim.debtor_id], ids[claim.creditor_id]): claim[3:]
-        for claim in settlement.claim_of(tx, window.window_id)
-    }
+    claimed: dict[tuple[str, str, str], tuple[int, int, int]] = {}
+    for claim in settlement.claim_of(tx, window.window_id):
+        key = (claim.currency, ids[claim.debtor_id], ids[claim.creditor_id])
+        count, energy_wh, net_minor = claimed.get(key, (0, 0, 0))
+        claimed[key] = (
+            count + claim.sdr_count,
+            energy_wh + claim.energy_wh,
+            net_minor + claim.net_minor,
+        )
     found = {
         (one.currency, one.csp, one.submitter): (
             one.sdr_count,

@@ -48,6 +48,8 @@ def test_ninety_days_of_trouble_end_with_books_that_agree(
         books = run.books
         assert min(books.accepted, books.refused, books.duplicates) > 0
         assert min(books.rejected, books.released, books.put_away) > 0
+        bank = run.treasury
+        assert min(bank.settled, bank.given_up, bank.reversed, bank.payments) > 0
 
 
 @pytest.mark.slow

@@ -44,7 +44,8 @@ def _last_line(run: Simulation, seed: int) -> str:
         f"simulation: seed {seed}, {run.day} days, {run.sessions} sessions, "
         f"{len(books.where)} SDRs counted, {books.refused} refused, "
         f"{books.duplicates} repeated, {books.rejected} rejected, "
-        f"{books.released} released, root {run.root[:16]}"
+        f"{books.released} released, {run.treasury.settled} runs settled, "
+        f"root {run.root[:16]}"
     )
 
 

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from clearinghouse.codes import SDR_WINDOW_CLOSED
 from clearinghouse.services import held_sdrs, settlement
+from tests.fixtures.operators import make_operators
 from tests.simulation.books import Books
 from tests.simulation.chance import stream, uuid_from
 from tests.simulation.checks import check_closed, check_house, final_root
 from tests.simulation.line import Line
+from tests.simulation.paying import Treasury
 from tests.simulation.plan import Planned, Twist, sessions_of
 from tests.simulation.roster import Cso, Csp, Roster, admit, publish
 from tests.simulation.submitting import Due, submit_day
@@ -34,6 +36,9 @@ _PULLED_AT = timedelta(hours=23, minutes=15)
 _DECIDED_AT = timedelta(hours=23, minutes=30)
 _CLOSED_AT = timedelta(hours=23, minutes=45)
 
+#: The windows of so many days are settled together.
+_DAYS_OF_A_RUN = 7
+
 _PAGE = "<limit>100</limit>"
 
 
@@ -52,6 +57,7 @@ class Simulation:
     world: World
     roster: Roster
     line: Line
+    treasury: Treasury
     streams: dict[str, Random]
     books: Books = field(default_factory=Books)
     planned: dict[str, Planned] = field(default_factory=dict)
@@ -95,6 +101,8 @@ class Simulation:
         self._decide_held()
         check_house(self.world.env)
         self._close()
+        if self.day % _DAYS_OF_A_RUN == _DAYS_OF_A_RUN - 1:
+            self.treasury.settle_all()
         self.day += 1
         self.morning += timedelta(days=1)
 
@@ -251,12 +259,19 @@ class Simulation:
 
 def begun(world: World, seed: int) -> Simulation:
     """Return a simulation on the eve of its first day: partners and their data."""
-    names = ("plan", "line", "submit", "decide", "operator")
+    names = ("plan", "line", "submit", "decide", "operator", "bank")
     streams = {name: stream(seed, name) for name in names}
     line = Line(streams["line"], world.cuts)
     world.clock.at = BEGINNING - timedelta(hours=1)
     roster = admit(world)
-    made = Simulation(world=world, roster=roster, line=line, streams=streams)
+    anna, ben = make_operators(world.env)
+    made = Simulation(
+        world=world,
+        roster=roster,
+        line=line,
+        treasury=Treasury(world.env, line, streams["bank"], anna, ben),
+        streams=streams,
+    )
     settlement.ensure_window(world.env, made.label)
     made.log_in()
     publish(roster, made.speakers, line, streams["plan"])
