@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import typer
 
 from clearinghouse.cli.context import house, output_of, refuse
-from clearinghouse.services import audit, seals
+from clearinghouse.services import audit, bundles, seals, settlement
 from clearinghouse.storage.audit import ENTRIES_MAX
 
 group = typer.Typer(no_args_is_help=True, help="The audit trail; seals of windows.")
@@ -67,3 +69,35 @@ def chain(context: typer.Context) -> None:
     output.rows("Sealed windows", rows, empty="No window is sealed yet.")
     if broken:
         refuse(output, "\n".join(broken), code="SEAL_BROKEN")
+
+
+@group.command()
+def bundle(
+    context: typer.Context,
+    window: str = typer.Argument(help="Label of the closed window: 2026-11."),
+    to: Path = typer.Option(Path("audit-bundle.zip"), help="The file to write."),
+) -> None:
+    """Write the audit bundle of a window: all that proves it, in one signed file.
+
+    An auditor checks it with ``clearinghouse-verify``, the file and our public key.
+    """
+    output = output_of(context)
+    with house(context) as env:
+        found = settlement.window_named(env, window)
+        if found is None:
+            refuse(
+                output, f"there is no window {window}: clearinghouse settlement list"
+            )
+        with output.progress(f"writing {to}", None):
+            written = bundles.write_bundle(env, found.window_id, to)
+    output.value(
+        {
+            "file": str(written.path),
+            "window": written.window.label,
+            "bytes": written.size,
+            "sha256": written.digest.hex(),
+            "key_id": written.key_id,
+        },
+        f"{written.path}: window {written.window.label}, {written.size} bytes, "
+        f"signed with key {written.key_id}",
+    )
