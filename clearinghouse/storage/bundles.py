@@ -63,6 +63,14 @@ _EXCLUSIONS = sql.SQL("""
     ) TO STDOUT
 """)
 
+_RELEASES = sql.SQL("""
+    COPY (
+        SELECT e.successor_sdr_no, e.window_id, e.sdr_no
+        FROM clearing.sdr_exclusion AS e WHERE e.successor_window_id = {window_id}
+        ORDER BY e.successor_sdr_no
+    ) TO STDOUT
+""")
+
 _BATCHES = sql.SQL("""
     COPY (
         SELECT b.batch_id, p.party_id, b.batch_sequence, encode(b.digest, 'hex'),
@@ -250,6 +258,11 @@ FILES = (
         name="exclusions.tsv",
         fields=("sdrNo", "successorWindowId", "successorSdrNo"),
         query=_EXCLUSIONS,
+    ),
+    BundleFile(
+        name="releases.tsv",
+        fields=("sdrNo", "fromWindowId", "fromSdrNo"),
+        query=_RELEASES,
     ),
     BundleFile(name="pairs.tsv", fields=PAIR_FIELDS, query=_PAIRS),
     BundleFile(

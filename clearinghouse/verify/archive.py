@@ -1,0 +1,196 @@
+"""Opening a bundle that may come from anybody: nothing outside of one folder is touched.
+
+The names that a bundle may hold are known, so that none leads elsewhere; sizes are
+bounded before and while a file is unpacked.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from clearinghouse.verify.report import BundleError, Report
+
+MANIFEST = "manifest.json"
+SIGNATURE = "manifest.sig"
+
+#: The form of bundle that this program knows.
+BUNDLE_VERSION = 1
+
+#: The files of a bundle and the headings that they must have.
+HEADINGS: Mapping[str, str] = {
+    "participants.tsv": "partyId country name",
+    "tariffs.tsv": (
+        "tariffVersionId publisherId tariffId version currency validFrom validUntil "
+        "minimumMicro maximumMicro components"
+    ),
+    "batches.tsv": (
+        "batchId submitterId sequence digest accepted held refused duplicates energyWh "
+        "receivedAt root"
+    ),
+    "sdrs.tsv": (
+        "row windowId sdrNo submitterId sdrId cspId csoId batchId recordNo status "
+        "sessionId evseKey zone startedAt endedAt startOffsetMinutes energyWh "
+        "chargeSeconds idleSeconds parkingSeconds tariffVersionId engineVersion "
+        "currency claimedMinor netMinor rules receivedAt intervals"
+    ),
+    "leaves.tsv": "sdrNo leaf",
+    "exclusions.tsv": "sdrNo successorWindowId successorSdrNo",
+    "releases.tsv": "sdrNo fromWindowId fromSdrNo",
+    "pairs.tsv": (
+        "row windowId currency cspId submitterId sdrCount energyWh netMinor root"
+    ),
+    "settlements.tsv": (
+        "currency grossMinor bilateralMinor multilateralMinor sdrCount energyWh"
+    ),
+    "matrix.tsv": "currency debtorId creditorId sdrCount energyWh netMinor",
+    "positions.tsv": "currency partyId receivableMinor payableMinor netMinor",
+    "postings.tsv": (
+        "postingKey debitAccount creditAccount currency amountMinor code"
+    ),
+    "statements.tsv": (
+        "statementId currency partyId netMinor lineCount xmlDigest csvDigest"
+    ),
+    "series.tsv": "statementsBefore",
+    "chain.tsv": "seq windowId label keyId signature text",
+    "keys.tsv": "keyId validFrom publicKey",
+}
+
+#: Bytes of one unpacked file, and of the manifest. They stop a bundle from filling the
+#: disk; ten million SDRs fit.
+FILE_BYTES_MAX = 16 << 30
+MANIFEST_BYTES_MAX = 1 << 20
+
+#: How often a file may be larger than it is packed, above a size where it matters.
+RATIO_MAX = 200
+RATIO_FROM_BYTES = 1 << 20
+
+_BLOCK_BYTES = 1 << 20
+_ENCRYPTED = 0x1
+_PACKINGS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unpacked:
+    """A bundle in a folder: its list of files, the very bytes of it, its signature."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    manifest_bytes: bytes
+    signature: str
+
+
+def unpack(path: Path, folder: Path, report: Report) -> Unpacked:
+    """Unpack a bundle into an empty folder and compare it with its list of files.
+
+    Raises :class:`BundleError` for what is no bundle, is broken off, or is built to do
+    harm: unknown names, encryption, sizes beyond the bounds.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = _members(archive)
+            text = _read(archive, members[MANIFEST])
+            manifest = _manifest(text)
+            signature = _read(archive, members[SIGNATURE])
+            digests = {
+                name: _extract(archive, member, folder / name)
+                for name, member in members.items()
+                if name in HEADINGS
+            }
+    except FileNotFoundError as error:
+        raise BundleError(f"there is no file {path}") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise BundleError(f"no whole ZIP file: {error}") from error
+    except (OSError, UnicodeError) as error:
+        raise BundleError(f"the file cannot be read: {error}") from error
+    _compare(manifest, digests, report)
+    return Unpacked(
+        folder=folder,
+        manifest=manifest,
+        manifest_bytes=text,
+        signature=signature.decode("ascii", "replace").strip(),
+    )
+
+
+def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    wanted = {*HEADINGS, MANIFEST, SIGNATURE}
+    found: dict[str, zipfile.ZipInfo] = {}
+    for member in archive.infolist():
+        name = member.filename
+        if name not in wanted:
+            raise BundleError(f"no file of a bundle: {name[:80]!r}")
+        if name in found:
+            raise BundleError(f"{name} is there twice")
+        if member.flag_bits & _ENCRYPTED or member.compress_type not in _PACKINGS:
+            raise BundleError(f"{name} is packed in a way that is not allowed")
+        if member.file_size > FILE_BYTES_MAX:
+            raise BundleError(f"{name} would take {member.file_size} bytes")
+        if (
+            member.file_size > RATIO_FROM_BYTES
+            and member.file_size > RATIO_MAX * member.compress_size
+        ):
+            raise BundleError(f"{name} is packed too tightly to be data")
+        found[name] = member
+    missing = sorted(wanted - found.keys())
+    if missing:
+        raise BundleError(f"missing: {', '.join(missing)}")
+    return found
+
+
+def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    if member.file_size > MANIFEST_BYTES_MAX:
+        raise BundleError(f"{member.filename} would take {member.file_size} bytes")
+    return archive.read(member)
+
+
+def _extract(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path
+) -> tuple[int, int, str]:
+    """Unpack a file; return its bytes, its lines without heading, its digest."""
+    hashed, size, lines = sha256(), 0, 0
+    with archive.open(member) as packed, target.open("xb") as file:
+        while block := packed.read(_BLOCK_BYTES):
+            size += len(block)
+            if size > member.file_size:
+                raise BundleError(f"{member.filename} is longer than it says")
+            lines += block.count(b"\n")
+            hashed.update(block)
+            file.write(block)
+    return size, lines - 1, hashed.hexdigest()
+
+
+def _manifest(text: bytes) -> dict[str, Any]:
+    try:
+        manifest = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{MANIFEST} is no JSON") from error
+    if not isinstance(manifest, dict) or manifest.get("bundle") != BUNDLE_VERSION:
+        raise BundleError(f"{MANIFEST} is not of form {BUNDLE_VERSION}")
+    window, files = manifest.get("window"), manifest.get("files")
+    if not isinstance(window, dict) or not isinstance(files, list):
+        raise BundleError(f"{MANIFEST} lacks the window or the list of files")
+    return manifest
+
+
+def _compare(
+    manifest: dict[str, Any], digests: dict[str, tuple[int, int, str]], report: Report
+) -> None:
+    listed = {
+        one.get("name"): one for one in manifest["files"] if isinstance(one, dict)
+    }
+    for name in sorted(listed.keys() - digests.keys(), key=str):
+        report.add(MANIFEST, 0, "files", "only files of a bundle", name)
+    for name, found in digests.items():
+        one = listed.get(name)
+        if one is None:
+            report.add(MANIFEST, 0, "files", name, None)
+            continue
+        for field, value in zip(("bytes", "lines", "sha256"), found, strict=True):
+            if one.get(field) != value:
+                report.add(name, 0, field, one.get(field), value)

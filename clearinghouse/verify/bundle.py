@@ -1,0 +1,151 @@
+"""Checking a bundle from end to end: signatures, leaves, roots, chain, money, numbers.
+
+Every figure is computed again by duckdb from the rows of the SDRs, with statements of
+this folder that share nothing with the house's own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import duckdb
+
+from clearinghouse.verify import signatures
+from clearinghouse.verify.archive import HEADINGS, Unpacked, unpack
+from clearinghouse.verify.report import TOLD_MAX, BundleError, Report
+
+
+#: Levels of a tree: 2^40 leaves.
+LEVELS_MAX = 40
+
+_HERE = Path(__file__).parent
+
+Progress = Callable[[str], None]
+_Connection = duckdb.DuckDBPyConnection
+
+
+def verify(bundle: Path, key: Path, progress: Progress = lambda _: None) -> Report:
+    """Check a bundle with the operator's public key; an empty report proves it.
+
+    Raises :class:`BundleError` when the file is no bundle or the key is none.
+    """
+    report = Report()
+    trusted = signatures.key_of(key)
+    with TemporaryDirectory(prefix="clearinghouse-verify-") as scratch:
+        folder = Path(scratch) / "bundle"
+        folder.mkdir()
+        progress("unpacking, and comparing digests with the manifest")
+        unpacked = unpack(bundle, folder, report)
+        progress("checking the manifest's signature")
+        signatures.check_manifest(unpacked, trusted, report)
+        with _database(Path(scratch)) as db:
+            _load(db, unpacked, report, progress)
+            said = _check_chain(db, unpacked, trusted, report)
+            _set_variables(db, unpacked, said)
+            progress("computing the roots of batches, pairs and window")
+            _grow_trees(db)
+            for what, statement in _checks("checks.sql"):
+                progress(f"checking that {what}")
+                _check(db, statement, report)
+    return report
+
+
+def _database(scratch: Path) -> _Connection:
+    db = duckdb.connect()
+    db.execute("SET memory_limit = '2GB'")
+    db.execute("SET TimeZone = 'UTC'")
+    db.execute("SET preserve_insertion_order = true")
+    db.execute("SET temp_directory = ?", [str(scratch / "spill")])
+    return db
+
+
+def _load(
+    db: _Connection, bundle: Unpacked, report: Report, progress: Progress
+) -> None:
+    for name, heading in HEADINGS.items():
+        with (bundle.folder / name).open("rb") as file:
+            found = file.readline(1 << 16).decode("utf-8", "replace").rstrip("\n")
+        if found.split("\t") != heading.split():
+            report.add(name, 1, "heading", heading, found.replace("\t", " "))
+    progress("reading the files")
+    db.execute("SET VARIABLE folder = ?", [str(bundle.folder)])
+    db.execute(_text("load.sql"))
+
+
+def _check_chain(
+    db: _Connection, bundle: Unpacked, trusted: Any, report: Report
+) -> dict[str, str]:
+    listed = db.execute("SELECT line_no, key_id, public_key FROM house_key").fetchall()
+    keys = signatures.known_keys(listed, trusted, report)
+    blocks = db.execute(
+        "SELECT line_no, seq, window_id, label, key_id, signature, text"
+        " FROM chain ORDER BY line_no"
+    ).fetchall()
+    said = signatures.check_chain(blocks, keys, report)
+    window = bundle.manifest["window"]
+    for field, expected, found in (
+        ("window", str(window.get("windowId")), said.get("window")),
+        ("opened", window.get("openedAt"), said.get("opened")),
+        ("closed", window.get("closedAt"), said.get("closed")),
+        ("hash", bundle.manifest.get("block"), said.get("hash")),
+    ):
+        if expected != found:
+            place = len(blocks) + 1 if blocks else 0
+            report.add("chain.tsv", place, f"{field} of the last block", expected, found)
+    return said
+
+
+def _set_variables(db: _Connection, bundle: Unpacked, said: dict[str, str]) -> None:
+    window = bundle.manifest["window"]
+    db.execute("SET VARIABLE window_id = ?", [str(window.get("windowId"))])
+    db.execute("SET VARIABLE window_year = ?", [str(window.get("closedAt"))[:4]])
+    db.execute("SET VARIABLE window_root = ?", [said.get("root")])
+    db.execute("SET VARIABLE block_first = ?", [said.get("first")])
+    db.execute("SET VARIABLE block_last = ?", [said.get("last")])
+    db.execute("SET VARIABLE block_sdrs = ?", [said.get("sdrs")])
+    db.execute("SET VARIABLE block_pairs = ?", [said.get("pairs")])
+
+
+def _grow_trees(db: _Connection) -> None:
+    """Join all trees level by level until only roots are left."""
+    db.execute(_text("trees.sql"))
+    level = _text("level.sql")
+    for _ in range(LEVELS_MAX):
+        (highest,) = _one(db, "SELECT coalesce(max(place), 0) FROM node")
+        if highest == 0:
+            break
+        db.execute(level)
+    db.execute(
+        "CREATE TABLE root AS SELECT t.kind, t.a, t.b, t.c, n.hash"
+        " FROM tree AS t JOIN node AS n USING (tree_id)"
+    )
+
+
+def _check(db: _Connection, statement: str, report: Report) -> None:
+    found = db.execute(statement)
+    report.add_rows(found.fetchmany(TOLD_MAX))
+    while rest := found.fetchmany(TOLD_MAX):
+        report.count += len(rest)
+
+
+def _checks(name: str) -> Iterator[tuple[str, str]]:
+    """Give the checks of a file of statements: what each is about, and its text."""
+    _, _, text = _text(name).partition("\n\n")
+    for found in re.split(r"\n\n(?=-- )", text.strip()):
+        comment, _, statement = found.partition("\n")
+        yield comment.removeprefix("-- "), statement
+
+
+def _one(db: _Connection, statement: str) -> tuple[Any, ...]:
+    row = db.execute(statement).fetchone()
+    if row is None:
+        raise BundleError("a sum came back empty")
+    return row
+
+
+def _text(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8")

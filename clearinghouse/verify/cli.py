@@ -1,0 +1,79 @@
+"""The command ``clearinghouse-verify``: an audit bundle and a public key, nothing else.
+
+Ends with 0 when everything is as it must be, with 1 when something is not or the file
+is no bundle. Needs no database and no clearing house.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TextIO
+
+EXIT_DIFFERENT = 1
+
+#: Differences that a person is shown.
+SHOWN_MAX = 100
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    return run(sys.argv[1:] if words is None else words, sys.stdout, sys.stderr)
+
+
+def run(words: Sequence[str], out: TextIO, log: TextIO) -> int:
+    """Check the bundle that the words name; what is found goes to ``out``."""
+    given = _parser().parse_args(words)
+    try:
+        # Loaded here: --help is told without the extra packages too.
+        from clearinghouse.verify.bundle import verify
+        from clearinghouse.verify.report import BundleError
+    except ModuleNotFoundError as error:
+        log.write(f"{error.name} is missing: install clearinghouse[verify]\n")
+        return EXIT_DIFFERENT
+
+    def progress(text: str) -> None:
+        if not given.quiet:
+            log.write(f"{text}\n")
+            log.flush()
+
+    try:
+        report = verify(given.bundle, given.key, progress)
+    except BundleError as error:
+        log.write(f"{given.bundle}: {error}\n")
+        return EXIT_DIFFERENT
+    if given.json:
+        told = [asdict(one) for one in report.told]
+        out.write(json.dumps({"count": report.count, "differences": told}, indent=1))
+        out.write("\n")
+    else:
+        for one in report.told[:SHOWN_MAX]:
+            out.write(f"{one}\n")
+        if report.count > SHOWN_MAX:
+            out.write(f"and {report.count - SHOWN_MAX} more\n")
+        verdict = f"{report.count} differences" if report.count else "all is proved"
+        out.write(f"{given.bundle}: {verdict}\n")
+    return EXIT_DIFFERENT if report.count else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="clearinghouse-verify",
+        description="Recompute an audit bundle of a settlement window and name every"
+        " place that is not as it must be.",
+    )
+    parser.add_argument("bundle", type=Path, help="the audit bundle, a ZIP file")
+    parser.add_argument(
+        "--key", type=Path, required=True, help="the operator's public key, in PEM"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--quiet", action="store_true", help="tell no progress")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

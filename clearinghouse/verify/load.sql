@@ -1,0 +1,136 @@
+-- The files of a bundle as tables. Every field comes as text and is cast where it is a
+-- number; what is none becomes null, and checks.sql names it. Line 1 is the heading.
+
+CREATE MACRO lines_of(name) AS TABLE
+    SELECT row_number() OVER () AS line_no, line
+    FROM read_csv(
+        getvariable('folder') || '/' || name,
+        columns = {'line': 'VARCHAR'}, header = false, auto_detect = false,
+        delim = E'\x01', quote = '', escape = '', max_line_size = 8388608,
+        buffer_size = 33554432, new_line = '\n', strict_mode = false);
+
+CREATE MACRO fields_of(name) AS TABLE
+    SELECT line_no, line, string_split(line, E'\t') AS f
+    FROM lines_of(name) WHERE line_no > 1;
+
+CREATE MACRO leaf(line) AS unhex(sha256('\x00'::BLOB || encode(line)));
+CREATE MACRO node(a, b) AS unhex(sha256('\x01'::BLOB || a || b));
+-- Texts in COPY's form; a backslash stands for itself last.
+CREATE MACRO plain(t) AS replace(replace(replace(replace(
+    replace(t, '\\', E'\x02'), '\t', E'\t'), '\n', E'\n'), '\r', E'\r'), E'\x02', '\');
+
+CREATE TABLE sdr AS
+    SELECT line_no, len(f) AS fields, f[1] AS form,
+           TRY_CAST(f[2] AS BIGINT) AS window_id, TRY_CAST(f[3] AS BIGINT) AS sdr_no,
+           f[4] AS submitter, f[5] AS sdr_uid, f[6] AS csp, f[7] AS cso,
+           f[8] AS batch_id, TRY_CAST(f[9] AS BIGINT) AS record_no, f[10] AS status,
+           f[13] AS zone, TRY_CAST(f[14] AS TIMESTAMPTZ) AS started_at,
+           TRY_CAST(f[15] AS TIMESTAMPTZ) AS ended_at,
+           TRY_CAST(f[17] AS BIGINT) AS energy_wh,
+           TRY_CAST(f[18] AS BIGINT) AS charge_seconds,
+           TRY_CAST(f[19] AS BIGINT) AS idle_seconds,
+           TRY_CAST(f[20] AS BIGINT) AS parking_seconds,
+           TRY_CAST(f[21] AS BIGINT) AS tariff_version_id,
+           TRY_CAST(f[22] AS BIGINT) AS engine_version, f[23] AS currency,
+           TRY_CAST(f[24] AS BIGINT) AS claimed_minor,
+           TRY_CAST(f[25] AS BIGINT) AS net_minor, f[28] AS intervals,
+           leaf(line) AS leaf
+    FROM fields_of('sdrs.tsv');
+
+CREATE TABLE listed_leaf AS
+    SELECT line_no, TRY_CAST(f[1] AS BIGINT) AS sdr_no, lower(f[2]) AS leaf
+    FROM fields_of('leaves.tsv');
+
+CREATE TABLE exclusion AS
+    SELECT line_no, TRY_CAST(f[1] AS BIGINT) AS sdr_no,
+           TRY_CAST(f[2] AS BIGINT) AS successor_window_id,
+           TRY_CAST(f[3] AS BIGINT) AS successor_sdr_no
+    FROM fields_of('exclusions.tsv');
+
+CREATE TABLE released AS
+    SELECT line_no, TRY_CAST(f[1] AS BIGINT) AS sdr_no,
+           TRY_CAST(f[2] AS BIGINT) AS from_window_id,
+           TRY_CAST(f[3] AS BIGINT) AS from_sdr_no
+    FROM fields_of('releases.tsv');
+
+CREATE TABLE batch AS
+    SELECT line_no, f[1] AS batch_id, f[2] AS submitter,
+           TRY_CAST(f[3] AS BIGINT) AS sequence, TRY_CAST(f[5] AS BIGINT) AS accepted,
+           TRY_CAST(f[6] AS BIGINT) AS held, TRY_CAST(f[9] AS BIGINT) AS energy_wh,
+           lower(f[11]) AS root
+    FROM fields_of('batches.tsv');
+
+CREATE TABLE tariff AS
+    SELECT line_no, TRY_CAST(f[1] AS BIGINT) AS tariff_version_id, f[2] AS publisher,
+           f[3] AS tariff_id, f[5] AS currency,
+           TRY_CAST(f[6] AS TIMESTAMPTZ) AS valid_from,
+           TRY_CAST(nullif(f[7], '') AS TIMESTAMPTZ) AS valid_until,
+           TRY_CAST(nullif(f[8], '') AS BIGINT) AS minimum_u,
+           TRY_CAST(nullif(f[9], '') AS BIGINT) AS maximum_u,
+           plain(f[10]) AS components
+    FROM fields_of('tariffs.tsv');
+
+CREATE TABLE pair AS
+    SELECT line_no, f[1] AS form, TRY_CAST(f[2] AS BIGINT) AS window_id,
+           f[3] AS currency, f[4] AS csp, f[5] AS submitter,
+           TRY_CAST(f[6] AS BIGINT) AS sdr_count, TRY_CAST(f[7] AS BIGINT) AS energy_wh,
+           TRY_CAST(f[8] AS BIGINT) AS net_minor, lower(f[9]) AS root, leaf(line) AS leaf
+    FROM fields_of('pairs.tsv');
+
+CREATE TABLE settlement AS
+    SELECT line_no, f[1] AS currency, TRY_CAST(f[2] AS BIGINT) AS gross_minor,
+           TRY_CAST(f[3] AS BIGINT) AS bilateral_minor,
+           TRY_CAST(f[4] AS BIGINT) AS multilateral_minor,
+           TRY_CAST(f[5] AS BIGINT) AS sdr_count, TRY_CAST(f[6] AS BIGINT) AS energy_wh
+    FROM fields_of('settlements.tsv');
+
+CREATE TABLE matrix AS
+    SELECT line_no, f[1] AS currency, f[2] AS debtor, f[3] AS creditor,
+           TRY_CAST(f[4] AS BIGINT) AS sdr_count, TRY_CAST(f[5] AS BIGINT) AS energy_wh,
+           TRY_CAST(f[6] AS BIGINT) AS net_minor
+    FROM fields_of('matrix.tsv');
+
+CREATE TABLE position AS
+    SELECT line_no, f[1] AS currency, f[2] AS party_id,
+           TRY_CAST(f[3] AS BIGINT) AS receivable_minor,
+           TRY_CAST(f[4] AS BIGINT) AS payable_minor,
+           TRY_CAST(f[5] AS BIGINT) AS net_minor
+    FROM fields_of('positions.tsv');
+
+CREATE TABLE posting AS
+    SELECT line_no, f[1] AS posting_key, f[2] AS debit, f[3] AS credit,
+           f[4] AS currency, TRY_CAST(f[5] AS BIGINT) AS amount_minor, f[6] AS code
+    FROM fields_of('postings.tsv');
+
+CREATE TABLE statement AS
+    SELECT line_no, f[1] AS statement_id, f[2] AS currency, f[3] AS party_id,
+           TRY_CAST(f[4] AS BIGINT) AS net_minor, TRY_CAST(f[5] AS BIGINT) AS line_count,
+           f[6] AS xml_digest, f[7] AS csv_digest
+    FROM fields_of('statements.tsv');
+
+CREATE TABLE series AS
+    SELECT line_no, TRY_CAST(f[1] AS BIGINT) AS statements_before
+    FROM fields_of('series.tsv');
+
+CREATE TABLE chain AS
+    SELECT line_no, f[1] AS seq, f[2] AS window_id, plain(f[3]) AS label,
+           f[4] AS key_id, f[5] AS signature, plain(f[6]) AS text
+    FROM fields_of('chain.tsv');
+
+CREATE TABLE house_key AS
+    SELECT line_no, f[1] AS key_id, f[3] AS public_key FROM fields_of('keys.tsv');
+
+CREATE TABLE participant AS
+    SELECT line_no, f[1] AS party_id FROM fields_of('participants.tsv');
+
+-- What counts: accepted, and not taken out again.
+CREATE TABLE counted AS
+    SELECT * FROM sdr
+    WHERE status = 'ACCEPTED'
+      AND NOT EXISTS (SELECT 1 FROM exclusion AS e WHERE e.sdr_no = sdr.sdr_no);
+
+-- What intake put into a batch: the first row of each record; a later row of the same
+-- record is a held SDR that was taken in afterwards.
+CREATE TABLE of_batch AS
+    SELECT s.* FROM sdr AS s JOIN batch AS b USING (batch_id)
+    WHERE NOT EXISTS (SELECT 1 FROM released AS r WHERE r.sdr_no = s.sdr_no);
