@@ -93,7 +93,7 @@ _TARIFFS = sql.SQL("""
                coalesce(to_char(t.valid_until AT TIME ZONE 'UTC',
                                 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), ''),
                coalesce(t.minimum_u::text, ''), coalesce(t.maximum_u::text, ''),
-               t.components
+               t.discount_ppm, t.vat_included::text, t.priced_by, t.components
         FROM clearing.tariff AS t
         JOIN clearing.participant AS p ON p.participant_id = t.cso_id
         WHERE t.tariff_version_id IN (
@@ -231,6 +231,9 @@ FILES = (
             "validUntil",
             "minimumMicro",
             "maximumMicro",
+            "discountPpm",
+            "vatIncluded",
+            "pricedBy",
             "components",
         ),
         query=_TARIFFS,

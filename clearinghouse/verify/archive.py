@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import zipfile
 import zlib
+from codecs import IncrementalDecoder, getincrementaldecoder
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -28,7 +29,7 @@ HEADINGS: Mapping[str, str] = {
     "participants.tsv": "partyId country name",
     "tariffs.tsv": (
         "tariffVersionId publisherId tariffId version currency validFrom validUntil "
-        "minimumMicro maximumMicro components"
+        "minimumMicro maximumMicro discountPpm vatIncluded pricedBy components"
     ),
     "batches.tsv": (
         "batchId submitterId sequence digest accepted held refused duplicates energyWh "
@@ -51,9 +52,7 @@ HEADINGS: Mapping[str, str] = {
     ),
     "matrix.tsv": "currency debtorId creditorId sdrCount energyWh netMinor",
     "positions.tsv": "currency partyId receivableMinor payableMinor netMinor",
-    "postings.tsv": (
-        "postingKey debitAccount creditAccount currency amountMinor code"
-    ),
+    "postings.tsv": ("postingKey debitAccount creditAccount currency amountMinor code"),
     "statements.tsv": (
         "statementId currency partyId netMinor lineCount xmlDigest csvDigest"
     ),
@@ -154,15 +153,29 @@ def _extract(
 ) -> tuple[int, int, str]:
     """Unpack a file; return its bytes, its lines without heading, its digest."""
     hashed, size, lines = sha256(), 0, 0
+    decoder = getincrementaldecoder("utf-8")()
     with archive.open(member) as packed, target.open("xb") as file:
         while block := packed.read(_BLOCK_BYTES):
             size += len(block)
             if size > member.file_size:
                 raise BundleError(f"{member.filename} is longer than it says")
             lines += block.count(b"\n")
+            _require_text(member.filename, decoder, block)
             hashed.update(block)
             file.write(block)
+        _require_text(member.filename, decoder, b"", final=True)
     return size, lines - 1, hashed.hexdigest()
+
+
+def _require_text(
+    name: str, decoder: IncrementalDecoder, block: bytes, *, final: bool = False
+) -> None:
+    try:
+        decoder.decode(block, final)
+    except UnicodeDecodeError as error:
+        raise BundleError(f"{name} is no text in UTF-8") from error
+    if b"\0" in block:
+        raise BundleError(f"{name} holds bytes that are no text")
 
 
 def _manifest(text: bytes) -> dict[str, Any]:

@@ -73,7 +73,10 @@ def _load(
             report.add(name, 1, "heading", heading, found.replace("\t", " "))
     progress("reading the files")
     db.execute("SET VARIABLE folder = ?", [str(bundle.folder)])
-    db.execute(_text("load.sql"))
+    try:
+        db.execute(_text("load.sql"))
+    except duckdb.Error as error:
+        raise BundleError("a file holds what is no line of a table") from error
 
 
 def _check_chain(
@@ -95,7 +98,9 @@ def _check_chain(
     ):
         if expected != found:
             place = len(blocks) + 1 if blocks else 0
-            report.add("chain.tsv", place, f"{field} of the last block", expected, found)
+            report.add(
+                "chain.tsv", place, f"{field} of the last block", expected, found
+            )
     return said
 
 

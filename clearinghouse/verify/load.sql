@@ -67,7 +67,8 @@ CREATE TABLE tariff AS
            TRY_CAST(nullif(f[7], '') AS TIMESTAMPTZ) AS valid_until,
            TRY_CAST(nullif(f[8], '') AS BIGINT) AS minimum_u,
            TRY_CAST(nullif(f[9], '') AS BIGINT) AS maximum_u,
-           plain(f[10]) AS components
+           TRY_CAST(f[10] AS BIGINT) AS discount_ppm, f[11] AS vat_included,
+           f[12] AS priced_by, plain(f[13]) AS components
     FROM fields_of('tariffs.tsv');
 
 CREATE TABLE pair AS
@@ -113,12 +114,14 @@ CREATE TABLE series AS
     FROM fields_of('series.tsv');
 
 CREATE TABLE chain AS
-    SELECT line_no, f[1] AS seq, f[2] AS window_id, plain(f[3]) AS label,
-           f[4] AS key_id, f[5] AS signature, plain(f[6]) AS text
+    SELECT line_no, f[1] AS seq, coalesce(f[2], '') AS window_id,
+           coalesce(plain(f[3]), '') AS label, coalesce(f[4], '') AS key_id,
+           coalesce(f[5], '') AS signature, coalesce(plain(f[6]), '') AS text
     FROM fields_of('chain.tsv');
 
 CREATE TABLE house_key AS
-    SELECT line_no, f[1] AS key_id, f[3] AS public_key FROM fields_of('keys.tsv');
+    SELECT line_no, f[1] AS key_id, coalesce(f[3], '') AS public_key
+    FROM fields_of('keys.tsv');
 
 CREATE TABLE participant AS
     SELECT line_no, f[1] AS party_id FROM fields_of('participants.tsv');

@@ -122,9 +122,7 @@ def _line(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _is_signed(
-    key: ec.EllipticCurvePublicKey, signed: bytes, signature: str
-) -> bool:
+def _is_signed(key: ec.EllipticCurvePublicKey, signed: bytes, signature: str) -> bool:
     try:
         key.verify(bytes.fromhex(signature), signed, _VERIFY)
     except (InvalidSignature, ValueError):
