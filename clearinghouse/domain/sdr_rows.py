@@ -50,6 +50,14 @@ FIELDS = (
     "claimedMinor",
     "netMinor",
     "rules",
+    "kind",
+    "refWindowId",
+    "refSdrNo",
+    "vatCategory",
+    "vatRateBp",
+    "vatRuleId",
+    "placeCountry",
+    "connectors",
     "receivedAt",
     "intervals",
 )
@@ -104,13 +112,28 @@ class Facts(Protocol):
     @property
     def rule_codes(self) -> str: ...  # noqa: D102 -- as in the table
     @property
+    def kind(self) -> str: ...  # noqa: D102 -- as in the table
+    @property
+    def ref_window_id(self) -> int | None: ...  # noqa: D102 -- as in the table
+    @property
+    def ref_sdr_no(self) -> int | None: ...  # noqa: D102 -- as in the table
+    @property
+    def vat_category(self) -> str: ...  # noqa: D102 -- as in the table
+    @property
+    def vat_rate_bp(self) -> int: ...  # noqa: D102 -- as in the table
+    @property
+    def vat_rule_id(self) -> int: ...  # noqa: D102 -- as in the table
+    @property
+    def place_country(self) -> str: ...  # noqa: D102 -- as in the table
+    @property
     def received_at(self) -> datetime: ...  # noqa: D102 -- as in the table
 
 
 class Around(NamedTuple):
     """What a line needs beside the row: party ids, the EVSE's zone, the intervals.
 
-    ``intervals``: the charging sessions in the text form of the database's ``jsonb``.
+    ``intervals``: the charging sessions, ``connectors``: the kinds that the price was
+    asked for, both in the text form of the database's ``jsonb``.
     """
 
     submitter: str
@@ -118,11 +141,12 @@ class Around(NamedTuple):
     cso: str
     zone: str
     intervals: str
+    connectors: str = ""
 
 
 def row_of(sdr: Facts, around: Around) -> str:
     """Return the canonical row of an SDR, without a line feed."""
-    session_id = sdr.session_id
+    session_id, window_id, number = sdr.session_id, sdr.ref_window_id, sdr.ref_sdr_no
     return (
         f"{ROW_VERSION}\t{sdr.window_id}\t{sdr.sdr_no}\t{around.submitter}\t"
         f"{sdr.sdr_uid}\t{around.csp}\t{around.cso}\t{sdr.batch_id}\t"
@@ -131,7 +155,10 @@ def row_of(sdr: Facts, around: Around) -> str:
         f"{utc_text(sdr.ended_at)}\t{sdr.start_offset_minutes}\t{sdr.energy_wh}\t"
         f"{sdr.charge_seconds}\t{sdr.idle_seconds}\t{sdr.parking_seconds}\t"
         f"{sdr.tariff_version_id}\t{sdr.engine_version}\t{sdr.currency}\t"
-        f"{sdr.claimed_minor}\t{sdr.net_minor}\t{sdr.rule_codes}\t"
+        f"{sdr.claimed_minor}\t{sdr.net_minor}\t{sdr.rule_codes}\t{sdr.kind}\t"
+        f"{'' if window_id is None else window_id}\t"
+        f"{'' if number is None else number}\t{sdr.vat_category}\t{sdr.vat_rate_bp}\t"
+        f"{sdr.vat_rule_id}\t{sdr.place_country}\t{around.connectors}\t"
         f"{utc_text(sdr.received_at)}\t{around.intervals}"
     )
 

@@ -115,6 +115,7 @@ def _around(candidate: Candidate, batch: BatchPlace, intervals: str) -> Around:
         cso=record.cso_id or batch.submitter_party,
         zone=facts.zone,
         intervals=intervals,
+        connectors=_connectors(facts.tariff),
     )
 
 
@@ -126,22 +127,24 @@ def detail_of(candidate: Candidate, intervals: str) -> str:
     value what it is takes three times as long.
     """
     record, facts = candidate.record, candidate.facts
-    partner = record.partner_session_id
+    partner, connectors = record.partner_session_id, _connectors(facts.tariff)
+    if connectors:
+        connectors = f'"connectors":{connectors},'
     return (
         f'{{"evse":{_quoted(record.evse_id)},"zone":{_quoted(facts.zone)},'
         f'"partner":{"null" if partner is None else _quoted(partner)},'
         f'"credential":{_number(facts.subject_id)},'
-        f'"contract":{_number(facts.contract_subject_id)},{_connectors(facts.tariff)}'
+        f'"contract":{_number(facts.contract_subject_id)},{connectors}'
         f'"end_offset":{_offset_minutes(record.ended_at)},"sessions":{intervals}}}'
     )
 
 
 def _connectors(tariff: TariffFacts | None) -> str:
-    """Return the kinds that the price was asked for, as a member of the details."""
+    """Return the kinds that the price was asked for, as the database writes them."""
     if tariff is None or not tariff.connectors:
         return ""
-    kinds = ",".join([_quoted(kind) for kind in sorted(tariff.connectors)])
-    return f'"connectors":[{kinds}],'
+    kinds = ", ".join([_quoted(kind) for kind in sorted(tariff.connectors)])
+    return f"[{kinds}]"
 
 
 def intervals_of(record: ServiceDetailRecord) -> str:

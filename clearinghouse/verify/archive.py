@@ -39,7 +39,8 @@ HEADINGS: Mapping[str, str] = {
         "row windowId sdrNo submitterId sdrId cspId csoId batchId recordNo status "
         "sessionId evseKey zone startedAt endedAt startOffsetMinutes energyWh "
         "chargeSeconds idleSeconds parkingSeconds tariffVersionId engineVersion "
-        "currency claimedMinor netMinor rules receivedAt intervals"
+        "currency claimedMinor netMinor rules kind refWindowId refSdrNo vatCategory "
+        "vatRateBp vatRuleId placeCountry connectors receivedAt intervals"
     ),
     "leaves.tsv": "sdrNo leaf",
     "exclusions.tsv": "sdrNo successorWindowId successorSdrNo",

@@ -4,7 +4,7 @@
 -- rows of SDRs are whole
 SELECT 'sdrs.tsv', line_no, name, expected, found FROM (
     SELECT line_no, unnest([
-        {'name': 'fields', 'expected': '28', 'found': fields::VARCHAR},
+        {'name': 'fields', 'expected': '36', 'found': fields::VARCHAR},
         {'name': 'row', 'expected': '1', 'found': form},
         {'name': 'windowId', 'expected': getvariable('window_id'),
          'found': window_id::VARCHAR},

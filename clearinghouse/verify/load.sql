@@ -33,7 +33,9 @@ CREATE TABLE sdr AS
            TRY_CAST(f[21] AS BIGINT) AS tariff_version_id,
            TRY_CAST(f[22] AS BIGINT) AS engine_version, f[23] AS currency,
            TRY_CAST(f[24] AS BIGINT) AS claimed_minor,
-           TRY_CAST(f[25] AS BIGINT) AS net_minor, f[28] AS intervals,
+           TRY_CAST(f[25] AS BIGINT) AS net_minor, f[27] AS kind, f[30] AS vat_category,
+           TRY_CAST(f[31] AS BIGINT) AS vat_rate_bp, f[34] AS connectors,
+           f[36] AS intervals,
            leaf(line) AS leaf
     FROM fields_of('sdrs.tsv');
 
