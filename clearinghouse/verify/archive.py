@@ -1,4 +1,4 @@
-"""Opening a bundle that may come from anybody: nothing outside of one folder is touched.
+"""Opening a bundle that may come from anybody: it touches one folder only.
 
 The names that a bundle may hold are known, so that none leads elsewhere; sizes are
 bounded before and while a file is unpacked.

@@ -17,7 +17,7 @@ import duckdb
 from clearinghouse.verify import signatures
 from clearinghouse.verify.archive import HEADINGS, Unpacked, unpack
 from clearinghouse.verify.report import TOLD_MAX, BundleError, Report
-
+from clearinghouse.verify.signatures import PublicKey
 
 #: Levels of a tree: 2^40 leaves.
 LEVELS_MAX = 40
@@ -80,7 +80,7 @@ def _load(
 
 
 def _check_chain(
-    db: _Connection, bundle: Unpacked, trusted: Any, report: Report
+    db: _Connection, bundle: Unpacked, trusted: PublicKey, report: Report
 ) -> dict[str, str]:
     listed = db.execute("SELECT line_no, key_id, public_key FROM house_key").fetchall()
     keys = signatures.known_keys(listed, trusted, report)

@@ -14,6 +14,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
 
+from clearinghouse.verify.report import BundleError
+
 EXIT_DIFFERENT = 1
 
 #: Differences that a person is shown.
@@ -30,8 +32,7 @@ def run(words: Sequence[str], out: TextIO, log: TextIO) -> int:
     given = _parser().parse_args(words)
     try:
         # Loaded here: --help is told without the extra packages too.
-        from clearinghouse.verify.bundle import verify
-        from clearinghouse.verify.report import BundleError
+        from clearinghouse.verify.bundle import verify  # noqa: PLC0415
     except ModuleNotFoundError as error:
         log.write(f"{error.name} is missing: install clearinghouse[verify]\n")
         return EXIT_DIFFERENT
@@ -51,8 +52,7 @@ def run(words: Sequence[str], out: TextIO, log: TextIO) -> int:
         out.write(json.dumps({"count": report.count, "differences": told}, indent=1))
         out.write("\n")
     else:
-        for one in report.told[:SHOWN_MAX]:
-            out.write(f"{one}\n")
+        out.writelines(f"{one}\n" for one in report.told[:SHOWN_MAX])
         if report.count > SHOWN_MAX:
             out.write(f"and {report.count - SHOWN_MAX} more\n")
         verdict = f"{report.count} differences" if report.count else "all is proved"

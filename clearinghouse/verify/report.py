@@ -39,7 +39,7 @@ class Report:
     told: list[Difference] = field(default_factory=list)
     count: int = 0
 
-    def add(  # noqa: PLR0913 -- the five parts of a place
+    def add(
         self,
         file: str,
         line: int | None,

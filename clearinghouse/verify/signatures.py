@@ -27,10 +27,11 @@ KEY_BYTES_MAX = 65_536
 _NO_BLOCK = "0" * 64
 _CHAIN = "chain.tsv"
 _VERIFY = ec.ECDSA(SHA256())
-Keys = Mapping[str, ec.EllipticCurvePublicKey]
+PublicKey = ec.EllipticCurvePublicKey
+Keys = Mapping[str, PublicKey]
 
 
-def key_of(path: Path) -> ec.EllipticCurvePublicKey:
+def key_of(path: Path) -> PublicKey:
     """Return the operator's public key from a file in PEM.
 
     Raises :class:`BundleError` when there is none in it.
@@ -47,7 +48,7 @@ def key_of(path: Path) -> ec.EllipticCurvePublicKey:
     return key
 
 
-def id_of(key: ec.EllipticCurvePublicKey) -> str:
+def id_of(key: PublicKey) -> str:
     """Return the id of a key: the first half of the SHA-256 of its DER form."""
     der = key.public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -55,9 +56,7 @@ def id_of(key: ec.EllipticCurvePublicKey) -> str:
     return sha256(der).hexdigest()[:KEY_ID_LENGTH]
 
 
-def check_manifest(
-    bundle: Unpacked, key: ec.EllipticCurvePublicKey, report: Report
-) -> None:
+def check_manifest(bundle: Unpacked, key: PublicKey, report: Report) -> None:
     """Check that the list of files is the operator's."""
     if bundle.manifest.get("keyId") != id_of(key):
         report.add(MANIFEST, 0, "keyId", id_of(key), bundle.manifest.get("keyId"))
@@ -67,7 +66,7 @@ def check_manifest(
 
 def known_keys(
     rows: Iterable[tuple[int, str, str]],
-    trusted: ec.EllipticCurvePublicKey,
+    trusted: PublicKey,
     report: Report,
 ) -> Keys:
     """Return the keys of ``keys.tsv`` (line, id, DER) that are what they are called."""
@@ -122,7 +121,7 @@ def _line(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _is_signed(key: ec.EllipticCurvePublicKey, signed: bytes, signature: str) -> bool:
+def _is_signed(key: PublicKey, signed: bytes, signature: str) -> bool:
     try:
         key.verify(bytes.fromhex(signature), signed, _VERIFY)
     except (InvalidSignature, ValueError):
@@ -130,7 +129,7 @@ def _is_signed(key: ec.EllipticCurvePublicKey, signed: bytes, signature: str) ->
     return True
 
 
-def _loaded(public_key: str) -> ec.EllipticCurvePublicKey | None:
+def _loaded(public_key: str) -> PublicKey | None:
     try:
         key = serialization.load_der_public_key(bytes.fromhex(public_key))
     except (ValueError, UnsupportedAlgorithm):

@@ -76,9 +76,9 @@ def test_bundle_with_a_broken_bit_is_refused(key: Path) -> None:
     with zipfile.ZipFile(path, "w") as bundle:  # stored: a bit can be found again
         for name, content in members.items():
             bundle.writestr(name, content)
-    content = bytearray(path.read_bytes())
-    content[content.index(bytes(range(256))) + 5] ^= 1
-    path.write_bytes(content)
+    broken = bytearray(path.read_bytes())
+    broken[broken.index(bytes(range(256))) + 5] ^= 1
+    path.write_bytes(broken)
 
     assert "Bad CRC-32" in _refused(path, key)
 
