@@ -106,6 +106,17 @@ VERBS = (
         summary="Windows and their settlement.",
     ),
     Entry(name="run", place="runs:group", summary="Runs: closed windows are paid."),
+    Entry(
+        name="payment",
+        place="payments:group",
+        summary="Files for and from the bank.",
+    ),
+    Entry(
+        name="reconcile",
+        place="reconciliation:reconcile",
+        summary="Compare what must be one figure.",
+    ),
+    Entry(name="ledger", place="ledger:group", summary="The ledger."),
     Entry(name="report", place="reports:group", summary="Reports."),
     Entry(
         name="audit", place="audit:group", summary="The audit trail; seals of windows."

@@ -12,7 +12,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from clearinghouse.domain.settlement import Pair, Settlement
 
@@ -70,6 +72,18 @@ class Posting:
     amount_minor: int
     code: PostingCode
     run_id: int | None = None
+
+
+class LedgerEntry(NamedTuple):
+    """One posting with its instant; ``amount_minor`` goes from debit to credit."""
+
+    posting_key: str
+    posted_at: datetime
+    debit_account: str
+    credit_account: str
+    currency: str
+    amount_minor: int
+    code: str
 
 
 def account_name(party_id: str, account: Account) -> str:

@@ -42,6 +42,16 @@ class BankEntry(NamedTuple):
     is_return: bool
     booked_at: datetime
 
+    def seen_as(self, *, comes_in: bool | None) -> BankEntry:
+        """Return the entry as a return when its money went the wrong way.
+
+        ``comes_in``: whether the payment brings money to the account; ``None`` where
+        that hangs on whose account it is. Some banks book the return of a collection
+        without a word that it is one.
+        """
+        wrong_way = comes_in is not None and comes_in is not self.is_credit
+        return self._replace(is_return=self.is_return or wrong_way)
+
     @property
     def signed_minor(self) -> int:
         """What the movement adds to its payment: a return takes away."""

@@ -137,6 +137,13 @@ class Transfer(NamedTuple):
     payee: str
     amount_minor: int
 
+    @property
+    def comes_in(self) -> bool | None:
+        """Whether it brings money to the hub's account; ``None``: it is not there."""
+        if self.kind is TransferKind.DIRECT:
+            return None
+        return self.kind is TransferKind.COLLECT
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:

@@ -8,27 +8,15 @@ with the sign turned. Amounts have exactly the decimals of their currency.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
-from typing import NamedTuple
+from datetime import UTC, date
 
+from clearinghouse.domain.ledger import LedgerEntry
 from clearinghouse.domain.money import currency_of
 from clearinghouse.reports.text import AmountText
 
 _ROOT = "Liabilities"
 #: Accounts are opened on a day before every posting; beancount wants that.
 OPENED_ON = date(2000, 1, 1)
-
-
-class LedgerEntry(NamedTuple):
-    """One posting with its instant; ``amount_minor`` goes from debit to credit."""
-
-    posting_key: str
-    posted_at: datetime
-    debit_account: str
-    credit_account: str
-    currency: str
-    amount_minor: int
-    code: str
 
 
 def account(name: str) -> str:

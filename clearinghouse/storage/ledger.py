@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, select, text
 
-from clearinghouse.domain.ledger import Posting, PostingCode
+from clearinghouse.domain.ledger import LedgerEntry, Posting, PostingCode
 from clearinghouse.storage.database import Database
 from clearinghouse.storage.tables.settlement import posting
+
+#: Postings that are read at a time: the memory of an export.
+ENTRIES_PER_BATCH = 5_000
 
 _COLUMNS = (
     "posting_key",
@@ -34,6 +37,13 @@ _BALANCES = text("""
     GROUP BY account, currency
     ORDER BY account COLLATE "C", currency COLLATE "C"
 """)
+
+
+_ENTRIES = text("""
+    SELECT posting_key, posted_at, debit_account, credit_account, currency,
+           amount_minor, code
+    FROM clearing.posting ORDER BY posted_at, posting_key COLLATE "C"
+""").execution_options(stream_results=True, yield_per=ENTRIES_PER_BATCH)
 
 
 def append(tx: Connection, postings: Iterable[Posting], *, at: datetime) -> int:
@@ -90,6 +100,12 @@ def _postings(tx: Connection, condition: ColumnElement[bool]) -> list[Posting]:
         )
         for row in tx.execute(query)
     ]
+
+
+def entries(tx: Connection) -> Iterator[list[LedgerEntry]]:
+    """Give all postings in order of time, in batches."""
+    for rows in tx.execute(_ENTRIES).partitions():
+        yield [LedgerEntry(*row) for row in rows]
 
 
 def balances(tx: Connection) -> dict[tuple[str, str], int]:

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clearinghouse.domain.ledger import LedgerEntry
 from clearinghouse.domain.money import currency_of, minor_to_decimal
-from clearinghouse.reports.beancount import BeancountWriter, LedgerEntry, account
+from clearinghouse.reports.beancount import BeancountWriter, account
 
 AT = datetime(2026, 12, 1, 8, 30, tzinfo=UTC)
 LEG = re.compile(r"  (Liabilities(?::[A-Z0-9][A-Za-z0-9-]*)+)  (-?[0-9.]+) ([A-Z]{3})")

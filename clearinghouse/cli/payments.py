@@ -1,0 +1,81 @@
+"""Verbs on payments: files for the bank, its statements, mandates to collect."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import typer
+
+from clearinghouse.cli.camt053 import FILE_BYTES_MAX, read
+from clearinghouse.cli.context import house, output_of, refusals
+from clearinghouse.domain.payments import Mandate
+from clearinghouse.services import payments
+
+group = typer.Typer(no_args_is_help=True, help="Files for and from the bank.")
+
+
+@group.command()
+def export(
+    context: typer.Context,
+    run: int = typer.Argument(help="The number of a committed run."),
+    to: Path = typer.Option(..., "--to", help="Folder to write to; it is made."),
+    on: datetime | None = typer.Option(
+        None, formats=["%Y-%m-%d"], help="Day on which banks execute. Default: today."
+    ),
+) -> None:
+    """Write the SEPA files of the payments that are due: pain.001 and pain.008.
+
+    Collections come first; when the bank has confirmed them the same verb writes the
+    pay-outs. Payers without a mandate get a file of their own to hand to their bank.
+    """
+    with house(context) as env:
+        day = None if on is None else on.date()
+        files = payments.export_files(env, run, to, execute_on=day)
+    output_of(context).value(
+        {"run": run, "files": [str(path) for path in files]},
+        "\n".join(map(str, files)) or f"no payment of run {run} is due",
+    )
+
+
+@group.command(name="import")
+def import_them(
+    context: typer.Context,
+    file: Path = typer.Argument(help="A camt.053 file of the bank."),
+) -> None:
+    """Take in statements of the bank and confirm payments; safe to repeat."""
+    output = output_of(context)
+    with file.open("rb") as opened, refusals(output):
+        statements = read(opened.read(FILE_BYTES_MAX + 1))
+    with house(context) as env:
+        taken = [payments.take_in(env, one) for one in statements]
+    rows = [
+        {
+            "statement": one.statement_id,
+            "taken_before": one.taken_before,
+            "entries": sum(one.outcomes.values()),
+            "outcomes": [f"{name}={count}" for name, count in one.outcomes.items()],
+        }
+        for one in taken
+    ]
+    output.rows("Bank statements", rows, empty="The file has no statement")
+
+
+@group.command()
+def mandate(
+    context: typer.Context,
+    party_id: str = typer.Argument(help="Who is collected from: DEABC."),
+    mandate_id: str = typer.Argument(help="Id of the SEPA B2B mandate."),
+    signed_on: datetime = typer.Option(..., formats=["%Y-%m-%d"]),
+    creditor_id: str = typer.Option(..., help="This house's creditor identifier."),
+) -> None:
+    """Keep a mandate to collect; an empty id takes it back."""
+    given = Mandate(
+        mandate_id=mandate_id, signed_on=signed_on.date(), creditor_id=creditor_id
+    )
+    with house(context) as env:
+        payments.set_mandate(env, party_id, given)
+    text = "is collected from" if mandate_id else "is not collected from any more"
+    output_of(context).value(
+        {"party": party_id, "mandate": mandate_id}, f"{party_id} {text}"
+    )
