@@ -16,6 +16,7 @@ from clearinghouse.services import (
     agreements,
     evse_status,
     held_sdrs,
+    sdr_confirmations,
     seals,
     sessions,
     statements,
@@ -42,6 +43,10 @@ TURNS_SECONDS = 60
 GAUGE_SECONDS = 10
 #: SDRs that nobody decided of are put away this late.
 HELD_SECONDS = 600
+#: Held SDRs are taken in this late when the session that they missed is known.
+REMATCH_SECONDS = 60
+#: SDRs of which the home CSP says nothing count as confirmed this late.
+CONFIRM_SECONDS = 3600
 #: Tokens and deliveries that are over lie about this long at most.
 PUTTING_AWAY_SECONDS = 600
 
@@ -98,6 +103,16 @@ CHORES = (
         name="expire_held_sdrs",
         every_seconds=HELD_SECONDS,
         run=held_sdrs.expire_due,
+    ),
+    Chore(
+        name="rematch_held_sdrs",
+        every_seconds=REMATCH_SECONDS,
+        run=held_sdrs.rematch_due,
+    ),
+    Chore(
+        name="confirm_silent_sdrs",
+        every_seconds=CONFIRM_SECONDS,
+        run=sdr_confirmations.confirm_due,
     ),
     Chore(name="measure_outbox", every_seconds=GAUGE_SECONDS, run=measure_outbox),
     Chore(

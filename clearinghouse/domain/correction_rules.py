@@ -16,7 +16,13 @@ _REFERENCE = "refSdrId"
 
 #: Where a version stands that can be corrected: it counts, or was settled.
 _COUNTS = frozenset(
-    {SdrStatus.ACCEPTED, SdrStatus.DELIVERED, SdrStatus.CONFIRMED, SdrStatus.SETTLED}
+    {
+        SdrStatus.ACCEPTED,
+        SdrStatus.DELIVERED,
+        SdrStatus.CONFIRMED,
+        SdrStatus.AUTO_CONFIRMED,
+        SdrStatus.SETTLED,
+    }
 )
 
 

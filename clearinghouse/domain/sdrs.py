@@ -42,6 +42,7 @@ class SdrStatus(StrEnum):
     REFUSED = "REFUSED"
     DELIVERED = "DELIVERED"
     CONFIRMED = "CONFIRMED"
+    AUTO_CONFIRMED = "AUTO_CONFIRMED"
     REJECTED = "REJECTED"
     SETTLED = "SETTLED"
     CORRECTED = "CORRECTED"  #: a credit, or what stands in its place, counts instead
@@ -426,6 +427,8 @@ def verdict_step(current: SdrStatus, verdict: Verdict) -> SdrStatus | Code:
             return wanted
         case SdrStatus.CONFIRMED | SdrStatus.REJECTED:
             return wanted if current is wanted else codes.SDR_DECIDED
+        case SdrStatus.AUTO_CONFIRMED:
+            return current if verdict is Verdict.CONFIRMED else codes.SDR_DECIDED
         case SdrStatus.CORRECTED:
             return codes.SDR_DECIDED
         case SdrStatus.SETTLED:

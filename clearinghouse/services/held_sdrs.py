@@ -1,4 +1,4 @@
-"""Held SDRs: the operator takes them in or puts them away; after a time they expire.
+"""Held SDRs: taken in or put away by the operator, matched later, or expired.
 
 An SDR that a rule held is in no claim and was shown to its submitter alone. Taken in,
 it is written anew into the window that is open now, rated as it was, and goes to its
@@ -30,7 +30,7 @@ from clearinghouse.storage import (
 )
 from clearinghouse.storage import held_sdrs as waiting
 from clearinghouse.storage.corrections import Link
-from clearinghouse.storage.sdr_decisions import Event, Exclusion
+from clearinghouse.storage.sdr_decisions import Event, Exclusion, Match
 from clearinghouse.storage.sdrs import Place, StoredSdr
 
 #: Held SDRs of one view, the oldest; decide those, and the next come into sight.
@@ -39,8 +39,12 @@ HELD_SHOWN_MAX = 1_000
 #: Held SDRs that one round of the expiry puts away.
 EXPIRED_MAX = 500
 
+#: Held SDRs that one round of matching takes in.
+REMATCHED_MAX = 500
+
 #: What partners read as the reason.
 _RELEASED, _PUT_AWAY, _EXPIRED = "RELEASED", "HELD_REJECTED", "HELD_EXPIRED"
+_MATCHED = "MATCHED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,25 +79,38 @@ def release(env: Environment, submitter_party: str, sdr_id: str) -> StoredSdr:
     with env.database.begin() as tx:
         stored = _held(tx, submitter_party, sdr_id)
         _require_unpaid_session(tx, stored)
-        window = settlement.join_open_window(tx)
-        now = env.clock.now()
-        successor = sdr_decisions.write_anew(tx, stored.place, window.window_id)
-        gone = Exclusion(stored.place, None, _RELEASED, successor)
-        sdr_decisions.exclude(tx, [gone], at=now)
-        _take_its_place(tx, stored, successor, at=now)
         if stored.session_id is not None:
             # Held for a visited CSP, it left the session as it was.
             sdr_intake.mark_sessions(tx, [stored.session_id])
-        taken_in = replace(stored, place=successor)
-        sdr_intake.copy_totals(tx, sdr_decisions.claims_of([taken_in]))
-        number = successor.sdr_no
-        piece = Piece(stored.csp_id, number, number, count=1)
-        sdr_delivery.queue_pieces(
-            tx, [piece], stored.batch_id, window.window_id, at=now
-        )
-        _tell(tx, stored, Event(successor, SdrStatus.ACCEPTED, _RELEASED), at=now)
+        _take_in(tx, stored, _RELEASED, at=env.clock.now())
         note(tx, env, "release sdr", f"{submitter_party} {sdr_id}")
     return stored
+
+
+def rematch_due(env: Environment) -> int:
+    """Take in what was held for want of a session that is known now; return how many.
+
+    A late authorization or report may bring it, when a station was without connection.
+    Only what nothing else held; one session, one SDR.
+    """
+    with env.database.begin_read_only() as tx:
+        matches = waiting.rematched(tx, limit=REMATCHED_MAX)
+        found = waiting.sdrs_at(tx, list(matches)) if matches else []
+    count = 0
+    for stored in found:
+        match = matches[stored.place]
+        with env.database.begin() as tx:
+            sdr_decisions.lock_decisions(tx, stored.csp_id)
+            current = _current(tx, stored.submitter_id, stored.sdr_uid)
+            if current.status is not SdrStatus.HELD:
+                continue
+            if sdr_decisions.has_paid_sdr(tx, match.session_id, stored.evse_key):
+                continue
+            # Whoever ends the session has it: another SDR may have come meanwhile.
+            if sdr_intake.mark_sessions(tx, [match.session_id]):
+                _take_in(tx, stored, _MATCHED, at=env.clock.now(), match=match)
+                count += 1
+    return count
 
 
 def reject(env: Environment, submitter_party: str, sdr_id: str) -> StoredSdr:
@@ -143,6 +160,29 @@ def _current(tx: Connection, submitter_id: int, sdr_id: str) -> StoredSdr:
     if stored is None:
         raise ClearingHouseError(codes.SDR_UNKNOWN, f"there is no SDR {sdr_id}")
     return stored
+
+
+def _take_in(
+    tx: Connection,
+    stored: StoredSdr,
+    reason: str,
+    *,
+    at: datetime,
+    match: Match | None = None,
+) -> None:
+    """Write a held SDR into the open window, and let it go to its home CSP."""
+    window = settlement.join_open_window(tx)
+    place = stored.place
+    successor = sdr_decisions.write_anew(tx, place, window.window_id, match=match)
+    gone = Exclusion(place, None, reason, successor)
+    sdr_decisions.exclude(tx, [gone], at=at)
+    _take_its_place(tx, stored, successor, at=at)
+    taken_in = replace(stored, place=successor)
+    sdr_intake.copy_totals(tx, sdr_decisions.claims_of([taken_in]))
+    number = successor.sdr_no
+    piece = Piece(stored.csp_id, number, number, count=1)
+    sdr_delivery.queue_pieces(tx, [piece], stored.batch_id, window.window_id, at=at)
+    _tell(tx, stored, Event(successor, SdrStatus.ACCEPTED, reason), at=at)
 
 
 def _require_unpaid_session(tx: Connection, stored: StoredSdr) -> None:

@@ -2,15 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, text, tuple_
 
 from clearinghouse.domain.agreements import Terms
-from clearinghouse.domain.sdrs import SdrStatus
-from clearinghouse.storage.sdrs import EXCLUDED, StoredSdr, sdr_query, stored_of
+from clearinghouse.domain.sdrs import MatchKind, SdrStatus
+from clearinghouse.domain.sessions import SDR_STATES
+from clearinghouse.storage.sdr_decisions import Match
+from clearinghouse.storage.sdrs import EXCLUDED, Place, StoredSdr, sdr_query, stored_of
 from clearinghouse.storage.tables.participants import agreement
 from clearinghouse.storage.tables.sdrs import sdr
+
+# What only waits for its session, and fits one now: one that came late, or began to be
+# something that an SDR may end. The start that the CSO reported counts as well as ours:
+# a station without a connection reports late.
+_REMATCHED = text("""
+    SELECT s.window_id, s.sdr_no, q.session_id, q.kind
+    FROM clearing.sdr AS s
+    LEFT JOIN clearing.agreement AS a ON a.agreement_id = s.agreement_id
+    CROSS JOIN LATERAL (
+        SELECT c.session_id, c.kind FROM (
+            SELECT o.*, 'SESSION_ID' AS kind, 1 AS rank FROM clearing.session AS o
+            WHERE o.session_id = s.session_id
+            UNION ALL
+            SELECT o.*, 'PARTNER_SESSION_ID', 2
+            FROM clearing.session_partner_id AS p
+            JOIN clearing.session AS o USING (session_id)
+            WHERE s.session_id IS NULL AND p.participant_id = s.submitter_id
+              AND p.value = s.detail ->> 'partner'
+            UNION ALL
+            SELECT o.*, 'EVSE_AND_USER', 3 FROM clearing.session AS o
+            WHERE s.session_id IS NULL AND o.evse_key = s.evse_key
+              AND (o.subject_id = s.subject_id OR EXISTS (
+                SELECT FROM clearing.credential AS c
+                WHERE c.subject_id = o.subject_id
+                  AND c.contract_subject_id = s.subject_id))
+              AND abs(extract(epoch FROM coalesce(o.started_at, o.created_at)
+                                         - s.started_at))
+                  <= coalesce(a.match_seconds, :usual_seconds)
+        ) AS c
+        WHERE c.state = ANY (CAST(:states AS text[])) AND c.home_id = s.csp_id
+          AND c.evse_key = s.evse_key AND c.visited_id IN (s.cso_id, s.submitter_id)
+        ORDER BY c.rank, c.created_at LIMIT 1
+    ) AS q
+    WHERE s.status = 'HELD'
+      AND NOT EXISTS (
+        SELECT FROM clearing.sdr_exclusion AS x
+        WHERE x.window_id = s.window_id AND x.sdr_no = s.sdr_no)
+      AND EXISTS (
+        SELECT FROM clearing.rule_hit AS h
+        WHERE h.window_id = s.window_id AND h.sdr_no = s.sdr_no AND h.rule = 'S-201')
+      AND NOT EXISTS (
+        SELECT FROM clearing.rule_hit AS h
+        WHERE h.window_id = s.window_id AND h.sdr_no = s.sdr_no
+          AND h.severity = 'H' AND h.rule <> 'S-201')
+    ORDER BY s.received_at, s.sdr_no
+    LIMIT :limit
+""")
 
 
 def held_sdrs(tx: Connection, *, limit: int) -> list[StoredSdr]:
@@ -47,3 +97,22 @@ def count_held(tx: Connection) -> dict[int, int]:
         .group_by(sdr.c.window_id)
     )
     return {row[0]: row[1] for row in tx.execute(query)}
+
+
+def rematched(tx: Connection, *, limit: int) -> dict[Place, Match]:
+    """Return held SDRs that missed a session and fit one now, the oldest first."""
+    place = {
+        "states": [state.value for state in SDR_STATES],
+        "usual_seconds": Terms().match_seconds,
+        "limit": limit,
+    }
+    return {
+        Place(row.window_id, row.sdr_no): Match(row.session_id, MatchKind(row.kind))
+        for row in tx.execute(_REMATCHED, place)
+    }
+
+
+def sdrs_at(tx: Connection, places: Collection[Place]) -> list[StoredSdr]:
+    """Return the SDRs at some places."""
+    query = sdr_query().where(tuple_(sdr.c.window_id, sdr.c.sdr_no).in_(places))
+    return [stored_of(row) for row in tx.execute(query)]

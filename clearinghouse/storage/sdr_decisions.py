@@ -15,13 +15,14 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     LargeBinary,
+    Uuid,
     insert,
     literal,
     select,
     text,
 )
 
-from clearinghouse.domain.sdrs import SdrStatus
+from clearinghouse.domain.sdrs import MatchKind, SdrStatus
 from clearinghouse.storage.database import Database
 from clearinghouse.storage.sdr_intake import NewTotal
 from clearinghouse.storage.sdrs import Place, StoredSdr, same_place
@@ -66,7 +67,8 @@ _LEAF_ANEW = text("""
     SELECT clearing.leaf(clearing.sdr_row(
         jsonb_populate_record(s, jsonb_build_object(
             'window_id', CAST(:new_window AS integer),
-            'sdr_no', CAST(:new_number AS bigint), 'status', 'ACCEPTED')),
+            'sdr_no', CAST(:new_number AS bigint), 'status', 'ACCEPTED',
+            'session_id', coalesce(CAST(:session_id AS uuid), s.session_id))),
         submitter.party_id, csp.party_id, cso.party_id))
     FROM clearing.sdr AS s
     JOIN clearing.participant AS submitter ON submitter.participant_id = s.submitter_id
@@ -201,11 +203,28 @@ def has_paid_sdr(tx: Connection, session_id: UUID, evse_key: str) -> bool:
     return bool(tx.execute(_PAID, place).scalar_one())
 
 
-def write_anew(tx: Connection, held: Place, window_id: int) -> Place:
-    """Write a held SDR as an accepted one into a window, with the rules that it met."""
+class Match(NamedTuple):
+    """The session that a held SDR turned out to be about, and how it was found."""
+
+    session_id: UUID
+    kind: MatchKind
+
+
+def write_anew(
+    tx: Connection, held: Place, window_id: int, *, match: Match | None = None
+) -> Place:
+    """Write a held SDR as an accepted one into a window, with the rules that it met.
+
+    ``match``: with the session that was found meanwhile.
+    """
     number = int(tx.execute(_DRAW).scalar_one())
     successor = Place(window_id, number)
-    places = {"new_window": window_id, "new_number": number, **held._asdict()}
+    places = {
+        "new_window": window_id,
+        "new_number": number,
+        "session_id": None if match is None else match.session_id,
+        **held._asdict(),
+    }
     leaf: bytes | None = tx.execute(_LEAF_ANEW, places).scalar_one_or_none()
     changed: dict[str, ColumnElement[Any]] = {
         "leaf": literal(leaf, LargeBinary),
@@ -215,6 +234,11 @@ def write_anew(tx: Connection, held: Place, window_id: int) -> Place:
         # As at intake: the two numbers are one.
         "change_id": literal(number),
     }
+    if match is not None:
+        changed |= {
+            "session_id": literal(match.session_id, Uuid),
+            "match_kind": literal(match.kind.value),
+        }
     for table in (sdr, rule_hit):
         names = [one.name for one in table.columns if one.name != "changed_xid"]
         copied = [changed.get(name, table.c[name]) for name in names]

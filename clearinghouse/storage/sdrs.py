@@ -128,6 +128,7 @@ _cso = participant.alias("cso")
 _said = (
     select(
         func.bool_or(sdr_event.c.status == SdrStatus.CONFIRMED).label("confirmed"),
+        func.bool_or(sdr_event.c.status == SdrStatus.AUTO_CONFIRMED).label("silent"),
         func.bool_or(sdr_event.c.status == SdrStatus.DELIVERED).label("delivered"),
         func.max(sdr_event.c.at).label("at"),
     )
@@ -157,6 +158,7 @@ _status = case(
     (CORRECTED, SdrStatus.CORRECTED.value),
     (settlement_window.c.state == WindowState.CLOSED, SdrStatus.SETTLED.value),
     (_said.c.confirmed, SdrStatus.CONFIRMED.value),
+    (_said.c.silent, SdrStatus.AUTO_CONFIRMED.value),
     (_said.c.delivered, SdrStatus.DELIVERED.value),
     else_=SdrStatus.ACCEPTED.value,
 ).label("current_status")

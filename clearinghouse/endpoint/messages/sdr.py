@@ -25,6 +25,7 @@ SdrStatus = Literal[
     "REFUSED",
     "DELIVERED",
     "CONFIRMED",
+    "AUTO_CONFIRMED",
     "REJECTED",
     "SETTLED",
     "CORRECTED",
