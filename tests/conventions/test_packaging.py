@@ -13,6 +13,13 @@ import clearinghouse
 from clearinghouse.settings import Settings
 from tests.conventions.source import PACKAGE, ROOT
 
+PATTERNS = (
+    "py.typed",
+    "wsdl/*.wsdl",
+    "xsd/*.xsd",
+    "storage/**/*.mako",
+    "verify/*.sql",
+)
 PIN = re.compile(r"(?P<name>[a-z0-9.-]+)==(?P<version>[0-9a-z.]+)( ; [^#@]+)?")
 
 
@@ -56,7 +63,7 @@ def test_package_data_matches_files(setup: configparser.ConfigParser) -> None:
     patterns = setup["options.package_data"]["clearinghouse"].split()
     carried = {path for pattern in patterns for path in PACKAGE.glob(pattern)}
 
-    for pattern in ("py.typed", "wsdl/*.wsdl", "xsd/*.xsd", "storage/**/*.mako"):
+    for pattern in PATTERNS:
         found = set(PACKAGE.glob(pattern))
         assert found
         assert found <= carried
