@@ -18,7 +18,8 @@ from sqlalchemy import Connection
 from clearinghouse import codes
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.domain.exchange import Sender
-from clearinghouse.domain.statements import Audit, StatementFormat
+from clearinghouse.domain.statements import Audit, Statement, StatementFormat
+from clearinghouse.reports import statement_html, statement_pdf
 from clearinghouse.reports.lines import LineNumbers
 from clearinghouse.reports.writers import writer_of
 from clearinghouse.services.environment import Environment
@@ -31,6 +32,12 @@ PART_BYTES = 1_048_576
 
 #: Statements that one look for unissued ones finds; it is repeated until none is left.
 UNISSUED_MAX = 1_000
+
+#: What is issued for every statement: all its lines, for machines and auditors.
+DOCUMENTS = (StatementFormat.XML, StatementFormat.CSV)
+
+#: Lines that a page for people may show; the documents hold all.
+_SHOWN_MAX = max(statement_html.LINES_SHOWN_MAX, statement_pdf.LINES_SHOWN_MAX)
 
 #: Fast rather than small: documents are long and alike, and shrink to a tenth anyway.
 _COMPRESSION = 1
@@ -114,15 +121,17 @@ def get_statement(
 ) -> Part:
     """Return one part of a statement of the sender.
 
-    Raises :class:`ClearingHouseError`: ``STATEMENT_UNKNOWN`` when the sender has no
-    such statement, or it is not issued yet; ``STATEMENT_PART`` behind its last part.
+    A form for people is made when it is first asked for, and kept. Raises
+    :class:`ClearingHouseError`: ``STATEMENT_UNKNOWN`` when the sender has no such
+    statement, or it is not issued yet; ``STATEMENT_PART`` behind its last part.
     """
     with env.database.begin_read_only() as tx:
         if statements.owner_of(tx, statement_id) != sender.participant_id:
             raise ClearingHouseError(codes.STATEMENT_UNKNOWN, statement_id)
         rendering = statements.rendering_of(tx, statement_id, fmt)
-        if rendering is None:
-            raise ClearingHouseError(codes.STATEMENT_UNKNOWN, "not issued yet")
+    if rendering is None:
+        rendering = _made(env, statement_id, fmt)
+    with env.database.begin_read_only() as tx:
         content = statements.part_of(tx, statement_id, fmt, part)
     if content is None:
         raise ClearingHouseError(codes.STATEMENT_PART, f"{part} of {rendering.parts}")
@@ -134,6 +143,46 @@ def get_statement(
         digest=rendering.digest,
         content=zlib.decompress(content),
     )
+
+
+def _made(env: Environment, statement_id: str, fmt: StatementFormat) -> Rendering:
+    """Make a form for people of an issued statement, once, and return it.
+
+    Raises :class:`ClearingHouseError` (``STATEMENT_UNKNOWN``) for a document, or when
+    the documents are not issued yet.
+    """
+    with env.database.begin("closing") as tx:
+        statements.lock_issue(tx, statement_id)
+        issued = statements.rendering_of(tx, statement_id, StatementFormat.XML)
+        owner_id = statements.owner_of(tx, statement_id)
+        if fmt in DOCUMENTS or issued is None or owner_id is None:
+            raise ClearingHouseError(codes.STATEMENT_UNKNOWN, "not issued yet")
+        found = statements.rendering_of(tx, statement_id, fmt)
+        if found is None:
+            cut = _Parts(tx, statement_id, fmt)
+            for data in _page(tx, statement_id, fmt):
+                cut.write(data)
+            found = cut.finish()
+            now = env.clock.now()
+            statements.insert_rendering(tx, found, participant_id=owner_id, at=now)
+    return found
+
+
+def _page(tx: Connection, statement_id: str, fmt: StatementFormat) -> Iterator[bytes]:
+    """Give a form for people: all sums, and the first lines."""
+    facts = _facts(tx, statement_id)
+    writer, numbers = writer_of(fmt, facts), LineNumbers(facts)
+    yield writer.head()
+    for lines in statements.lines_of(tx, facts, limit=_SHOWN_MAX):
+        yield writer.lines(numbers.texts(lines))
+    yield writer.foot()
+
+
+def _facts(tx: Connection, statement_id: str) -> Statement:
+    facts = statements.statement_facts(tx, statement_id)
+    if facts is None:
+        raise ClearingHouseError(codes.STATEMENT_UNKNOWN, statement_id)
+    return facts
 
 
 def issue_window(env: Environment, window_id: int) -> int:
@@ -159,7 +208,7 @@ def issue_pending(env: Environment) -> int:
 
 
 def issue(env: Environment, statement_id: str) -> bool:
-    """Render a statement in all formats and keep the documents.
+    """Render a statement's documents and keep them.
 
     ``False`` when another process has done it meanwhile. Raises
     :class:`ClearingHouseError`: ``STATEMENT_UNKNOWN``; ``PROOF_FAILED`` when its lines
@@ -172,7 +221,7 @@ def issue(env: Environment, statement_id: str) -> bool:
         owner_id = statements.owner_of(tx, statement_id)
         if owner_id is None:
             raise ClearingHouseError(codes.STATEMENT_UNKNOWN, statement_id)
-        parts = {fmt: _Parts(tx, statement_id, fmt) for fmt in StatementFormat}
+        parts = {fmt: _Parts(tx, statement_id, fmt) for fmt in DOCUMENTS}
         for fmt, data in render(tx, statement_id):
             parts[fmt].write(data)
         now = env.clock.now()
@@ -186,15 +235,13 @@ def issue(env: Environment, statement_id: str) -> bool:
 def render(
     tx: Connection, statement_id: str
 ) -> Iterator[tuple[StatementFormat, bytes]]:
-    """Give a statement in all formats at once, piece by piece, from the SDRs.
+    """Give the documents of a statement at once, piece by piece, from the SDRs.
 
     Raises :class:`ClearingHouseError`: ``STATEMENT_UNKNOWN``; ``PROOF_FAILED`` at the
     end, when the lines do not add up to what the closing booked.
     """
-    facts = statements.statement_facts(tx, statement_id)
-    if facts is None:
-        raise ClearingHouseError(codes.STATEMENT_UNKNOWN, statement_id)
-    writers = {fmt: writer_of(fmt, facts) for fmt in StatementFormat}
+    facts = _facts(tx, statement_id)
+    writers = {fmt: writer_of(fmt, facts) for fmt in DOCUMENTS}
     audit, numbers = Audit(facts), LineNumbers(facts)
     for fmt, writer in writers.items():
         yield fmt, writer.head()
@@ -213,9 +260,10 @@ def render(
 def verify(env: Environment, statement_id: str) -> tuple[str, ...]:
     """Render a statement again and compare it with what was issued.
 
-    Returns what differs; empty proves it. Raises as :func:`render` does.
+    A form for people is compared when somebody asked for it. Returns what differs;
+    empty proves it. Raises as :func:`render` does.
     """
-    hashes = {fmt: sha256() for fmt in StatementFormat}
+    hashes = {fmt: sha256() for fmt in DOCUMENTS}
     broken: list[str] = []
     with env.database.begin_read_only("closing") as tx:
         for fmt, data in render(tx, statement_id):
@@ -226,6 +274,11 @@ def verify(env: Environment, statement_id: str) -> tuple[str, ...]:
                 broken.append(f"{fmt.value} was not issued")
             elif rendering.digest != hashed.digest():
                 broken.append(f"{fmt.value} is not what was issued")
+        for fmt in set(StatementFormat).difference(DOCUMENTS):
+            page = statements.rendering_of(tx, statement_id, fmt)
+            made = sha256(b"".join(_page(tx, statement_id, fmt))).digest()
+            if page is not None and page.digest != made:
+                broken.append(f"{fmt.value} is not what was handed out")
     return tuple(broken)
 
 
@@ -247,6 +300,8 @@ def export_statements(env: Environment, window_id: int, folder: Path) -> list[Pa
 def _export(
     env: Environment, issued: Issued, fmt: StatementFormat, folder: Path
 ) -> Path:
+    if fmt not in DOCUMENTS:
+        _made(env, issued.statement_id, fmt)
     name = f"{issued.statement_id}-{issued.party_id}-{issued.currency}"
     path = folder / f"{name}.{fmt.value.lower()}"
     part = 0

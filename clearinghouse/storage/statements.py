@@ -103,6 +103,7 @@ _LINES = text("""
       AND NOT EXISTS (SELECT FROM clearing.sdr_exclusion AS e
                       WHERE e.window_id = s.window_id AND e.sdr_no = s.sdr_no)
     ORDER BY s.started_at, submitter.party_id COLLATE "C", s.sdr_uid COLLATE "C"
+    LIMIT :limit
 """).execution_options(stream_results=True, yield_per=LINES_PER_BATCH)
 
 _UNISSUED = text("""
@@ -201,9 +202,14 @@ def statement_facts(tx: Connection, statement_id: str) -> Statement | None:
     return None if row is None else _statement(tx, row)
 
 
-def lines_of(tx: Connection, facts: Statement) -> Iterator[list[StatementLine]]:
-    """Give the lines of a statement in its order, in batches; memory stays flat."""
-    with tx.execute(_LINES, _place(facts)) as result:
+def lines_of(
+    tx: Connection, facts: Statement, *, limit: int | None = None
+) -> Iterator[list[StatementLine]]:
+    """Give the lines of a statement in its order, in batches; memory stays flat.
+
+    ``limit``: only so many, the first ones.
+    """
+    with tx.execute(_LINES, _place(facts) | {"limit": limit}) as result:
         for rows in result.partitions():
             yield [_line(row) for row in rows]
 

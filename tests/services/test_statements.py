@@ -19,8 +19,9 @@ from clearinghouse.domain.sdrs import Verdict
 from clearinghouse.domain.statements import StatementFormat
 from clearinghouse.services import sdrs, statements
 from clearinghouse.services.sdrs import Word
+from clearinghouse.storage.tables import settlement as books
 from tests.builders import make_sender
-from tests.services.sdr_world import World, make_world, message
+from tests.services.sdr_world import World, count_of, make_world, message
 from tests.services.settling import Debt, book_debts
 
 if TYPE_CHECKING:
@@ -143,15 +144,31 @@ def test_the_statements_of_all_participants_sum_to_zero(world: World) -> None:
 def test_rendered_again_it_is_the_same_to_the_byte(world: World) -> None:
     world.submit([world.session(), world.session(world.other_csp)])
     world.close()
-    issued = {fmt: _fetch(world, world.cso, fmt) for fmt in StatementFormat}
+    issued = {fmt: _fetch(world, world.cso, fmt) for fmt in statements.DOCUMENTS}
     (listed,) = _listed(world, world.cso)
 
-    again = dict.fromkeys(StatementFormat, b"")
+    again = dict.fromkeys(statements.DOCUMENTS, b"")
     with world.env.database.begin_read_only() as tx:
         for fmt, data in statements.render(tx, listed.statement_id):
             again[fmt] += data
 
     assert again == issued
+    assert statements.verify(world.env, listed.statement_id) == ()
+
+
+@pytest.mark.parametrize("fmt", [StatementFormat.PDF, StatementFormat.HTML])
+def test_a_form_for_people_is_made_once_when_it_is_asked_for(
+    world: World, fmt: StatementFormat
+) -> None:
+    world.submit([world.session()])
+    world.close()
+    before = count_of(world, books.statement_rendering)
+
+    first = _fetch(world, world.cso, fmt)
+
+    assert _fetch(world, world.cso, fmt) == first
+    assert count_of(world, books.statement_rendering) == before + 1
+    (listed,) = _listed(world, world.cso)
     assert statements.verify(world.env, listed.statement_id) == ()
 
 
