@@ -111,6 +111,12 @@ SDR_EVSE_FORM = _code(
     180, "SDR_EVSE_FORM", _W, "The EVSE id has a form that is going out of use."
 )
 
+SDR_UNSIGNED = _code(170, "SDR_UNSIGNED", _W, "Meter values should come signed.")
+SDR_KEY_UNREGISTERED = _code(171, "SDR_KEY_UNREGISTERED", _W, "Meter key unregistered.")
+SDR_KEY_OTHER = _code(172, "SDR_KEY_OTHER", _W, "Another key than the registered one.")
+SDR_METER_CLOCK = _code(173, "SDR_METER_CLOCK", _W, "The meter's clock was not set.")
+SDR_SIGNED_OTHER = _code(174, "SDR_SIGNED_OTHER", _W, "Signed, but not verified here.")
+
 # 2xx: agreement and partner
 NO_AGREEMENT = _code(
     200, "NO_AGREEMENT", _R, "No agreement between the two partners is in force."
@@ -322,6 +328,8 @@ SDR_DECIDED = _code(651, "SDR_DECIDED", _R, "The SDR is decided already.")
 SDR_WINDOW_CLOSED = _code(
     652, "SDR_WINDOW_CLOSED", _R, "The SDR's window is closed; dispute it."
 )
+SDR_SIGNED = _code(660, "SDR_SIGNED", _R, "The signed meter values do not hold.")
+SDR_SIGNED_UNCHECKED = _code(661, "SDR_SIGNED_UNCHECKED", _R, "Held: unchecked values.")
 
 # 7xx: settlement
 WINDOW_UNKNOWN = _code(700, "WINDOW_UNKNOWN", Kind.NOT_FOUND, "No such window.")

@@ -40,9 +40,9 @@ class SignedFormat(StrEnum):
 class Encoding(StrEnum):
     """How the bytes that the meter gave stand in the text that was sent."""
 
-    PLAIN = "plain"
-    BASE64 = "base64"
-    HEX = "hex"
+    PLAIN = "PLAIN"
+    BASE64 = "BASE64"
+    HEX = "HEX"
 
 
 class EncodingError(ValueError):

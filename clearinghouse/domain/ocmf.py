@@ -21,7 +21,7 @@ from typing import NoReturn
 from clearinghouse.domain.meters import Encoding, EncodingError, bytes_of
 
 #: Characters of one record. Real ones have a few thousand at most.
-TEXT_MAX = 16_384
+TEXT_MAX = 8_192
 
 #: Readings of one record. It stops a record from costing more than its bytes do.
 READINGS_MAX = 500
@@ -53,6 +53,7 @@ _IMPORT = re.compile(
     r"(?:[0-9]{1,2}-[0-9A-Za-z]{1,2}:)?(?:0?1|[Bb][0-3])\.0?8(?:\.[0-9A-Za-z]{1,2})?"
     r"(?:\*[0-9A-Za-z]{1,3})?"
 )
+_ENCODINGS = {"hex": Encoding.HEX, "base64": Encoding.BASE64}
 _WH_PER = {"Wh": Decimal(1), "kWh": Decimal(1000)}
 
 #: Fields that hold for the readings behind as well, until one says otherwise.
@@ -295,13 +296,13 @@ def _time(text: str) -> tuple[datetime, ClockState]:
 
 def _signature(section: Mapping[str, object]) -> Signature:
     encoding = _text(section, "SE", "hex")
-    if encoding not in (Encoding.HEX, Encoding.BASE64):
+    if encoding not in _ENCODINGS:
         raise OcmfError("hex or base64 as SE")
     sent = section.get("SD")
     if not isinstance(sent, str):
         raise OcmfError("a text as SD")
     try:
-        value = bytes_of(sent, Encoding(encoding))
+        value = bytes_of(sent, _ENCODINGS[encoding])
     except EncodingError as error:
         raise OcmfError(f"{encoding} as SD") from error
     if len(value) > SIGNATURE_BYTES_MAX:

@@ -1,9 +1,10 @@
-"""Rules that refuse an SDR: S-101 to S-110."""
+"""Rules that refuse an SDR: S-101 to S-111."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
+from clearinghouse.domain import meter_rules
 from clearinghouse.domain import sdr_catalogue as catalogue
 from clearinghouse.domain.agreements import Module, goes_through
 from clearinghouse.domain.energy import ENERGY_WH_MAX
@@ -217,6 +218,8 @@ REFUSING = (
     _age,
     _signs,
     _meters,
+    meter_rules.readings,
+    meter_rules.signed_values,
 )
 
 #: Rules that a credit can break; all else is compared with what it cancels.

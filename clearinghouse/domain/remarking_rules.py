@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from clearinghouse.domain import meter_rules
 from clearinghouse.domain import sdr_catalogue as catalogue
 from clearinghouse.domain.claim_rules import claim_within
 from clearinghouse.domain.sdr_catalogue import SESSION_PATH
@@ -78,9 +79,15 @@ def _late_notice(case: Case) -> None:
     if age > timedelta(hours=terms.late_notice_hours):
         expected = f"within {terms.late_notice_hours} hours"
         case.hit(catalogue.S304, path, expected, found)
-    if age > timedelta(days=terms.late_notice_days):
-        expected = f"within {terms.late_notice_days} days"
-        case.hit(catalogue.S307, path, expected, found)
+
+
+def _very_late_notice(case: Case) -> None:
+    age, days = case.facts.now - case.record.ended_at, case.terms.late_notice_days
+    is_late = age.days >= days and age > timedelta(days=days)
+    if is_late and case.record.kind is not SdrKind.REPLACEMENT:
+        found = f"after {age // _WHOLE_HOURS} hours"
+        expected = f"within {days} days"
+        case.hit(catalogue.S307, f"{SESSION_PATH}/endedAt", expected, found)
 
 
 def _evse_form(case: Case) -> None:
@@ -106,5 +113,7 @@ REMARKING = (
     _clock,
     _late_notice,
     _evse_form,
+    meter_rules.missing,
     _tariff_change,
+    _very_late_notice,
 )

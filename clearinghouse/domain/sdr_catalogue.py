@@ -3,8 +3,8 @@
 F refuses the batch, R the record, H holds it, W remarks, N notes. :data:`CATALOGUE` is
 what partners read, and the documentation is made of it; what a rule looks at is in the
 module of its kind: ``refusing_rules``, ``holding_rules``, ``neighbour_rules``,
-``claim_rules``, ``remarking_rules``. Whoever changes what a rule hits raises
-:data:`~clearinghouse.domain.sdrs.RULE_VERSION`.
+``claim_rules``, ``meter_rules``, ``remarking_rules``. Whoever changes what a rule hits
+raises :data:`~clearinghouse.domain.sdrs.RULE_VERSION`.
 """
 
 from __future__ import annotations
@@ -51,6 +51,10 @@ S108 = Rule("S-108", _R, codes.SDR_NEGATIVE)
 S109 = Rule("S-109", _R, codes.SDR_REFERENCE)
 S110 = Rule("S-110", _R, codes.SDR_METER)
 S110_LARGE = Rule("S-110", _R, codes.SDR_FIELD)
+S111 = Rule("S-111", _R, codes.SDR_SIGNED)
+S111_HELD = Rule("S-111", _H, codes.SDR_SIGNED)
+S111_UNCHECKED = Rule("S-111", _H, codes.SDR_SIGNED_UNCHECKED)
+S111_LARGE = Rule("S-111", _R, codes.SDR_FIELD)
 S201 = Rule("S-201", _H, codes.SDR_UNMATCHED)
 S202 = Rule("S-202", _H, codes.SDR_POWER)
 S203 = Rule("S-203", _H, codes.SDR_ENERGY)
@@ -68,6 +72,12 @@ S302 = Rule("S-302", _W, codes.SDR_TINY)
 S303 = Rule("S-303", _W, codes.SDR_CLOCK)
 S304 = Rule("S-304", _W, codes.SDR_LATE_NOTICE)
 S305 = Rule("S-305", _W, codes.SDR_EVSE_FORM)
+S305_MISSING = Rule("S-305", _W, codes.SDR_METER_MISSING)
+S305_UNSIGNED = Rule("S-305", _W, codes.SDR_UNSIGNED)
+S305_KEY = Rule("S-305", _W, codes.SDR_KEY_UNREGISTERED)
+S305_KEY_OTHER = Rule("S-305", _W, codes.SDR_KEY_OTHER)
+S305_CLOCK = Rule("S-305", _W, codes.SDR_METER_CLOCK)
+S305_FORMAT = Rule("S-305", _W, codes.SDR_SIGNED_OTHER)
 S306 = Rule("S-306", _W, codes.SDR_TARIFF_CHANGED)
 S307 = Rule("S-307", _W, codes.SDR_LATE_NOTICE)
 
@@ -136,8 +146,17 @@ CATALOGUE = (
     Described(
         "S-110",
         "R",
-        "More energy than the meter counted, or a meter that ran backwards.",
+        "More energy than the meter counted, or a meter that ran backwards; readings"
+        " that are out of order or do not add up to the energy.",
         ("meter_slack_wh",),
+    ),
+    Described(
+        "S-111",
+        "R H",
+        "A signed meter value does not hold: its signature, its order, what it says of"
+        " the transaction. Refused where the agreement requires signed values, held"
+        " elsewhere, and held where it cannot be checked.",
+        ("signed_meter_required",),
     ),
     Described(
         "S-201",
@@ -213,7 +232,15 @@ CATALOGUE = (
         ("ahead_seconds",),
     ),
     Described("S-304", "W", "Submitted late: first flag.", ("late_notice_hours",)),
-    Described("S-305", "W", "The EVSE id is written in the DIN form; write ISO 15118."),
+    Described(
+        "S-305",
+        "W",
+        "The EVSE id is written in the DIN form; write ISO 15118. Meter values are"
+        " missing, or unsigned where signed ones are required, or signed with a key"
+        " that is not the registered one, by a meter without a clock, or in a format"
+        " that we do not read.",
+        ("signed_meter_required",),
+    ),
     Described(
         "S-306",
         "W",

@@ -30,6 +30,7 @@ from clearinghouse.domain.sdrs import (
     usage_of,
 )
 from clearinghouse.domain.sessions import SessionState
+from clearinghouse.domain.signed_transactions import Evidence
 from clearinghouse.domain.vat import UNTAXED, VatTreatment
 
 _DEFAULT_TERMS = Terms()
@@ -235,6 +236,7 @@ class Judgement(NamedTuple):
 
     ``net_minor`` is our rating, the amount that counts; 0 when it could not be rated.
     The figures of a credit are negative.
+    ``evidence``: one entry for each transaction with signed values, in order.
     """
 
     outcome: Outcome
@@ -245,6 +247,7 @@ class Judgement(NamedTuple):
     charge_seconds: int
     content_digest: bytes
     match_kind: MatchKind = MatchKind.NONE
+    evidence: tuple[Evidence, ...] = ()
 
 
 class Case:
@@ -255,11 +258,13 @@ class Case:
         "claimed_minor",
         "elapsed_seconds",
         "energy_wh",
+        "evidence",
         "facts",
         "hits",
         "is_rated",
         "net_minor",
         "record",
+        "remarks",
         "terms",
         "usage",
     )
@@ -275,22 +280,19 @@ class Case:
         self.elapsed_seconds = seconds_between(record.started_at, record.ended_at)
         self.terms = _DEFAULT_TERMS if agreement is None else agreement.terms
         self.hits: list[RuleHit] = []
+        self.remarks: list[RuleHit] = []
+        self.evidence: list[Evidence] = []
         self.claimed_minor = 0
         self.net_minor = 0
         self.is_rated = False
 
     def hit(self, rule: Rule, path: str, expected: object, found: object) -> None:
         """Note that the record meets a rule."""
-        self.hits.append(
-            RuleHit(
-                rule=rule.rule,
-                severity=rule.severity,
-                code=rule.code,
-                path=path,
-                expected=str(expected)[:TEXT_MAX],
-                found=str(found)[:TEXT_MAX],
-            )
-        )
+        self.hits.append(_hit(rule, path, expected, found))
+
+    def later(self, rule: Rule, path: str, expected: object, found: object) -> None:
+        """Note a remark of a rule whose turn comes later: hits are told in order."""
+        self.remarks.append(_hit(rule, path, expected, found))
 
     def rate(self) -> None:
         """Rate the record when its figures make sense."""
@@ -341,3 +343,14 @@ class Case:
         """Return an amount in the record's currency as text."""
         currency = CURRENCIES[self.record.currency]
         return f"{minor_text(amount_minor, currency)} {currency.code}"
+
+
+def _hit(rule: Rule, path: str, expected: object, found: object) -> RuleHit:
+    return RuleHit(
+        rule=rule.rule,
+        severity=rule.severity,
+        code=rule.code,
+        path=path,
+        expected=str(expected)[:TEXT_MAX],
+        found=str(found)[:TEXT_MAX],
+    )

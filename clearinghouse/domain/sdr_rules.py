@@ -49,6 +49,7 @@ def judge(record: ServiceDetailRecord, facts: SdrFacts) -> Judgement:
         case.charge_seconds,
         digest,
         case.match_kind(),
+        tuple(case.evidence),
     )
 
 

@@ -20,6 +20,12 @@ from clearinghouse.codes import Code
 from clearinghouse.domain.clock import instant_text, seconds_between
 from clearinghouse.domain.errors import Item
 from clearinghouse.domain.exchange import Role, Sender
+from clearinghouse.domain.meters import (
+    MeterReading,
+    SignedMeterValue,
+    digest_of,
+    split,
+)
 from clearinghouse.domain.usage import Interval, Usage
 from clearinghouse.identifiers.credential import CredentialKind
 
@@ -27,7 +33,7 @@ from clearinghouse.identifiers.credential import CredentialKind
 TEXT_MAX = 200
 
 #: Version of the rule catalogue: raised with every change of what a rule hits.
-RULE_VERSION = 2
+RULE_VERSION = 3
 
 _UID_HASH_BYTES = 16
 _DIGEST_BYTES = 32
@@ -104,7 +110,10 @@ class Severity(StrEnum):
 # one call, and freezing triples the time it takes to make one. Nothing changes them.
 @dataclass(slots=True, kw_only=True)
 class ChargingTransaction:
-    """The smallest billable part of a charging session (clause 3.13)."""
+    """The smallest billable part of a charging session (clause 3.13).
+
+    ``readings`` split it into intervals; ``signed_values`` are kept as they were sent.
+    """
 
     charging_transaction_id: str
     started_at: datetime
@@ -112,6 +121,8 @@ class ChargingTransaction:
     energy_wh: int
     meter_start_wh: int | None = None
     meter_stop_wh: int | None = None
+    readings: tuple[MeterReading, ...] = ()
+    signed_values: tuple[SignedMeterValue, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -198,16 +209,20 @@ class ControlTotals:
 
 
 def usage_of(record: ServiceDetailRecord) -> Usage:
-    """Return what a record says was used, for rating."""
-    intervals = [
-        Interval(
-            transaction.started_at,
-            transaction.energy_wh,
-            seconds_between(transaction.started_at, transaction.ended_at),
-        )
-        for session in record.charging_sessions
-        for transaction in session.transactions
-    ]
+    """Return what a record says was used, for rating: split where readings say how."""
+    intervals: list[Interval] = []
+    for session in record.charging_sessions:
+        for transaction in session.transactions:
+            whole = Interval(
+                transaction.started_at,
+                transaction.energy_wh,
+                seconds_between(transaction.started_at, transaction.ended_at),
+            )
+            if transaction.readings:
+                ended_at = transaction.ended_at
+                intervals += split(whole, ended_at, transaction.readings)
+            else:
+                intervals.append(whole)
     return Usage(
         record.started_at,
         record.ended_at,
@@ -259,11 +274,25 @@ def content_digest(
                 f"{transaction.energy_wh} {transaction.meter_start_wh} "
                 f"{transaction.meter_stop_wh}"
             )
+            if transaction.readings or transaction.signed_values:
+                facts += _meter_facts(transaction)
         facts.append("")  # so that no transaction moves to the next session unseen
     if record.kind is not SdrKind.ORIGINAL:
         facts.append(f"{record.kind} {(record.ref_sdr_id or '').upper()}")
     text = _FIELD_SEPARATOR.join(facts)
     return blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest()
+
+
+def _meter_facts(transaction: ChargingTransaction) -> list[str]:
+    """Return what readings and signed values say, the latter as their digests."""
+    readings = [
+        f"{instant_text(one.at)} {one.register_wh}" for one in transaction.readings
+    ]
+    signed = [
+        f"{one.format} {one.encoding} {one.public_key} {digest_of(one.data).hex()}"
+        for one in transaction.signed_values
+    ]
+    return ["readings", *readings, "signed", *signed]
 
 
 def _period(

@@ -43,6 +43,7 @@ from clearinghouse.services.sdr_rows import (
     rule_codes,
     sdr_row,
 )
+from clearinghouse.services.signed_values import Signed
 from clearinghouse.storage import corrections, sdr_intake
 from clearinghouse.storage.corrections import Link
 from clearinghouse.storage.sdr_intake import (
@@ -100,6 +101,7 @@ class _Rows:
     refusals: list[NewRefusal]
     sessions: list[UUID]
     links: list[Link]
+    signed: Signed
 
 
 class Batch:
@@ -110,6 +112,7 @@ class Batch:
     ) -> None:
         self.batch_id = _batch_id(exchange)
         self.counts = Counts()
+        self._env = env
         self._tx = tx
         self._exchange = exchange
         self._submitter_id = exchange.sender.participant_id
@@ -145,7 +148,7 @@ class Batch:
         Raises :class:`ClearingHouseError` (B-005) for a record of a CSO that the sender
         does not speak for: it was not to be in the batch at all.
         """
-        rows = _Rows([], [], [], [], [], [])
+        rows = _Rows([], [], [], [], [], [], Signed())
         readable: list[_Readable] = []
         for index, record in chunk:
             if isinstance(record, Unreadable):
@@ -160,7 +163,7 @@ class Batch:
         for run in _runs(readable):
             self._judge(rows, run)
             self._write(rows)
-            rows = _Rows([], [], [], [], [], [])
+            rows = _Rows([], [], [], [], [], [], Signed())
         self._write(rows)
 
     def check(self, declared: ControlTotals) -> None:
@@ -299,6 +302,8 @@ class Batch:
             told = [hit for hit in hits if not is_note(hit)]
             items = tuple(item_of(hit, candidate.index) for hit in told)
             self._tell(items, grave=found.outcome is Outcome.HELD)
+        if found.evidence:
+            rows.signed.add(candidate, found, Place(self._window_id, sdr_no))
         served = self._served(candidate, found)
         if served is not None:
             rows.sessions.append(served)
@@ -392,6 +397,7 @@ class Batch:
             corrections.copy_chain(tx, rows.links, at=at)
         if rows.hits:
             sdr_intake.copy_hits(tx, rows.hits)
+        rows.signed.write(self._env, tx, at=self._exchange.received_at)
         if rows.refusals:
             sdr_intake.copy_refusals(tx, rows.refusals)
 

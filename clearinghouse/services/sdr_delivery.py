@@ -11,12 +11,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
-from typing import cast
+from typing import NamedTuple, cast
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from clearinghouse.domain.errors import Item
+from clearinghouse.domain.meters import MeterReading
 from clearinghouse.domain.money import currency_of, minor_to_decimal
 from clearinghouse.domain.outbox import SERVICE_OF, DeliveryKind
 from clearinghouse.domain.privacy import SubjectKind
@@ -30,13 +31,16 @@ from clearinghouse.domain.sdrs import (
     ServiceDetailRecord,
 )
 from clearinghouse.identifiers.credential import CredentialKind
+from clearinghouse.services import signed_values
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.ports import DeliveredSdr, SdrNotice
 from clearinghouse.storage import directory, outbox, rule_hits, sdr_decisions
 from clearinghouse.storage import sdr_delivery as deliveries
+from clearinghouse.storage import signed_values as row_values
 from clearinghouse.storage.outbox import Delivery, NewDelivery
 from clearinghouse.storage.sdr_delivery import Stretch
 from clearinghouse.storage.sdrs import Place, WholeSdr
+from clearinghouse.storage.signed_values import SignedOf
 from clearinghouse.storage.vault import Subject
 
 #: SDRs of one delivery (contract: DeliverSdrs).
@@ -51,6 +55,8 @@ DELIVERY_BYTES_MAX = 2_000_000
 _SDR_BYTES = 2_800
 _SESSION_BYTES = 240
 _TRANSACTION_BYTES = 380
+_READING_BYTES = 150
+_SIGNED_BYTES = 300
 _HIT_BYTES = 600
 # A character of a text, in UTF-8 or as a reference: "&amp;".
 _CHARACTER_BYTES = 5
@@ -71,6 +77,13 @@ class Piece:
     last: int
     count: int = 0
     size: int = 0
+
+
+class Said(NamedTuple):
+    """What is kept of SDRs beside their rows: rules met, signed meter values."""
+
+    hits: Mapping[Place, tuple[Item, ...]]
+    signed: SignedOf
 
 
 class Pieces:
@@ -146,8 +159,16 @@ def to_deliver(env: Environment, delivery: Delivery) -> tuple[DeliveredSdr, ...]
     """Return the SDRs of a delivery to a home CSP; none when all were rejected."""
     with env.database.begin_read_only() as tx:
         stored = deliveries.sdrs_of_stretch(tx, _stretch(delivery))
-        hits = rule_hits.hits_of(tx, [one.place for one in stored], as_home=True)
-    return views_of(env, stored, hits, as_home=True)
+        said = said_of(tx, [one.place for one in stored], as_home=True)
+    return views_of(env, stored, said, as_home=True)
+
+
+def said_of(tx: Connection, places: Sequence[Place], *, as_home: bool) -> Said:
+    """Return what is kept of SDRs beside their rows, as a partner may see it."""
+    return Said(
+        rule_hits.hits_of(tx, places, as_home=as_home),
+        row_values.signed_of(tx, places),
+    )
 
 
 def bytes_max(record: ServiceDetailRecord, hits: Sequence[RuleHit | Item]) -> int:
@@ -163,6 +184,10 @@ def bytes_max(record: ServiceDetailRecord, hits: Sequence[RuleHit | Item]) -> in
         characters += len(session.charging_session_id)
         for one in session.transactions:
             characters += len(one.charging_transaction_id)
+            size += len(one.readings) * _READING_BYTES
+            for value in one.signed_values:
+                size += _SIGNED_BYTES
+                characters += len(value.data) + len(value.public_key or "")
     return size + characters * _CHARACTER_BYTES
 
 
@@ -172,9 +197,12 @@ def hits_bytes_max(hits: Sequence[RuleHit | Item]) -> int:
     return len(hits) * _HIT_BYTES + characters * _CHARACTER_BYTES
 
 
-def stored_bytes_max(stored: WholeSdr, hits: Sequence[Item]) -> int:
+def stored_bytes_max(stored: WholeSdr, said: Said) -> int:
     """Return how long a stored SDR may get in a message, as :func:`bytes_max`."""
-    return bytes_max(_record(stored, ()), hits)
+    size = bytes_max(_record(stored, ()), said.hits.get(stored.place, ()))
+    for characters in signed_values.lengths(said.signed.get(stored.place, ())):
+        size += _SIGNED_BYTES + characters * _CHARACTER_BYTES
+    return size
 
 
 def record_delivered(env: Environment, delivery: Delivery) -> None:
@@ -201,14 +229,15 @@ def notices(env: Environment, delivery: Delivery) -> tuple[SdrNotice, ...]:
 def views_of(
     env: Environment,
     stored: Sequence[WholeSdr],
-    hits: Mapping[Place, tuple[Item, ...]],
+    said: Said,
     *,
     as_home: bool,
 ) -> tuple[DeliveredSdr, ...]:
     """Return stored SDRs as the home CSP, or else their submitter, may see them."""
     wanted = {number for one in stored for number in _subjects(one, as_home=as_home)}
     people = env.vault.reveal(wanted) if wanted else {}
-    return tuple(
+    signed = signed_values.revealed(env, said.signed)
+    views = tuple(
         DeliveredSdr(
             submitter_party=one.submitter_party,
             csp_party=one.csp_party,
@@ -217,7 +246,7 @@ def views_of(
             window_id=one.place.window_id,
             window_label=one.window_label,
             rated_net_minor=one.net_minor,
-            remarks=hits.get(one.place, ()),
+            remarks=said.hits.get(one.place, ()),
             record=_record(
                 one,
                 [
@@ -229,6 +258,9 @@ def views_of(
         )
         for one in stored
     )
+    for one, view in zip(stored, views, strict=True):
+        signed_values.put_back(view.record, signed.get(one.place, ()))
+    return views
 
 
 def _stretch(delivery: Delivery) -> Stretch:
@@ -300,7 +332,7 @@ def _charging_session(entry: list[object]) -> ChargingSession:
 
 
 def _transaction(entry: list[object]) -> ChargingTransaction:
-    name, started_at, ended_at, energy_wh, start_wh, stop_wh = entry
+    name, started_at, ended_at, energy_wh, start_wh, stop_wh, *readings = entry
     return ChargingTransaction(
         charging_transaction_id=str(name),
         started_at=datetime.fromisoformat(str(started_at)),
@@ -308,6 +340,17 @@ def _transaction(entry: list[object]) -> ChargingTransaction:
         energy_wh=cast("int", energy_wh),
         meter_start_wh=cast("int | None", start_wh),
         meter_stop_wh=cast("int | None", stop_wh),
+        readings=_readings(readings),
+    )
+
+
+def _readings(part: Sequence[object]) -> tuple[MeterReading, ...]:
+    """Return the readings, which are stored where there are some."""
+    entries = cast("list[list[list[object]]]", part)
+    return tuple(
+        MeterReading(datetime.fromisoformat(str(at)), cast("int", register_wh))
+        for readings in entries
+        for at, register_wh in readings
     )
 
 

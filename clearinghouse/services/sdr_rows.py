@@ -175,11 +175,21 @@ def _session_json(
         [
             f"[{_quoted(one.charging_transaction_id)}, {period}, "
             f"{one.energy_wh}, {_number(one.meter_start_wh)}, "
-            f"{_number(one.meter_stop_wh)}]"
+            f"{_number(one.meter_stop_wh)}{_readings_json(one)}]"
             for one, period in zip(session.transactions, periods[1:], strict=True)
         ]
     )
     return f"[{_quoted(session.charging_session_id)}, {periods[0]}, [{transactions}]]"
+
+
+def _readings_json(transaction: ChargingTransaction) -> str:
+    """Return the readings as one more part; nothing where there are none."""
+    if not transaction.readings:
+        return ""
+    readings = [
+        f'["{instant_text(one.at)}", {one.register_wh}]' for one in transaction.readings
+    ]
+    return f", [{', '.join(readings)}]"
 
 
 def _period_json(part: _Part) -> str:

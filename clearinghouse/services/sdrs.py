@@ -7,7 +7,7 @@ The home CSP sees what it has to pay, the submitter what it sent. Deliveries are
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -31,6 +31,7 @@ from clearinghouse.services import sdr_delivery
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.outcomes import Done, partly
 from clearinghouse.services.ports import DeliveredSdr
+from clearinghouse.services.sdr_delivery import Said
 from clearinghouse.storage import (
     messages,
     participants,
@@ -45,6 +46,7 @@ from clearinghouse.storage.feeds import Page, bounded, parse_cursor
 from clearinghouse.storage.refused_sdrs import RefusedSdr
 from clearinghouse.storage.sdr_decisions import Event, Exclusion
 from clearinghouse.storage.sdrs import Place, StoredSdr, WholeSdr
+from clearinghouse.storage.signed_values import SignedRow
 
 #: Entries of one page of a batch's status.
 STATUS_PAGE_MAX = 1_000
@@ -136,30 +138,34 @@ def get_sdrs(env: Environment, sender: Sender, query: SdrQuery) -> Page[Delivere
     default = SdrRole.HOME_CSP if Role.CSP in sender.roles else SdrRole.SUBMITTER
     as_home = (query.role or default) is SdrRole.HOME_CSP
     with env.database.begin_read_only() as tx:
-        page, hits = _read(tx, sender.participant_id, query, as_home=as_home)
-    views = sdr_delivery.views_of(env, page.items, hits, as_home=as_home)
+        page, said = _read(tx, sender.participant_id, query, as_home=as_home)
+    views = sdr_delivery.views_of(env, page.items, said, as_home=as_home)
     return Page(views, page.cursor, page.more)
 
 
 def _read(
     tx: Connection, participant_id: int, query: SdrQuery, *, as_home: bool
-) -> tuple[Page[WholeSdr], Mapping[Place, tuple[Item, ...]]]:
-    """Read a page of SDRs and the rules that they met, as much as one answer holds."""
+) -> tuple[Page[WholeSdr], Said]:
+    """Read a page of SDRs and what is kept of them, as much as one answer holds."""
     read = sdrs.sdrs_for_csp if as_home else sdrs.sdrs_of_submitter
     cursor, size, limit = parse_cursor(query.cursor), 0, bounded(query.limit)
     kept: list[WholeSdr] = []
     hits: dict[Place, tuple[Item, ...]] = {}
+    signed: dict[Place, tuple[SignedRow, ...]] = {}
     for part in read(tx, participant_id, cursor=cursor, limit=limit):
         places = [found.stored.place for found in part]
-        hits |= rule_hits.hits_of(tx, places, as_home=as_home)
+        said = sdr_delivery.said_of(tx, places, as_home=as_home)
+        hits |= said.hits
         for found in part:
-            met = hits.get(found.stored.place, ())
-            size += sdr_delivery.stored_bytes_max(found.stored, met)
+            size += sdr_delivery.stored_bytes_max(found.stored, said)
             if kept and (size > PAGE_BYTES_MAX or len(kept) >= limit):
-                return Page(tuple(kept), cursor, more=True), hits
+                return Page(tuple(kept), cursor, more=True), Said(hits, signed)
+            place = found.stored.place
+            if place in said.signed:
+                signed[place] = said.signed[place]
             kept.append(found.stored)
             cursor = found.cursor
-    return Page(tuple(kept), cursor, more=False), hits
+    return Page(tuple(kept), cursor, more=False), Said(hits, signed)
 
 
 def get_sdr_status(

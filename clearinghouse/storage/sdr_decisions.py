@@ -31,6 +31,7 @@ from clearinghouse.storage.tables.sdrs import (
     sdr,
     sdr_event,
     sdr_exclusion,
+    signed_value,
 )
 
 #: First half of the key of the lock that lets one decision of a home CSP run at a time.
@@ -239,7 +240,7 @@ def write_anew(
             "session_id": literal(match.session_id, Uuid),
             "match_kind": literal(match.kind.value),
         }
-    for table in (sdr, rule_hit):
+    for table in (sdr, rule_hit, signed_value):
         names = [one.name for one in table.columns if one.name != "changed_xid"]
         copied = [changed.get(name, table.c[name]) for name in names]
         row = select(*copied).where(

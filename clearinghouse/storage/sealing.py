@@ -67,6 +67,14 @@ class KeyRing:
         key = _open(self._wrap, key_sealed, b"key|" + place)
         return _open(AESGCM(key), value_sealed, b"value|" + place).decode()
 
+    def wrap(self, key: bytes, place: bytes) -> bytes:
+        """Return a key wrapped, for the place at which it will lie."""
+        return _seal(self._wrap, key, b"key|" + place)
+
+    def unwrap(self, key_sealed: bytes, place: bytes) -> bytes:
+        """Return a wrapped key in clear; raises as :meth:`open_value` does."""
+        return _open(self._wrap, key_sealed, b"key|" + place)
+
     def seal_secret(self, secret: str, purpose: str) -> bytes:
         """Seal a small secret of ours or a partner's for one purpose."""
         return _seal(self._secrets, secret.encode(), purpose.encode())
@@ -74,6 +82,22 @@ class KeyRing:
     def open_secret(self, sealed: bytes, purpose: str) -> str:
         """Return a sealed secret; raises as :meth:`open_value` does."""
         return _open(self._secrets, sealed, purpose.encode()).decode()
+
+
+def new_key(ring: KeyRing, place: bytes) -> tuple[bytes, bytes]:
+    """Return a fresh key for a text, in clear and wrapped."""
+    key = AESGCM.generate_key(8 * KEY_BYTES)
+    return key, ring.wrap(key, place)
+
+
+def seal_text(key: bytes, clear: str, place: bytes) -> bytes:
+    """Seal a text under a key in clear; it opens at its place only."""
+    return _seal(AESGCM(key), clear.encode(), b"text|" + place)
+
+
+def open_text(key: bytes, sealed: bytes, place: bytes) -> str:
+    """Return a sealed text; raises as :meth:`KeyRing.open_value` does."""
+    return _open(AESGCM(key), sealed, b"text|" + place).decode()
 
 
 def read_key(path: Path) -> bytes | None:

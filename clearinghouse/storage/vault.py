@@ -6,13 +6,14 @@ schema, and this role cannot read business. What it gives out is a number.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
+from uuid import UUID
 
 from sqlalchemy import Connection, Row, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as insert_or
@@ -20,8 +21,10 @@ from sqlalchemy.dialects.postgresql import insert as insert_or
 from clearinghouse.codes import UNAVAILABLE
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.domain.privacy import SubjectKind
+from clearinghouse.storage import sealed_texts
 from clearinghouse.storage.database import BudgetName, Database
 from clearinghouse.storage.roles import PRIVACY_ROLE
+from clearinghouse.storage.sealed_texts import ClearText, SealedText, subject_place
 from clearinghouse.storage.sealing import KeyRing, make_key, read_key
 from clearinghouse.storage.tables.columns import among
 from clearinghouse.storage.tables.credentials import sealing_key, subject
@@ -128,21 +131,40 @@ class Vault:
             return {row.subject_id: _revealed(ring, row) for row in tx.execute(query)}
 
     def erase(self, subject_ids: Iterable[int], *, at: datetime) -> int:
-        """Forget data subjects: destroy key, value and look-up; return how many.
+        """Forget data subjects: destroy key, value, look-up and texts; return how many.
 
         The row stays as a tombstone, so that a restored backup can be erased again;
         amounts and counts of business stay without a person (8-forget).
         """
+        forgotten = _distinct(subject_ids)
         change = (
             update(subject)
             .where(
-                among(subject.c.subject_id, _distinct(subject_ids)),
+                among(subject.c.subject_id, forgotten),
                 subject.c.erased_at.is_(None),
             )
             .values(lookup=None, key_sealed=None, value_sealed=None, erased_at=at)
         )
         with self._begin("ordinary") as (tx, _):
+            sealed_texts.forget(tx, forgotten)
             return tx.execute(change).rowcount
+
+    def seal_texts(self, wanted: Sequence[ClearText]) -> list[SealedText]:
+        """Seal texts that may name persons; those of erased ones are left out.
+
+        :func:`clearinghouse.storage.sealed_texts.keep` puts them here, in the
+        transaction of the business that they belong to.
+        """
+        with self._begin("bulk") as (tx, ring):
+            return sealed_texts.seal(tx, ring, wanted)
+
+    def reveal_texts(self, text_ids: Collection[UUID]) -> dict[UUID, str]:
+        """Return sealed texts in clear; forgotten and unknown ones are left out.
+
+        Raises as :meth:`reveal` does.
+        """
+        with self._begin("ordinary") as (tx, ring):
+            return sealed_texts.reveal(tx, ring, text_ids)
 
     def seal(self, secret: str, *, purpose: str) -> bytes:
         """Seal a small secret, as a partner's access token, for business storage.
@@ -227,7 +249,7 @@ def _sealed_rows(
     values = sorted(values, key=lambda value: ring.lookup(kind, value))
     numbers = tx.execute(_DRAW, {"count": len(values)}).scalars()
     for subject_id, value in zip(numbers, values, strict=True):
-        place = _place(subject_id, kind)
+        place = subject_place(subject_id, kind)
         key_sealed, value_sealed = ring.seal_value(value, place)
         rows.append(
             {
@@ -243,13 +265,9 @@ def _sealed_rows(
 
 def _revealed(ring: KeyRing, row: Row[*tuple[Any, ...]]) -> Subject:
     kind = SubjectKind(row.kind)
-    place = _place(row.subject_id, kind)
+    place = subject_place(row.subject_id, kind)
     value = ring.open_value(row.key_sealed, row.value_sealed, place)
     return Subject(row.subject_id, row.owner_id, kind, value)
-
-
-def _place(subject_id: int, kind: SubjectKind) -> bytes:
-    return f"privacy.subject|{kind}|{subject_id}".encode()
 
 
 def _distinct(values: Iterable[_Value]) -> list[_Value]:

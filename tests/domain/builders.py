@@ -130,8 +130,11 @@ def make_transaction(
     started_at: datetime = START,
     duration_seconds: int = 3600,
     meter: tuple[int, int] | None = None,
+    is_metered: bool = True,
 ) -> ChargingTransaction:
-    """Return a charging transaction of one hour."""
+    """Return a charging transaction of one hour, its meter at 1 MWh when it begins."""
+    if meter is None and is_metered:
+        meter = (1_000_000, max(1_000_000, 1_000_000 + energy_wh))
     return ChargingTransaction(
         charging_transaction_id="T1",
         started_at=started_at,

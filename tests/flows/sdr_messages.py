@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
 
 from tests.services.sdr_world import totals_of
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from clearinghouse.domain.sdrs import (
         ChargingSession,
+        ChargingTransaction,
         ControlTotals,
         ServiceDetailRecord,
     )
@@ -73,11 +75,27 @@ def _charging(session: ChargingSession) -> str:
             f"{one.charging_transaction_id}</chargingTransactionId>"
             f"{_span(one.started_at, one.ended_at)}<energyWh>{one.energy_wh}</energyWh>"
             f"{_maybe('meterStartWh', one.meter_start_wh)}"
-            f"{_maybe('meterStopWh', one.meter_stop_wh)}</chargingTransaction>"
+            f"{_maybe('meterStopWh', one.meter_stop_wh)}{_metered(one)}"
+            "</chargingTransaction>"
             for one in session.transactions
         )
         + "</chargingSession>"
     )
+
+
+def _metered(transaction: ChargingTransaction) -> str:
+    readings = "".join(
+        f"<meterReading><at>{_instant(one.at)}</at>"
+        f"<registerWh>{one.register_wh}</registerWh></meterReading>"
+        for one in transaction.readings
+    )
+    signed = "".join(
+        f"<signedMeterValue><format>{one.format.value}</format>"
+        f"<encoding>{one.encoding.value}</encoding><data>{escape(one.data)}</data>"
+        f"{_maybe('publicKey', one.public_key)}</signedMeterValue>"
+        for one in transaction.signed_values
+    )
+    return readings + signed
 
 
 def _span(started_at: datetime, ended_at: datetime) -> str:

@@ -200,6 +200,8 @@ def spanning(
         started_at=started_at,
         ended_at=ended_at,
         energy_wh=energy_wh,
+        meter_start_wh=1_000_000,
+        meter_stop_wh=max(1_000_000, 1_000_000 + energy_wh),
     )
     session = ChargingSession(
         charging_session_id="1",

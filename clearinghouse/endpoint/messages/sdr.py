@@ -36,7 +36,27 @@ Verdict = Literal["CONFIRMED", "REJECTED"]
 MatchKind = Literal[
     "SESSION_ID", "PARTNER_SESSION_ID", "EVSE_AND_USER", "OFFLINE_LIST", "NONE"
 ]
+SignedMeterFormat = Literal["OCMF", "OTHER"]
+SignedMeterEncoding = Literal["PLAIN", "BASE64", "HEX"]
 SdrRole = Literal["HOME_CSP", "SUBMITTER"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterReading:
+    """What the meter's register showed at an instant."""
+
+    at: datetime
+    register_wh: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedMeterValue:
+    """A signed meter value as the meter gave it."""
+
+    format: SignedMeterFormat
+    encoding: SignedMeterEncoding
+    data: str
+    public_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +69,8 @@ class ChargingTransaction:
     energy_wh: int
     meter_start_wh: int | None = None
     meter_stop_wh: int | None = None
+    meter_reading: tuple[MeterReading, ...] = ()
+    signed_meter_value: tuple[SignedMeterValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

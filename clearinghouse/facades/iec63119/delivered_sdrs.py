@@ -10,7 +10,12 @@ from clearinghouse.domain.sdrs import (
     ServiceDetailRecord,
 )
 from clearinghouse.facades.iec63119.results import result_item
-from clearinghouse.facades.iec63119.vocabulary import CREDENTIAL_KIND, SDR_KIND
+from clearinghouse.facades.iec63119.vocabulary import (
+    CREDENTIAL_KIND,
+    SDR_KIND,
+    SIGNED_ENCODING,
+    SIGNED_FORMAT,
+)
 from clearinghouse.services.ports import DeliveredSdr
 from clearinghouse.soap.binding import Bindings, Record
 
@@ -100,4 +105,18 @@ def _transaction(bindings: Bindings, transaction: ChargingTransaction) -> Record
         energy_wh=transaction.energy_wh,
         meter_start_wh=transaction.meter_start_wh,
         meter_stop_wh=transaction.meter_stop_wh,
+        meter_reading=[
+            bindings.new("sdr:MeterReading", at=one.at, register_wh=one.register_wh)
+            for one in transaction.readings
+        ],
+        signed_meter_value=[
+            bindings.new(
+                "sdr:SignedMeterValue",
+                format=SIGNED_FORMAT.write(one.format),
+                encoding=SIGNED_ENCODING.write(one.encoding),
+                data=one.data,
+                public_key=one.public_key,
+            )
+            for one in transaction.signed_values
+        ],
     )

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from clearinghouse import codes
 from clearinghouse.domain.errors import Item
+from clearinghouse.domain.meters import MeterReading, SignedMeterValue
 from clearinghouse.domain.sdrs import (
     ChargingSession,
     ChargingTransaction,
@@ -18,7 +19,12 @@ from clearinghouse.domain.sdrs import (
     SdrKind,
     ServiceDetailRecord,
 )
-from clearinghouse.facades.iec63119.vocabulary import CREDENTIAL_KIND, SDR_KIND
+from clearinghouse.facades.iec63119.vocabulary import (
+    CREDENTIAL_KIND,
+    SDR_KIND,
+    SIGNED_ENCODING,
+    SIGNED_FORMAT,
+)
 from clearinghouse.services.sdr_batch import Unreadable
 from clearinghouse.soap.binding import Record
 from clearinghouse.soap.bulk import BulkStream, RecordFault
@@ -84,9 +90,31 @@ def _charging_session(record: Record) -> ChargingSession:
                 energy_wh=one.energy_wh,
                 meter_start_wh=one.meter_start_wh,
                 meter_stop_wh=one.meter_stop_wh,
+                readings=_readings(one.meter_reading),
+                signed_values=_signed_values(one.signed_meter_value),
             )
             for one in record.charging_transaction
         ],
+    )
+
+
+def _readings(records: list[Record]) -> tuple[MeterReading, ...]:
+    if not records:
+        return ()
+    return tuple([MeterReading(one.at, one.register_wh) for one in records])
+
+
+def _signed_values(records: list[Record]) -> tuple[SignedMeterValue, ...]:
+    if not records:
+        return ()
+    return tuple(
+        SignedMeterValue(
+            format=SIGNED_FORMAT.read(one.format),
+            encoding=SIGNED_ENCODING.read(one.encoding),
+            data=one.data,
+            public_key=one.public_key,
+        )
+        for one in records
     )
 
 

@@ -16,6 +16,7 @@ from clearinghouse.domain.authorization import DecisionSource, Verdict
 from clearinghouse.domain.credentials import CredentialStatus, ListState
 from clearinghouse.domain.evses import Availability, Occupancy
 from clearinghouse.domain.exchange import Role
+from clearinghouse.domain.meters import Encoding, SignedFormat
 from clearinghouse.domain.participants import Connection, EndpointService
 from clearinghouse.domain.sdrs import MatchKind, News, SdrKind, SdrStatus
 from clearinghouse.domain.sdrs import Verdict as SdrVerdict
@@ -81,6 +82,8 @@ PRICED_BY = Vocabulary("tariff:PricedByType", PricedBy)
 SDR_STATUS = Vocabulary("sdr:SdrStatusType", SdrStatus)
 SDR_KIND = Vocabulary("sdr:SdrKindType", SdrKind)
 MATCH_KIND = Vocabulary("sdr:MatchKindType", MatchKind)
+SIGNED_FORMAT = Vocabulary("sdr:SignedMeterFormatType", SignedFormat)
+SIGNED_ENCODING = Vocabulary("sdr:SignedMeterEncodingType", Encoding)
 SDR_ROLE = Vocabulary("sdr:SdrRoleType", SdrRole)
 STATEMENT_FORMAT = Vocabulary("settlement:StatementFormatType", StatementFormat)
 WINDOW_STATE = Vocabulary(
@@ -113,6 +116,8 @@ VOCABULARIES = (
     SDR_STATUS,
     SDR_KIND,
     MATCH_KIND,
+    SIGNED_FORMAT,
+    SIGNED_ENCODING,
     SDR_ROLE,
     STATEMENT_FORMAT,
     WINDOW_STATE,

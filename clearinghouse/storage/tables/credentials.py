@@ -85,6 +85,18 @@ subject = Table(
     schema="privacy",
 )
 
+sealed_text = Table(
+    "sealed_text",
+    metadata,
+    Column("text_id", Uuid, primary_key=True),
+    bigint("subject_id", null=True),
+    Column("lookup", LargeBinary, nullable=True),
+    Column("key_sealed", LargeBinary, nullable=True),
+    Column("text_sealed", LargeBinary, nullable=False),
+    instant("kept_at"),
+    schema="privacy",
+)
+
 sealing_key = Table(
     "sealing_key",
     metadata,

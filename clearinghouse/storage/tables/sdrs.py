@@ -158,6 +158,25 @@ rule_hit = Table(
     schema="clearing",
 )
 
+signed_value = Table(
+    "signed_value",
+    metadata,
+    integer("window_id", key=True),
+    bigint("sdr_no", key=True),
+    Column("session_no", SmallInteger, primary_key=True),
+    Column("transaction_no", SmallInteger, primary_key=True),
+    Column("value_no", SmallInteger, primary_key=True),
+    Column("text_id", Uuid, nullable=False),
+    text("format"),
+    text("encoding"),
+    integer("characters"),
+    Column("digest", LargeBinary, nullable=False),
+    text("standing"),
+    text("sent_key", null=True),
+    text("used_key", null=True),
+    schema="clearing",
+)
+
 batch_total = Table(
     "batch_total",
     metadata,
