@@ -17,6 +17,7 @@ import duckdb
 from clearinghouse.verify import signatures
 from clearinghouse.verify.archive import HEADINGS, Unpacked, unpack
 from clearinghouse.verify.report import TOLD_MAX, BundleError, Report
+from clearinghouse.verify.rerating import rerate
 from clearinghouse.verify.signatures import PublicKey
 
 #: Levels of a tree: 2^40 leaves.
@@ -48,6 +49,8 @@ def verify(bundle: Path, key: Path, progress: Progress = lambda _: None) -> Repo
             _set_variables(db, unpacked, said)
             progress("computing the roots of batches, pairs and window")
             _grow_trees(db)
+            progress("rating every SDR again")
+            rerate(db, report)
             for what, statement in _checks("checks.sql"):
                 progress(f"checking that {what}")
                 _check(db, statement, report)

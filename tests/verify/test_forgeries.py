@@ -177,6 +177,24 @@ def _first_block(forged: Forged) -> None:
 #: What a dishonest operator changes, and the place that is named. All leaves and roots
 #: are made to fit, the block and the list of files are signed anew.
 SEALED: dict[str, tuple[Callable[[Forged], None], str]] = {
+    "amount of one SDR in every sum": (
+        lambda f: _everywhere(f, 100),
+        "sdrs.tsv line 3, netMinor of",
+    ),
+    "price of a tariff": (
+        lambda f: f.set(
+            "tariffs.tsv", 1, "components", '[{"type": "ENERGY", "price_u": 480000}]'
+        ),
+        "sdrs.tsv line 2, netMinor of",
+    ),
+    "minimum of a tariff": (
+        lambda f: f.set("tariffs.tsv", 1, "minimumMicro", 90_000_000),
+        "sdrs.tsv line 2, netMinor of",
+    ),
+    "zone of an EVSE that is nowhere": (
+        lambda f: f.set("sdrs.tsv", 2, "zone", "../../etc/localtime"),
+        "sdrs.tsv line 3, zone: expected one of the IANA database",
+    ),
     "amount of one SDR": (
         lambda f: f.add("sdrs.tsv", 2, "netMinor", 1),
         "pairs.tsv line 2, EUR DEABC CHREP netMinor",

@@ -1,0 +1,112 @@
+"""Rating every SDR of a bundle again, from its tariff and what it says was used.
+
+The rating itself is that of :mod:`clearinghouse.verify.rating`; here its tables are
+filled. Local times are those of the IANA time zone database, package ``tzdata``: the
+engine's own may be of another release.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from clearinghouse.verify import rating
+from clearinghouse.verify.report import Report
+
+_HERE = Path(__file__).parent
+_ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}")
+_DAY = timedelta(days=1)
+_SECOND = timedelta(seconds=1)
+
+#: Days around the SDRs for which offsets are looked up: a session and its idle time.
+_MARGIN = timedelta(days=62)
+
+_RANGE = "SELECT min(started_at), max(ended_at) FROM sdr"
+_ZONES = "SELECT zone, min(line_no) FROM sdr GROUP BY zone ORDER BY zone"
+_OFFSETS = (
+    "CREATE TABLE zone_offset (zone VARCHAR, since TIMESTAMPTZ, offset_seconds BIGINT)"
+)
+_OFFSET = "INSERT INTO zone_offset VALUES (?, ?, ?)"
+
+# What is rated otherwise, and what could not be rated at all.
+_COMPARE = """
+    SELECT 'sdrs.tsv', s.line_no, 'netMinor of ' || s.sdr_uid,
+           coalesce(r.net_minor::VARCHAR, 'a rating by tariff version '
+               || s.tariff_version_id), s.net_minor::VARCHAR
+    FROM sdr AS s LEFT JOIN rerated AS r USING (sdr_no)
+    WHERE s.status = 'ACCEPTED' AND r.net_minor IS DISTINCT FROM s.net_minor
+    ORDER BY s.line_no
+"""
+
+
+def rerate(db: duckdb.DuckDBPyConnection, report: Report) -> None:
+    """Rate all accepted SDRs and report those whose amount is another."""
+    db.execute(_OFFSETS)
+    first, last = db.execute(_RANGE).fetchone() or (None, None)
+    for name, line in db.execute(_ZONES).fetchall():
+        zone = _zone(name)
+        if zone is None:
+            report.add("sdrs.tsv", line, "zone", "one of the IANA database", name)
+        elif first is not None and last is not None:
+            changes = _offsets(zone, first - _MARGIN, last + _MARGIN)
+            db.executemany(_OFFSET, [(name, since, ahead) for since, ahead in changes])
+    db.execute(rating.tables(rating.Engine.DUCKDB))
+    db.execute((_HERE / "rerating.sql").read_text(encoding="utf-8"))
+    statement = rating.statement().rstrip().rstrip(";")
+    db.sql(statement).create("rerated")
+    report.add_rows(db.execute(_COMPARE).fetchall())
+
+
+def _zone(name: str | None) -> ZoneInfo | None:
+    """Return a zone of the package, none that a name from outside leads to."""
+    if name is None or not _ZONE.fullmatch(name):
+        return None
+    place = files("tzdata").joinpath("zoneinfo", *name.split("/"))
+    if not place.is_file():
+        return None
+    with place.open("rb") as file:
+        try:
+            return ZoneInfo.from_file(file, key=name)
+        except ValueError:
+            return None
+
+
+def _offsets(
+    zone: ZoneInfo, first: datetime, last: datetime
+) -> Iterator[tuple[datetime, int]]:
+    """Give since when the zone is so many seconds ahead, between two instants."""
+    at = first.astimezone(UTC)
+    ahead = _ahead(zone, at)
+    yield at, ahead
+    while at < last:
+        after = at + _DAY
+        if _ahead(zone, after) != ahead:
+            at, after = _change(zone, at, after)
+            ahead = _ahead(zone, after)
+            yield after, ahead
+        at = after
+
+
+def _change(
+    zone: ZoneInfo, before: datetime, after: datetime
+) -> tuple[datetime, datetime]:
+    """Return the last second before an offset changes, and the first one after."""
+    old = _ahead(zone, before)
+    while after - before > _SECOND:
+        middle = before + (after - before) // _SECOND // 2 * _SECOND
+        if _ahead(zone, middle) == old:
+            before = middle
+        else:
+            after = middle
+    return before, after
+
+
+def _ahead(zone: ZoneInfo, at: datetime) -> int:
+    offset = at.astimezone(zone).utcoffset()
+    return 0 if offset is None else offset // _SECOND
