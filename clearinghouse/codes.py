@@ -373,6 +373,9 @@ CONFIRMATION_CONFLICT = _code(
     Kind.CONFLICT,
     "This reference was confirmed with other values.",
 )
+FX_RATE_MISSING = _code(
+    766, "FX_RATE_MISSING", _R, "There is no exchange rate for the day."
+)
 SEAL_BROKEN = _code(
     780, "SEAL_BROKEN", Kind.INTERNAL, "An SDR is not what its intake committed to."
 )

@@ -55,8 +55,12 @@ def _payment(payment: Payment, currency: str) -> dict[str, object]:
 
 
 def _whole(shown: Shown) -> dict[str, object]:
+    return _row(shown.run) | _netted(shown) | _charged(shown) | _said(shown)
+
+
+def _netted(shown: Shown) -> dict[str, object]:
     currency = shown.run.currency
-    return _row(shown.run) | {
+    return {
         "windows": list(shown.windows),
         "excluded": dict(shown.exclusions),
         "accounts": [
@@ -80,6 +84,47 @@ def _whole(shown: Shown) -> dict[str, object]:
             for debt in shown.debts
         ],
         "payments": [_payment(one, currency) for one in shown.payments],
+    }
+
+
+def _charged(shown: Shown) -> dict[str, object]:
+    currency = shown.run.currency
+    return {
+        "fees": [
+            {
+                "party": one.party_id,
+                "sdrs": one.fee.sdr_count,
+                "turnover": _text(one.fee.turnover_minor, currency),
+                "net": _text(one.fee.net_minor, currency),
+                "vat": _text(one.vat_minor, currency),
+                "category": one.vat_category,
+            }
+            for one in shown.fees
+        ],
+        "documents": [
+            {
+                "number": one.number,
+                "party": one.party_id,
+                "gross": _text(one.net_minor + one.vat_minor, currency),
+            }
+            for one in shown.documents
+        ],
+        "conversions": [
+            {
+                "debtor": one.debtor,
+                "creditor": one.creditor,
+                "currency": one.currency,
+                "from": _text(one.from_minor, one.currency),
+                "to": _text(one.to_minor, currency),
+            }
+            for one in shown.conversions
+        ],
+    }
+
+
+def _said(shown: Shown) -> dict[str, object]:
+    currency = shown.run.currency
+    return {
         "confirmations": [
             {
                 "end_to_end_id": said.end_to_end_id,

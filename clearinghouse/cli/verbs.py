@@ -117,6 +117,8 @@ VERBS = (
         summary="Compare what must be one figure.",
     ),
     Entry(name="ledger", place="ledger:group", summary="The ledger."),
+    Entry(name="fee", place="fees:group", summary="Fees of the house."),
+    Entry(name="fx", place="fx:group", summary="Exchange rates, only where agreed."),
     Entry(name="report", place="reports:group", summary="Reports."),
     Entry(
         name="audit", place="audit:group", summary="The audit trail; seals of windows."

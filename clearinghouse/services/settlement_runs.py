@@ -9,36 +9,48 @@ with mirror postings takes it back.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
 from clearinghouse import codes
+from clearinghouse.domain import run_postings
 from clearinghouse.domain import runs as rules
 from clearinghouse.domain.approvals import Operator
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.domain.money import AmountError, currency_of
+from clearinghouse.domain.numbering import DocumentKind, series_of
+from clearinghouse.domain.run_postings import Conversion
 from clearinghouse.domain.runs import (
     Account,
     Debt,
-    DebtKind,
     FeeMode,
     Model,
     Plan,
     RunState,
 )
+from clearinghouse.services import run_amounts
 from clearinghouse.services.approvals import actor_named
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.participants import note
-from clearinghouse.storage import participants, run_payments, run_proof, settlement
+from clearinghouse.services.run_amounts import Wanted
+from clearinghouse.storage import (
+    fees,
+    fx,
+    ledger,
+    run_payments,
+    run_proof,
+    settlement,
+    statements,
+)
 from clearinghouse.storage import runs as store
+from clearinghouse.storage.fees import FeeDocument, RunFee
 from clearinghouse.storage.run_payments import Confirmation, Payment
 from clearinghouse.storage.runs import (
     WHOLE,
     Cause,
     NewRun,
-    Pair,
     Run,
     Step,
 )
@@ -76,6 +88,10 @@ class Shown:
     payments: tuple[Payment, ...]
     confirmations: tuple[Confirmation, ...]
     history: tuple[Step, ...]
+    fees: tuple[RunFee, ...]
+    documents: tuple[FeeDocument, ...]
+    conversions: tuple[Conversion, ...]
+    rates: Mapping[str, int]
 
 
 def propose(env: Environment, by: Operator, wish: Wish) -> Run:
@@ -93,29 +109,32 @@ def propose_in(tx: Connection, env: Environment, actor: str, wish: Wish) -> Run:
     """Propose a run in the caller's transaction, as :func:`propose` does."""
     _check_wish(wish)
     store.lock_runs(tx)
-    window_ids = _window_ids(tx, wish.window_labels)
-    party_ids = participants.party_ids(tx)
-    pairs = [
-        pair
-        for pair in store.unsettled_pairs(tx, [wish.currency], window_ids)
-        if not _is_excluded(pair, party_ids, wish.exclusions)
-    ]
-    empty = store.empty_windows(tx, wish.currency, window_ids)
-    if not pairs and not empty:
-        raise ClearingHouseError(codes.RUN_NOTHING)
-    debts = _debts_of(pairs, party_ids)
     now = env.clock.now()
+    window_ids = _window_ids(tx, wish.window_labels)
+    wanted = Wanted(
+        currency=wish.currency,
+        window_ids=window_ids,
+        excluded=wish.exclusions.keys(),
+        with_fees=wish.fees is not FeeMode.NONE,
+        on=now.date(),
+    )
+    taken = run_amounts.gather(tx, env, wanted)
+    empty = store.empty_windows(tx, wish.currency, window_ids)
+    if not taken.pairs and not empty:
+        raise ClearingHouseError(codes.RUN_NOTHING)
     new = NewRun(
         currency=wish.currency,
         model=wish.model,
         fees=wish.fees,
-        pairs=pairs,
-        window_ids={pair.window_id for pair in pairs} | set(empty),
+        pairs=taken.pairs,
+        window_ids={pair.window_id for pair in taken.pairs} | set(empty),
         exclusions=wish.exclusions,
     )
-    sketch = rules.plan(0, debts, model=wish.model, fees=wish.fees)
+    sketch = rules.plan(0, taken.debts, model=wish.model, fees=wish.fees)
     run_id = store.insert_run(tx, new, sketch, at=now)
-    made = rules.plan(run_id, debts, model=wish.model, fees=wish.fees)
+    fx.freeze(tx, run_id, taken.rates, taken.conversions)
+    fees.insert_fees(tx, run_id, taken.fees)
+    made = rules.plan(run_id, taken.debts, model=wish.model, fees=wish.fees)
     store_plan(tx, run_id, made)
     owners = [WHOLE, *(account.owner for account in made.accounts)]
     cause = Cause(wish.reason, actor, now)
@@ -130,7 +149,7 @@ def record(env: Environment, by: Operator, run_id: int) -> Run:
     Raises :class:`ClearingHouseError`: ``RUN_UNKNOWN``, ``RUN_STATE``; ``RUN_PROOF``
     when debts, accounts and payments differ, and nothing is booked.
     """
-    return _step(env, by, run_id, RunState.RECORDED)
+    return _step(env, by, run_id, RunState.RECORDED, _book)
 
 
 def reserve(env: Environment, by: Operator, run_id: int) -> Run:
@@ -177,6 +196,10 @@ def show(env: Environment, run_id: int) -> Shown:
             payments=tuple(run_payments.payments_of(tx, run_id)),
             confirmations=tuple(run_payments.confirmations_of(tx, run_id)),
             history=tuple(store.history(tx, run_id)),
+            fees=tuple(fees.fees_of(tx, run_id)),
+            documents=tuple(fees.documents_of(tx, run_id)),
+            conversions=tuple(fx.conversions_of(tx, run_id)),
+            rates=fx.rates_of(tx, run_id),
         )
 
 
@@ -201,27 +224,6 @@ def _window_ids(tx: Connection, labels: Sequence[str]) -> Collection[int] | None
     return {window.window_id for window in found.values() if window is not None}
 
 
-def _is_excluded(
-    pair: Pair, party_ids: Mapping[int, str], exclusions: Mapping[str, str]
-) -> bool:
-    return (
-        party_ids[pair.debtor_id] in exclusions
-        or party_ids[pair.creditor_id] in exclusions
-    )
-
-
-def _debts_of(pairs: Sequence[Pair], party_ids: Mapping[int, str]) -> list[Debt]:
-    return [
-        Debt(
-            party_ids[pair.debtor_id],
-            party_ids[pair.creditor_id],
-            DebtKind.PAIRS,
-            pair.amount_minor,
-        )
-        for pair in pairs
-    ]
-
-
 def store_plan(tx: Connection, run_id: int, made: Plan) -> None:
     """Store what a run comes to, after it was proved twice.
 
@@ -236,7 +238,62 @@ def store_plan(tx: Connection, run_id: int, made: Plan) -> None:
         raise ClearingHouseError(codes.RUN_PROOF, "; ".join(differing))
 
 
-def _step(env: Environment, by: Operator, run_id: int, target: RunState) -> Run:
+def _book(tx: Connection, env: Environment, run: Run) -> None:
+    """Post conversions and fees, and number the house's invoices."""
+    now = env.clock.now()
+    converted = fx.conversions_of(tx, run.run_id)
+    left = run_amounts.residues(converted, run.currency, fx.rates_of(tx, run.run_id))
+    charged = fees.fees_of(tx, run.run_id)
+    amounts = run_amounts.charged_fees(charged)
+    ledger.append(
+        tx,
+        [
+            *run_postings.conversion_postings(run.run_id, run.currency, converted),
+            *run_postings.residue_postings(run.run_id, run.currency, left),
+            *run_postings.fee_postings(run.run_id, run.currency, amounts),
+        ],
+        at=now,
+    )
+    foreign = [
+        one
+        for one in run_proof.leftovers(tx, run.run_id)
+        if not one.endswith(f" {run.currency}")
+    ]
+    if foreign:
+        raise ClearingHouseError(codes.RUN_PROOF, "; ".join(foreign))
+    numbers = statements.draw_numbers(
+        tx,
+        series=series_of(DocumentKind.INVOICE, env.limits.party_id),
+        year=now.year,
+        count=len(charged),
+    )
+    issued = [
+        FeeDocument(
+            str(number),
+            DocumentKind.INVOICE,
+            run.run_id,
+            one.party_id,
+            run.currency,
+            one.fee.net_minor,
+            one.vat_minor,
+            None,
+        )
+        for number, one in zip(numbers, charged, strict=True)
+    ]
+    fees.insert_documents(tx, issued, at=now)
+
+
+def _no_booking(_tx: Connection, _env: Environment, _run: Run) -> None:
+    """Most steps book nothing."""
+
+
+def _step(
+    env: Environment,
+    by: Operator,
+    run_id: int,
+    target: RunState,
+    book: Callable[[Connection, Environment, Run], None] = _no_booking,
+) -> Run:
     """Move a run and all its accounts on, after it was proved anew.
 
     Where it stands already nothing is done: a step that was cut off may be repeated.
@@ -250,6 +307,7 @@ def _step(env: Environment, by: Operator, run_id: int, target: RunState) -> Run:
             raise ClearingHouseError(codes.RUN_PROOF, "; ".join(broken))
         cause = Cause(target.value.lower(), actor_named(by.name), env.clock.now())
         store.move(tx, run_id, store.standings(tx, run_id), target, cause)
+        book(tx, env, run)
         note(tx, env, f"run {cause.reason}", f"run {run_id}", actor=cause.actor)
         return found(tx, run_id)
 
