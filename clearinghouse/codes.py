@@ -328,6 +328,9 @@ SDR_DECIDED = _code(651, "SDR_DECIDED", _R, "The SDR is decided already.")
 SDR_WINDOW_CLOSED = _code(
     652, "SDR_WINDOW_CLOSED", _R, "The SDR's window is closed; dispute it."
 )
+SDR_DAYS = _code(
+    653, "SDR_DAYS", Kind.MALFORMED, "These are no days, or more than 31 of them."
+)
 SDR_SIGNED = _code(660, "SDR_SIGNED", _R, "The signed meter values do not hold.")
 SDR_SIGNED_UNCHECKED = _code(661, "SDR_SIGNED_UNCHECKED", _R, "Held: unchecked values.")
 

@@ -80,6 +80,7 @@ PERMISSIONS: Mapping[str, Permission] = MappingProxyType(
         "GetSdrs": Permission(_BOTH, RowRule.PARTY_OF_SDR),
         "ConfirmSdrs": Permission(_CSP, RowRule.HOME_OF_SDR),
         "GetSdrStatus": Permission(_BOTH, RowRule.PARTY_OF_SDR),
+        "GetDigest": Permission(_BOTH, RowRule.PARTY_OF_SDR),
         # settlement
         "GetPositions": Permission(_BOTH, RowRule.SELF),
         "ListStatements": Permission(_BOTH, RowRule.SELF),

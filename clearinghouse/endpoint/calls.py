@@ -60,6 +60,7 @@ SUBMIT_SDRS = Operation("sdr", "SubmitSdrs", sdr.SubmitSdrsResponse)
 GET_SDRS = Operation("sdr", "GetSdrs", sdr.GetSdrsResponse)
 CONFIRM_SDRS = Operation("sdr", "ConfirmSdrs", sdr.ConfirmSdrsResponse)
 GET_SDR_STATUS = Operation("sdr", "GetSdrStatus", sdr.GetSdrStatusResponse)
+GET_DIGEST = Operation("sdr", "GetDigest", sdr.GetDigestResponse)
 
 GET_POSITIONS = Operation("settlement", "GetPositions", settlement.GetPositionsResponse)
 LIST_STATEMENTS = Operation(
@@ -94,6 +95,7 @@ OPERATIONS: tuple[Operation[Answer], ...] = (
     GET_SDRS,
     CONFIRM_SDRS,
     GET_SDR_STATUS,
+    GET_DIGEST,
     GET_POSITIONS,
     LIST_STATEMENTS,
     GET_STATEMENT,

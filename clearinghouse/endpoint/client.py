@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
 from typing import Protocol, TypeVar
 from uuid import UUID, uuid4
 
@@ -337,6 +338,23 @@ class ClearingHouse:
         return self.call(
             calls.GET_SDR_STATUS, {"batchSequence": batch_sequence, "cursor": cursor}
         )
+
+    def get_digest(
+        self,
+        first_day: date,
+        last_day: date,
+        *,
+        role: sdr.SdrRole | None = None,
+        cursor: str | None = None,
+    ) -> sdr.GetDigestResponse:
+        """Return what the SDRs of days add up to, per partner; 31 days at most."""
+        fields = {
+            "role": role,
+            "firstDay": first_day.isoformat(),
+            "lastDay": last_day.isoformat(),
+            "cursor": cursor,
+        }
+        return self.call(calls.GET_DIGEST, fields)
 
     # settlement
 

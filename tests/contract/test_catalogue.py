@@ -23,7 +23,7 @@ OPERATIONS = {
     "session": "StartSession StopSession ReportSession GetSession",
     "evse": "PutEvses UpdateEvses GetEvses PutStatus GetStatus",
     "tariff": "PutTariffs GetTariffs",
-    "sdr": "SubmitSdrs GetSdrs ConfirmSdrs GetSdrStatus",
+    "sdr": "SubmitSdrs GetSdrs ConfirmSdrs GetSdrStatus GetDigest",
     "settlement": "GetPositions ListStatements GetStatement",
     "csp-endpoint": "Authorize NotifySession DeliverSdrs",
     "cso-endpoint": "StartSession StopSession NotifySdrs",

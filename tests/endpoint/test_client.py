@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID, uuid4
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -129,6 +129,7 @@ EVERY_CALL: dict[str, Callable[[ClearingHouse], object]] = {
     "GetSdrs": lambda house: house.get_sdrs(role="HOME_CSP"),
     "ConfirmSdrs": lambda house: house.confirm_sdrs([DECISION]),
     "GetSdrStatus": lambda house: house.get_sdr_status(["A23-1", "A23-2"]),
+    "GetDigest": lambda house: house.get_digest(date(2026, 3, 1), date(2026, 3, 14)),
     "GetPositions": lambda house: house.get_positions(),
     "ListStatements": lambda house: house.list_statements(),
     "GetStatement": lambda house: house.get_statement("ST-2026-000001"),

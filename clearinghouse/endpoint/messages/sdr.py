@@ -204,3 +204,27 @@ class GetSdrStatusResponse:
     status: tuple[StatusOfSdr, ...] = ()
     next_cursor: str | None = None
     more: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayDigest:
+    """What the SDRs of one day, from or for one partner, add up to."""
+
+    day: str
+    partner_id: str | None = None
+    accepted: int
+    held: int
+    refused: int
+    energy_wh: int
+    net: tuple[CurrencyAmount, ...] = ()
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetDigestResponse:
+    """Digests by day and partner."""
+
+    result: Result
+    digest: tuple[DayDigest, ...] = ()
+    next_cursor: str | None = None
+    more: bool | None = None

@@ -10,6 +10,7 @@ from clearinghouse.facades.iec63119 import (
     directory,
     evse_status,
     evses,
+    sdr_digests,
     sdrs,
     sessions,
     settlement,
@@ -34,6 +35,7 @@ def specs() -> tuple[OperationSpec, ...]:
         *evse_status.OPERATIONS,
         *tariffs.OPERATIONS,
         *sdrs.OPERATIONS,
+        *sdr_digests.OPERATIONS,
         *settlement.OPERATIONS,
     )
 
