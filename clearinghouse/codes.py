@@ -383,6 +383,17 @@ SEAL_BROKEN = _code(
     780, "SEAL_BROKEN", Kind.INTERNAL, "An SDR is not what its intake committed to."
 )
 
+PROOF_PENDING = _code(
+    781,
+    "PROOF_PENDING",
+    Kind.UNAVAILABLE,
+    "The SDR's window is not closed and sealed yet.",
+    again=True,
+)
+PROOF_NONE = _code(
+    782, "PROOF_NONE", Kind.NOT_FOUND, "The SDR counts in no window: held or rejected."
+)
+
 # 8xx: message, security and limits. These travel as SOAP faults.
 XML_DTD = _code(800, "CH.XML.DTD", Kind.MALFORMED, "A document type is not allowed.")
 XML_ENCODING = _code(801, "CH.XML.ENCODING", Kind.MALFORMED, "Only UTF-8 is allowed.")

@@ -85,6 +85,7 @@ PERMISSIONS: Mapping[str, Permission] = MappingProxyType(
         "GetPositions": Permission(_BOTH, RowRule.SELF),
         "ListStatements": Permission(_BOTH, RowRule.SELF),
         "GetStatement": Permission(_BOTH, RowRule.SELF),
+        "GetProof": Permission(_BOTH, RowRule.PARTY_OF_SDR),
     }
 )
 

@@ -67,6 +67,7 @@ LIST_STATEMENTS = Operation(
     "settlement", "ListStatements", settlement.ListStatementsResponse
 )
 GET_STATEMENT = Operation("settlement", "GetStatement", settlement.GetStatementResponse)
+GET_PROOF = Operation("settlement", "GetProof", settlement.GetProofResponse)
 
 OPERATIONS: tuple[Operation[Answer], ...] = (
     LOGIN,
@@ -99,4 +100,5 @@ OPERATIONS: tuple[Operation[Answer], ...] = (
     GET_POSITIONS,
     LIST_STATEMENTS,
     GET_STATEMENT,
+    GET_PROOF,
 )

@@ -388,6 +388,16 @@ class ClearingHouse:
             raise ValueError(f"statement {statement_id} is damaged")
         return content
 
+    def get_proof(
+        self, sdr_id: str, submitter_id: str | None = None
+    ) -> settlement.GetProofResponse:
+        """Fetch the proof that an SDR is in a closed window.
+
+        :func:`clearinghouse.endpoint.proofs.check_proof` checks it.
+        """
+        body = {"sdrId": sdr_id, "submitterId": submitter_id}
+        return self.call(calls.GET_PROOF, body)
+
     def _put_list(
         self, operation: Operation[A], element: str, entries: Sequence[object]
     ) -> A:

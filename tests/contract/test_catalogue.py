@@ -24,7 +24,7 @@ OPERATIONS = {
     "evse": "PutEvses UpdateEvses GetEvses PutStatus GetStatus",
     "tariff": "PutTariffs GetTariffs",
     "sdr": "SubmitSdrs GetSdrs ConfirmSdrs GetSdrStatus GetDigest",
-    "settlement": "GetPositions ListStatements GetStatement",
+    "settlement": "GetPositions ListStatements GetStatement GetProof",
     "csp-endpoint": "Authorize NotifySession DeliverSdrs",
     "cso-endpoint": "StartSession StopSession NotifySdrs",
 }

@@ -133,6 +133,7 @@ EVERY_CALL: dict[str, Callable[[ClearingHouse], object]] = {
     "GetPositions": lambda house: house.get_positions(),
     "ListStatements": lambda house: house.list_statements(),
     "GetStatement": lambda house: house.get_statement("ST-2026-000001"),
+    "GetProof": lambda house: house.get_proof("FRA23-2026-000017", "FRA23"),
     "Logout": lambda house: house.logout(),
 }
 

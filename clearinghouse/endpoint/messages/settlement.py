@@ -72,3 +72,29 @@ class GetStatementResponse:
     parts: int | None = None
     digest: str | None = None
     content: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreePlace:
+    """Where a row stands in a Merkle tree, and the hashes beside its way up."""
+
+    index: int
+    size: int
+    hash: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetProofResponse:
+    """The way from an SDR's row to the signed block of its window."""
+
+    result: Result
+    window_id: int | None = None
+    window_label: str | None = None
+    row: bytes | None = None
+    in_pair: TreePlace | None = None
+    pair_row: bytes | None = None
+    in_window: TreePlace | None = None
+    block: bytes | None = None
+    key_id: str | None = None
+    signature: bytes | None = None
+    public_key: bytes | None = None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from clearinghouse.domain.money import currency_of, minor_to_decimal
+from clearinghouse.domain.proofs import Place
 from clearinghouse.domain.settlement import WindowState
 from clearinghouse.facades.iec63119 import results
 from clearinghouse.facades.iec63119.operations import Desk, OperationSpec, sender_of
 from clearinghouse.facades.iec63119.vocabulary import STATEMENT_FORMAT, WINDOW_STATE
-from clearinghouse.services import settlement, statements
+from clearinghouse.services import proofs, settlement, statements
 from clearinghouse.services.outcomes import Done
 from clearinghouse.services.settlement import CounterpartyPosition
 from clearinghouse.soap.binding import Record
@@ -110,6 +111,39 @@ def _get_statement(desk: Desk, call: Call) -> bytes:
     )
 
 
+def _get_proof(desk: Desk, call: Call) -> bytes:
+    proof = proofs.get_proof(
+        desk.env,
+        sender_of(call),
+        call.body.sdr_id,
+        submitter_party=call.body.submitter_id,
+    )
+    return results.answer(
+        desk.bindings,
+        call,
+        Done(),
+        window_id=proof.window_id,
+        window_label=proof.window_label,
+        row=proof.row.encode(),
+        in_pair=_place(desk, proof.in_pair),
+        pair_row=proof.pair_row.encode(),
+        in_window=_place(desk, proof.in_window),
+        block=proof.block.encode(),
+        key_id=proof.key_id,
+        signature=proof.signature,
+        public_key=proof.public_key,
+    )
+
+
+def _place(desk: Desk, place: Place) -> Record:
+    return desk.bindings.new(
+        "settlement:TreePlace",
+        index=place.index,
+        size=place.size,
+        hash=[one.hex() for one in place.path],
+    )
+
+
 OPERATIONS = (
     OperationSpec(
         service="settlement", name="GetPositions", handle=_get_positions, changes=False
@@ -122,5 +156,8 @@ OPERATIONS = (
     ),
     OperationSpec(
         service="settlement", name="GetStatement", handle=_get_statement, changes=False
+    ),
+    OperationSpec(
+        service="settlement", name="GetProof", handle=_get_proof, changes=False
     ),
 )

@@ -1,0 +1,101 @@
+"""GetProof over SOAP: both sides get the proof of their SDR, and nobody else does."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from clearinghouse import codes
+from clearinghouse.endpoint.messages.common import Result
+from clearinghouse.endpoint.messages.settlement import GetProofResponse, TreePlace
+from clearinghouse.endpoint.proofs import check_proof
+from clearinghouse.services import held_sdrs, seals
+from tests.services.sdr_world import World, make_world
+
+if TYPE_CHECKING:
+    from clearinghouse.domain.participants import Participant
+    from clearinghouse.services.environment import Environment
+    from tests.fixtures.engine import Answer, Speaker
+
+_RESULT = Result(code=0, text="Done.", retryable=False, correlation_id=None)  # type: ignore[arg-type]  # told elsewhere
+
+
+@pytest.fixture
+def world(env: Environment) -> World:
+    return make_world(env)
+
+
+def _read(answer: Answer) -> GetProofResponse:
+    def content(name: str) -> bytes:
+        return base64.b64decode(answer.required(name))
+
+    def place(name: str) -> TreePlace:
+        (one,) = answer.all(name)
+        found = [child.text or "" for child in one]
+        return TreePlace(index=int(found[0]), size=int(found[1]), hash=tuple(found[2:]))
+
+    return GetProofResponse(
+        result=_RESULT,
+        window_id=int(answer.required("windowId")),
+        row=content("row"),
+        in_pair=place("inPair"),
+        pair_row=content("pairRow"),
+        in_window=place("inWindow"),
+        block=content("block"),
+        key_id=answer.required("keyId"),
+        signature=content("signature"),
+        public_key=content("publicKey"),
+    )
+
+
+@pytest.mark.clause("4.3-I3", "8-min")
+def test_both_sides_prove_their_sdr_in_the_sealed_window(
+    world: World, speaker: Callable[[Participant], Speaker]
+) -> None:
+    records = [world.session() for _ in range(5)]
+    world.submit([*records, world.session(world.other_csp)])
+    asked = f"<sdrId>{records[3].sdr_id}</sdrId>"
+    named = f"{asked}<submitterId>{world.cso.party_id}</submitterId>"
+    early = speaker(world.cso).call("settlement", "GetProof", asked)
+    window_id = world.close().window.window_id
+    seals.seal_pending(world.env)
+
+    own = speaker(world.cso).call("settlement", "GetProof", asked)
+    home = speaker(world.csp).call("settlement", "GetProof", named)
+    other = speaker(world.other_csp).call("settlement", "GetProof", named)
+
+    assert early.code == codes.PROOF_PENDING.number
+    assert other.code == codes.SDR_UNKNOWN.number
+    pem = seals.keys(world.env)[-1].pem.encode()
+    for answer in (own, home):
+        assert answer.code == 0, answer.raw
+        proof = _read(answer)
+        check_proof(proof, pem)
+        assert proof.window_id == window_id
+        assert proof.row is not None
+        assert records[3].sdr_id in proof.row.decode().split("\t")
+    assert own.required("row") == home.required("row")
+
+
+def test_sdr_that_counts_nowhere_has_no_proof(
+    world: World, speaker: Callable[[Participant], Speaker]
+) -> None:
+    record = world.session(claimed_net=Decimal("20.00"))
+    world.submit([record])
+    asked = f"<sdrId>{record.sdr_id}</sdrId>"
+
+    held = speaker(world.cso).call("settlement", "GetProof", asked)
+    held_sdrs.release(world.env, world.cso.party_id, record.sdr_id)
+    world.close()
+    seals.seal_pending(world.env)
+    released = speaker(world.cso).call("settlement", "GetProof", asked)
+    unknown = speaker(world.cso).call("settlement", "GetProof", "<sdrId>NONE</sdrId>")
+
+    assert held.code == codes.PROOF_NONE.number
+    assert released.code == 0, released.raw
+    check_proof(_read(released))
+    assert unknown.code == codes.SDR_UNKNOWN.number
