@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from clearinghouse.domain.agreements import Terms
 from clearinghouse.domain.tariffs import Component, ComponentType
+from clearinghouse.identifiers.zones import zone_named
 from clearinghouse.services import bundles, held_sdrs, seals
 from clearinghouse.storage import tariffs
 from clearinghouse.storage.tariffs import Publication
@@ -113,7 +113,7 @@ def test_one_cent_is_found_and_what_it_should_be_is_told(
 
 
 def test_offsets_change_where_the_clocks_do() -> None:
-    zone = ZoneInfo("Europe/Berlin")
+    zone = zone_named("Europe/Berlin")
     first = datetime(2026, 3, 1, 12, 34, tzinfo=UTC)
 
     changes = list(rerating._offsets(zone, first, first + timedelta(days=300)))  # noqa: SLF001 -- what local times hang on
