@@ -69,6 +69,8 @@ def by_number(number: int) -> Code:
 
 _R = Kind.REFUSED
 _W = Kind.WARNING
+_NF = Kind.NOT_FOUND
+_NP = Kind.NOT_PERMITTED
 
 OK = _code(0, "OK", Kind.DONE, "Done.")
 
@@ -192,7 +194,7 @@ CREDENTIAL_LIST_PARTS = _code(
 )
 
 # 4xx: session
-SESSION_UNKNOWN = _code(400, "SESSION_UNKNOWN", Kind.NOT_FOUND, "No such session.")
+SESSION_UNKNOWN = _code(400, "SESSION_UNKNOWN", _NF, "No such session.")
 SESSION_STEP = _code(
     401, "SESSION_STEP", _R, "The session's state does not allow this step."
 )
@@ -323,7 +325,7 @@ SDR_NEAR_DUPLICATE = _code(
 SDR_AMOUNT = _code(638, "SDR_AMOUNT", _R, "Held: the claim differs from the rating.")
 SDR_HIGH_AMOUNT = _code(639, "SDR_HIGH_AMOUNT", _R, "Held: an unusually high amount.")
 SDR_CREDENTIAL = _code(640, "SDR_CREDENTIAL", _R, "Held: the credential was not valid.")
-SDR_UNKNOWN = _code(650, "SDR_UNKNOWN", Kind.NOT_FOUND, "No such SDR.")
+SDR_UNKNOWN = _code(650, "SDR_UNKNOWN", _NF, "No such SDR.")
 SDR_DECIDED = _code(651, "SDR_DECIDED", _R, "The SDR is decided already.")
 SDR_WINDOW_CLOSED = _code(
     652, "SDR_WINDOW_CLOSED", _R, "The SDR's window is closed; dispute it."
@@ -335,21 +337,15 @@ SDR_SIGNED = _code(660, "SDR_SIGNED", _R, "The signed meter values do not hold."
 SDR_SIGNED_UNCHECKED = _code(661, "SDR_SIGNED_UNCHECKED", _R, "Held: unchecked values.")
 
 # 7xx: settlement
-WINDOW_UNKNOWN = _code(700, "WINDOW_UNKNOWN", Kind.NOT_FOUND, "No such window.")
+WINDOW_UNKNOWN = _code(700, "WINDOW_UNKNOWN", _NF, "No such window.")
 WINDOW_STATE = _code(701, "WINDOW_STATE", _R, "The window's state does not allow this.")
 PROOF_FAILED = _code(
     702, "PROOF_FAILED", Kind.INTERNAL, "Claim and proof of the window differ."
 )
-STATEMENT_UNKNOWN = _code(
-    710, "STATEMENT_UNKNOWN", Kind.NOT_FOUND, "No such statement."
-)
-STATEMENT_PART = _code(
-    711, "STATEMENT_PART", Kind.NOT_FOUND, "The statement has no such part."
-)
+STATEMENT_UNKNOWN = _code(710, "STATEMENT_UNKNOWN", _NF, "No such statement.")
+STATEMENT_PART = _code(711, "STATEMENT_PART", _NF, "The statement has no such part.")
 
-VAT_RULE_UNKNOWN = _code(
-    740, "VAT_RULE_UNKNOWN", Kind.NOT_FOUND, "No such rule of VAT."
-)
+VAT_RULE_UNKNOWN = _code(740, "VAT_RULE_UNKNOWN", _NF, "No such rule of VAT.")
 VAT_RULE_ENDED = _code(741, "VAT_RULE_ENDED", _R, "The rule of VAT was ended before.")
 UNPAYABLE = _code(750, "UNPAYABLE", _R, "SEPA cannot carry these payments.")
 BANK_STATEMENT = _code(
@@ -361,14 +357,14 @@ BANK_STATEMENT_CHANGED = _code(
     Kind.CONFLICT,
     "A bank statement of this number was taken in with other entries.",
 )
-RUN_UNKNOWN = _code(760, "RUN_UNKNOWN", Kind.NOT_FOUND, "No such settlement run.")
+RUN_UNKNOWN = _code(760, "RUN_UNKNOWN", _NF, "No such settlement run.")
 RUN_STATE = _code(761, "RUN_STATE", _R, "The run's state does not allow this.")
 RUN_NOTHING = _code(762, "RUN_NOTHING", _R, "No closed window waits for settlement.")
 RUN_PROOF = _code(
     763, "RUN_PROOF", Kind.INTERNAL, "Debts, accounts, payments, ledger differ."
 )
 TRANSFER_UNKNOWN = _code(
-    764, "TRANSFER_UNKNOWN", Kind.NOT_FOUND, "No payment has this end-to-end id."
+    764, "TRANSFER_UNKNOWN", _NF, "No payment has this end-to-end id."
 )
 CONFIRMATION_CONFLICT = _code(
     765,
@@ -391,7 +387,7 @@ PROOF_PENDING = _code(
     again=True,
 )
 PROOF_NONE = _code(
-    782, "PROOF_NONE", Kind.NOT_FOUND, "The SDR counts in no window: held or rejected."
+    782, "PROOF_NONE", _NF, "The SDR counts in no window: held or rejected."
 )
 
 # 8xx: message, security and limits. These travel as SOAP faults.
@@ -441,16 +437,10 @@ MEDIA_TYPE = _code(
     816, "CH.MEDIA_TYPE", Kind.MALFORMED, "The content type is not allowed."
 )
 SLOW = _code(817, "CH.SLOW", Kind.LIMIT, "The message came too slowly.", again=True)
-LOGIN_FAILED = _code(
-    820, "CH.LOGIN", Kind.NOT_PERMITTED, "User name or password is wrong."
-)
-TOKEN = _code(
-    821, "CH.TOKEN", Kind.NOT_PERMITTED, "The session token is not valid; log in."
-)
-NOT_AUTHORISED = _code(
-    822, "CH.NOT_AUTHORISED", Kind.NOT_PERMITTED, "You may not do this."
-)
-NOT_FOUND = _code(823, "CH.NOT_FOUND", Kind.NOT_FOUND, "There is no such thing.")
+LOGIN_FAILED = _code(820, "CH.LOGIN", _NP, "User name or password is wrong.")
+TOKEN = _code(821, "CH.TOKEN", _NP, "The session token is not valid; log in.")
+NOT_AUTHORISED = _code(822, "CH.NOT_AUTHORISED", _NP, "You may not do this.")
+NOT_FOUND = _code(823, "CH.NOT_FOUND", _NF, "There is no such thing.")
 DUPLICATE_CONFLICT = _code(
     824,
     "CH.DUPLICATE_CONFLICT",
@@ -469,10 +459,7 @@ RENEW_EARLY = _code(
     827, "CH.RENEW_EARLY", Kind.LIMIT, "A token is renewed in its last five minutes."
 )
 LOGIN_NEEDED = _code(
-    828,
-    "CH.LOGIN_NEEDED",
-    Kind.NOT_PERMITTED,
-    "The token was renewed long enough; log in again.",
+    828, "CH.LOGIN_NEEDED", _NP, "The token was renewed long enough; log in again."
 )
 
 # 9xx: clearing house
@@ -489,7 +476,7 @@ UNAVAILABLE = _code(
 
 # 91x: four eyes, for the operators of the house
 APPROVAL_UNKNOWN = _code(
-    910, "APPROVAL_UNKNOWN", Kind.NOT_FOUND, "Nothing with this number was asked for."
+    910, "APPROVAL_UNKNOWN", _NF, "Nothing with this number was asked for."
 )
 APPROVAL_STATE = _code(
     911,
@@ -498,15 +485,12 @@ APPROVAL_STATE = _code(
     "It was approved, withdrawn, or waited too long.",
 )
 APPROVAL_SAME = _code(
-    912,
-    "APPROVAL_SAME",
-    Kind.NOT_PERMITTED,
-    "Another operator than the one who asked must approve.",
+    912, "APPROVAL_SAME", _NP, "Another operator than the one who asked must approve."
 )
 APPROVAL_EARLY = _code(
     913,
     "APPROVAL_EARLY",
-    Kind.NOT_PERMITTED,
+    _NP,
     "The operator was added by one person alone and may not approve yet.",
 )
 APPROVAL_DIGEST = _code(
