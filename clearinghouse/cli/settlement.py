@@ -6,11 +6,11 @@ from datetime import datetime
 
 import typer
 
-from clearinghouse.cli.context import house, output_of, refuse
+from clearinghouse.cli.context import EXIT_REFUSED, house, output_of, refuse
 from clearinghouse.cli.output import Output
 from clearinghouse.domain import money
 from clearinghouse.domain.settlement import WindowState
-from clearinghouse.services import held_sdrs, settlement, statements
+from clearinghouse.services import held_sdrs, rerating, settlement, statements
 from clearinghouse.services.environment import Environment
 from clearinghouse.storage.settlement import Settled, Window
 from clearinghouse.texts import UNSEEN, is_readable
@@ -142,6 +142,41 @@ def _tell_closed_before(output: Output, env: Environment, window: Window) -> Non
         },
         f"{window.label} is closed already; {done}",
     )
+
+
+@group.command()
+def rerate(
+    context: typer.Context,
+    label: str = typer.Argument(..., help="The window, open or closed: 2026-11."),
+) -> None:
+    """Rate all SDRs of a window again, apart from the rating at intake, and compare.
+
+    The database computes, by the statement that auditors use; nothing changes. Ends
+    with 1 when an amount differs.
+    """
+    output = output_of(context)
+    with house(context) as env:
+        window = settlement.window_named(env, label)
+        if window is None:
+            refuse(output, f"there is no window {label}")
+        with output.progress(f"rating {label} again", None):
+            found = rerating.rerate(env, window.window_id)
+    rows = [
+        {
+            "submitter": one.submitter_party,
+            "sdr": one.sdr_uid,
+            "currency": one.currency,
+            "stored": _text(one.stored_minor, one.currency),
+            "rated": _text(one.rated_minor, one.currency),
+        }
+        for one in found.differences
+    ]
+    output.value(
+        {"sdrs": found.sdrs, "different": found.different, "differences": rows},
+        f"{label}: {found.sdrs} SDRs rated again, {found.different} differ",
+    )
+    if found.different:
+        raise typer.Exit(EXIT_REFUSED)
 
 
 @group.command(name="list")

@@ -98,6 +98,14 @@ def versions_of(
     return tuple(_version(row) for row in tx.execute(query))
 
 
+def versions_by_id(
+    tx: Connection, version_ids: Iterable[int]
+) -> tuple[TariffVersion, ...]:
+    """Return versions by the ids that SDRs hold."""
+    query = select(tariff).where(tariff.c.tariff_version_id.in_(list(version_ids)))
+    return tuple(_version(row) for row in tx.execute(query))
+
+
 def tariffs_changed(
     tx: Connection,
     receiver_id: int,

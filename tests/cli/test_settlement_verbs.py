@@ -152,3 +152,14 @@ def test_a_held_sdr_is_seen_decided_and_counted(
     assert closed["held"] == 0
     assert [one["gross"] for one in closed["settlements"]] == ([net] if net else [])
     assert value_of(run("--json", "sdr", "held")) == []
+
+
+def test_window_is_rated_again_and_nothing_differs(run: Callable[..., Result]) -> None:
+    month = open_month(run)
+
+    again = value_of(run("--json", "settlement", "rerate", month))
+    unknown = run("settlement", "rerate", "1999-01")
+
+    assert again == {"sdrs": 0, "different": 0, "differences": []}
+    assert unknown.exit_code == 1
+    assert "there is no window 1999-01" in unknown.output

@@ -70,11 +70,18 @@ class Desk:
         assert answer.code == 0, answer.raw
         return name
 
-    def submit(self, record: ServiceDetailRecord, *, more: str = "") -> Answer:
-        """Submit one record in a batch of its own; ``more`` is put at its end."""
+    def submit(
+        self, record: ServiceDetailRecord, *, more: str = "", readings: str = ""
+    ) -> Answer:
+        """Submit one record in a batch of its own; ``more`` is put at its end.
+
+        ``readings`` are those of its charging transactions.
+        """
         self.batches += 1
         end = "</serviceDetailRecord>"
+        transaction = "</chargingTransaction>"
         one = sdr(record).replace(end, f"{more}{end}")
+        one = one.replace(transaction, f"{readings}{transaction}")
         content = batch(self.batches, [], control=totals_of([record]), more=one)
         return self.cso.call("sdr", "SubmitSdrs", content)
 
@@ -93,10 +100,12 @@ class Desk:
             assert nets[record.sdr_id] == net
         return status, net
 
-    def rated(self, tariff: str, used: ServiceDetailRecord, net: str) -> None:
+    def rated(
+        self, tariff: str, used: ServiceDetailRecord, net: str, *, readings: str = ""
+    ) -> None:
         """Submit what was used, with the right claim, and see it accepted as such."""
         record = replace(used, tariff_id=tariff, claimed_net=Decimal(net))
-        answer = self.submit(record)
+        answer = self.submit(record, readings=readings)
         assert answer.required("accepted") == "1", answer.raw
         assert self.told(record) == ("ACCEPTED", net)
 
@@ -216,6 +225,19 @@ def test_r4_time_of_day_by_charging_transactions(desk: Desk) -> None:
     desk.rated(tariff, parts, "14.64")
 
 
+def test_r4_time_of_day_by_meter_readings(desk: Desk) -> None:
+    tariff = desk.publish(*DAY_AND_EVENING)
+    start = NOON + timedelta(hours=5, minutes=30)
+    record = used((30_000, 7200), started_at=start)
+    readings = "".join(
+        f"<meterReading><at>{(start + timedelta(seconds=seconds)).isoformat()}</at>"
+        f"<registerWh>{register_wh}</registerWh></meterReading>"
+        for seconds, register_wh in ((0, 1_000), (1800, 13_400), (7200, 31_000))
+    )
+
+    desk.rated(tariff, record, "14.64", readings=readings)
+
+
 def test_r4_time_of_day_without_intervals_takes_the_start(desk: Desk) -> None:
     tariff = desk.publish(*DAY_AND_EVENING)
     half_past_five = NOON + timedelta(hours=5, minutes=30)
@@ -256,13 +278,13 @@ def test_r5_parking_may_have_a_grace_too(desk: Desk) -> None:
     desk.rated(tariff, used((10_000, 1800), parking_seconds=3661), "2.00")
 
 
-def test_r6_minimum(desk: Desk) -> None:
+def test_r6_minimum_lifts_the_amount(desk: Desk) -> None:
     tariff = desk.publish(price("ENERGY", "0.49"), more="<minimum>0.50</minimum>")
 
     desk.rated(tariff, used((312, 600)), "0.50")
 
 
-def test_r6_maximum(desk: Desk) -> None:
+def test_r6_maximum_bounds_the_amount(desk: Desk) -> None:
     tariff = desk.publish(price("ENERGY", "1.35"), more="<maximum>90.00</maximum>")
 
     desk.rated(tariff, used((75_000, 7200)), "90.00")
