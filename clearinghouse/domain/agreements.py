@@ -93,6 +93,7 @@ class Terms:
     (S-208: the larger of the two counts). ``list_age_limit_seconds`` is the age up to
     which a credential list decides at all; up to ``list_fresh_seconds`` it decides
     without asking the CSP. ``net_ceiling_minor`` overrides the ceiling of the currency.
+    ``payment_days``: how long the home CSP may take to pay an invoice.
     ``collects``: the home CSP, as visited CSP, submits SDRs for this CSO and is paid
     for them (clause 4.2-visited). ``signed_meter_required``: the relation is under
     calibration law, and meter values come signed (S-111, S-305). ``offline_allowed``:
@@ -133,6 +134,7 @@ class Terms:
     zero_energy_seconds: int = 120
     late_notice_hours: int = 24
     late_notice_days: int = 7
+    payment_days: int = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,15 +16,24 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from clearinghouse import codes
+from clearinghouse.domain import documents as document_rules
 from clearinghouse.domain import ledger as ledger_rules
 from clearinghouse.domain import numbering
 from clearinghouse.domain import settlement as rules
 from clearinghouse.domain.errors import ClearingHouseError, Item
 from clearinghouse.domain.exchange import Sender
-from clearinghouse.domain.settlement import PairTotal, Settlement, WindowState
+from clearinghouse.domain.settlement import Pair, PairTotal, Settlement, WindowState
+from clearinghouse.services import documents as booking
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.statements import issue_window
-from clearinghouse.storage import audit, ledger, participants, settlement, statements
+from clearinghouse.storage import (
+    audit,
+    documents,
+    ledger,
+    participants,
+    settlement,
+    statements,
+)
 from clearinghouse.storage.audit import AuditEntry
 from clearinghouse.storage.settlement import Settled, Window
 from clearinghouse.storage.statements import NewStatement
@@ -51,23 +60,32 @@ class Closing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CounterpartyPosition:
-    """What stands between a participant and one other in one currency."""
+    """What stands between a participant and one other in one currency.
+
+    ``receivable_minor`` and ``payable_minor`` are without VAT.
+    """
 
     currency: str
     counterparty: str
     receivable_minor: int
     payable_minor: int
+    receivable_gross_minor: int
+    payable_gross_minor: int
     sdr_count: int
     energy_wh: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Positions:
-    """A participant's positions in a window; ``net`` in minor units per currency."""
+    """A participant's positions in a window, in minor units per currency.
+
+    ``net`` is without VAT; ``gross`` is with it, and is what will be paid.
+    """
 
     window: Window
     positions: tuple[CounterpartyPosition, ...]
     net: Mapping[str, int]
+    gross: Mapping[str, int]
 
 
 def ensure_window(env: Environment, label: str) -> Window:
@@ -152,6 +170,7 @@ def prove(env: Environment, window_id: int) -> tuple[str, ...]:
         if rules.totals_digest(proof) != window.proof_digest:
             broken.append("the digest of the proof is not the one of the close")
         broken.extend(settlement.disagreements(tx, window_id))
+        broken.extend(documents.faults(tx, window_id))
     return tuple(broken)
 
 
@@ -163,9 +182,7 @@ def positions(env: Environment, sender: Sender, window_id: int | None) -> Positi
     participant_id = sender.participant_id
     with env.database.begin_read_only() as tx:
         window = _opened(tx) if window_id is None else _window(tx, window_id)
-        closed = window.state is WindowState.CLOSED
-        read = settlement.share_of_settlement if closed else settlement.share_of_claim
-        pairs = read(tx, window.window_id, participant_id)
+        pairs = _share(tx, window, participant_id)
         party_ids = participants.party_ids(tx)
     return _positions(window, pairs, participant_id, party_ids)
 
@@ -224,16 +241,24 @@ def _book(
     if window.state is WindowState.FAILED:
         # Its cause was found: it goes on from where it failed.
         settlement.mark_cutover(tx, window.window_id, at=window.cutover_at or at)
-    settled = rules.settle(claim)
+    drafts = document_rules.drafts_of(claim)
+    settled = rules.settle(claim, document_rules.vat_by_pair(drafts))
+    counts = Counter(draft.currency for draft in drafts)
+    for draft in drafts:
+        if broken := document_rules.violations(draft):
+            raise ClearingHouseError(codes.PROOF_FAILED, "; ".join(broken))
     for one in settled:
         postings = ledger_rules.postings_of(window.window_id, one, party_ids)
         broken = rules.violations(one)
         broken += ledger_rules.violations(postings, one, party_ids)
         if broken:
             raise ClearingHouseError(codes.PROOF_FAILED, "; ".join(broken))
-        settlement.insert_settlement(tx, window.window_id, one)
+        count = counts[one.currency]
+        settlement.insert_settlement(tx, window.window_id, one, documents=count)
         ledger.append(tx, postings, at=at)
+    booking.book(tx, window.window_id, drafts, at=at)
     disagreements = settlement.disagreements(tx, window.window_id)
+    disagreements += documents.faults(tx, window.window_id)
     if disagreements:
         raise ClearingHouseError(codes.PROOF_FAILED, "; ".join(disagreements))
     _number_statements(env, tx, window, settled, at=at)
@@ -265,6 +290,7 @@ def _number_statements(
         )
     ]
     lines = {one.currency: _lines_of(one) for one in settled}
+    nets = {one.currency: _nets_of(one) for one in settled}
     numbers = statements.draw_numbers(
         tx, series=numbering.STATEMENT_SERIES, year=at.year, count=len(wanted)
     )
@@ -280,7 +306,8 @@ def _number_statements(
                 issuer_party_id=env.limits.party_id,
                 issuer_name=env.limits.name,
                 currency=one.currency,
-                net_minor=position.net_minor,
+                net_minor=nets[one.currency][person.participant_id],
+                gross_minor=position.net_minor,
                 line_count=lines[one.currency][person.participant_id],
             )
             for number, (one, position, person) in zip(numbers, wanted, strict=True)
@@ -298,23 +325,45 @@ def _lines_of(settled: Settlement) -> Counter[int]:
     return lines
 
 
+def _nets_of(settled: Settlement) -> Counter[int]:
+    """Return what each participant gets less what it owes, without VAT."""
+    nets: Counter[int] = Counter()
+    for pair in settled.pairs:
+        nets[pair.debtor_id] -= pair.net_minor
+        nets[pair.creditor_id] += pair.net_minor
+    return nets
+
+
+def _share(tx: Connection, window: Window, participant_id: int) -> Sequence[Pair]:
+    """Return the pairs of a participant: booked, or as they would be booked now."""
+    if window.state is WindowState.CLOSED:
+        return settlement.share_of_settlement(tx, window.window_id, participant_id)
+    claim = settlement.share_of_claim(tx, window.window_id, participant_id)
+    drafts = document_rules.drafts_of(claim)
+    return rules.pairs_of(claim, document_rules.vat_by_pair(drafts))
+
+
 def _positions(
     window: Window,
-    pairs: Sequence[PairTotal],
+    pairs: Sequence[Pair],
     participant_id: int,
     party_ids: Mapping[int, str],
 ) -> Positions:
     sums: dict[tuple[str, str], list[int]] = {}
-    net: dict[str, int] = {}
+    net: Counter[str] = Counter()
+    gross: Counter[str] = Counter()
     for pair in pairs:
         receives = pair.creditor_id == participant_id
         other = pair.debtor_id if receives else pair.creditor_id
-        entry = sums.setdefault((pair.currency, party_ids[other]), [0, 0, 0, 0])
-        entry[0 if receives else 1] += pair.net_minor
-        entry[2] += pair.sdr_count
-        entry[3] += pair.energy_wh
-        signed_minor = pair.net_minor if receives else -pair.net_minor
-        net[pair.currency] = net.get(pair.currency, 0) + signed_minor
+        entry = sums.setdefault((pair.currency, party_ids[other]), [0] * 6)
+        side = 0 if receives else 1
+        entry[side] += pair.net_minor
+        entry[side + 2] += pair.gross_minor
+        entry[4] += pair.sdr_count
+        entry[5] += pair.energy_wh
+        sign = 1 if receives else -1
+        net[pair.currency] += sign * pair.net_minor
+        gross[pair.currency] += sign * pair.gross_minor
     return Positions(
         window=window,
         positions=tuple(
@@ -323,12 +372,15 @@ def _positions(
                 counterparty=other,
                 receivable_minor=entry[0],
                 payable_minor=entry[1],
-                sdr_count=entry[2],
-                energy_wh=entry[3],
+                receivable_gross_minor=entry[2],
+                payable_gross_minor=entry[3],
+                sdr_count=entry[4],
+                energy_wh=entry[5],
             )
             for (currency, other), entry in sorted(sums.items())
         ),
         net=dict(sorted(net.items())),
+        gross=dict(sorted(gross.items())),
     )
 
 

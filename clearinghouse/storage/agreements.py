@@ -214,6 +214,24 @@ def agreements_to_collect(tx: Connection, collector_id: int) -> tuple[Agreement,
     return tuple(agreement_of(row) for row in tx.execute(query))
 
 
+def payment_days(tx: Connection, *, at: datetime) -> dict[tuple[int, int, str], int]:
+    """Return the days to pay an invoice, by visited, home and currency.
+
+    Of the newest terms that have begun, ended ones too: what was served is paid.
+    """
+    names = (agreement.c.visited_id, agreement.c.home_id, agreement.c.currency)
+    query = (
+        select(*names, agreement.c.payment_days)
+        .where(agreement.c.valid_from <= at)
+        .order_by(agreement.c.version)
+        .limit(AGREEMENTS_MAX)
+    )
+    return {
+        (row.visited_id, row.home_id, row.currency): row.payment_days
+        for row in tx.execute(query)
+    }
+
+
 def partners_of(tx: Connection, participant_id: int, *, at: datetime) -> frozenset[int]:
     """Return the partners with an agreement in force, on either side."""
     partners = homes_of(tx, participant_id, at=at)

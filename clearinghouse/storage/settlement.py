@@ -16,12 +16,15 @@ from sqlalchemy import Connection, Row, insert, select, text, update
 
 from clearinghouse.codes import UNAVAILABLE, WINDOW_STATE
 from clearinghouse.domain.errors import ClearingHouseError
+from clearinghouse.domain.numbering import DocumentKind
 from clearinghouse.domain.settlement import (
+    Pair,
     PairTotal,
     Settlement,
     WindowState,
     may_follow,
 )
+from clearinghouse.domain.vat import VatCategory
 from clearinghouse.storage.database import Database
 from clearinghouse.storage.tables.sdrs import settlement_window
 from clearinghouse.storage.tables.settlement import (
@@ -42,9 +45,11 @@ _OPEN = text("SELECT clearing.open_window(:label, :opened_at)")
 
 _CLAIM = text("""
     SELECT csp_id, submitter_id, currency, sum(sdr_count)::bigint,
-           sum(energy_wh)::bigint, sum(net_minor)::bigint
+           sum(energy_wh)::bigint, sum(net_minor)::bigint, kind, vat_category,
+           vat_rate_bp, vat_rule_id, place_country
     FROM clearing.batch_total WHERE window_id = :window_id
-    GROUP BY csp_id, submitter_id, currency
+    GROUP BY csp_id, submitter_id, currency, kind, vat_category, vat_rate_bp,
+             vat_rule_id, place_country
     -- Where all was excluded again nothing is left to prove.
     HAVING sum(sdr_count) <> 0 OR sum(energy_wh) <> 0 OR sum(net_minor) <> 0
     ORDER BY currency, csp_id, submitter_id
@@ -52,29 +57,33 @@ _CLAIM = text("""
 
 _PROOF = text("""
     SELECT csp_id, submitter_id, currency, count(*)::bigint,
-           sum(energy_wh)::bigint, sum(net_minor)::bigint
+           sum(energy_wh)::bigint, sum(net_minor)::bigint, '380' AS kind, vat_category,
+           vat_rate_bp, vat_rule_id, place_country
     FROM clearing.sdr AS s
     WHERE window_id = :window_id AND status = 'ACCEPTED' AND NOT EXISTS (
         SELECT FROM clearing.sdr_exclusion AS e
         WHERE e.window_id = s.window_id AND e.sdr_no = s.sdr_no)
-    GROUP BY csp_id, submitter_id, currency
+    GROUP BY csp_id, submitter_id, currency, 7, vat_category, vat_rate_bp,
+             vat_rule_id, place_country
     ORDER BY currency, csp_id, submitter_id
 """)
 
 _SHARE_OF_CLAIM = text("""
     SELECT csp_id, submitter_id, currency, sum(sdr_count)::bigint,
-           sum(energy_wh)::bigint, sum(net_minor)::bigint
+           sum(energy_wh)::bigint, sum(net_minor)::bigint, kind, vat_category,
+           vat_rate_bp, vat_rule_id, place_country
     FROM clearing.batch_total
     WHERE window_id = :window_id
       AND (csp_id = :participant_id OR submitter_id = :participant_id)
-    GROUP BY csp_id, submitter_id, currency
+    GROUP BY csp_id, submitter_id, currency, kind, vat_category, vat_rate_bp,
+             vat_rule_id, place_country
     HAVING sum(sdr_count) <> 0
     ORDER BY currency, csp_id, submitter_id
 """)
 
 _SHARE_OF_SETTLEMENT = text("""
     SELECT p.debtor_id, p.creditor_id, s.currency, p.sdr_count, p.energy_wh,
-           p.net_minor
+           p.net_minor, p.vat_minor
     FROM clearing.settlement AS s JOIN clearing.settlement_pair AS p
         USING (settlement_id)
     WHERE s.window_id = :window_id
@@ -101,7 +110,7 @@ _DISAGREEMENTS = text("""
         FROM clearing.settlement AS s
         JOIN clearing.settlement_pair AS p USING (settlement_id)
         CROSS JOIN LATERAL (
-            VALUES (p.debtor_id, -p.net_minor), (p.creditor_id, p.net_minor)
+            VALUES (p.debtor_id, -p.gross_minor), (p.creditor_id, p.gross_minor)
         ) AS side (participant_id, amount)
         WHERE s.window_id = :window_id GROUP BY 1, 2
     ), position AS (
@@ -139,7 +148,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """The sums of a closed window in one currency."""
+    """The sums of a closed window in one currency.
+
+    ``documents``: how many; ``None`` of a window from before there were any.
+    """
 
     settlement_id: int
     window_id: int
@@ -149,6 +161,8 @@ class Settled:
     multilateral_minor: int
     sdr_count: int
     energy_wh: int
+    vat_minor: int
+    documents: int | None
 
 
 def hold_windows(tx: Connection) -> None:
@@ -281,14 +295,19 @@ def share_of_claim(
 
 def share_of_settlement(
     tx: Connection, window_id: int, participant_id: int
-) -> list[PairTotal]:
+) -> list[Pair]:
     """Return the pairs of one participant in a closed window."""
     place = {"window_id": window_id, "participant_id": participant_id}
-    return _totals(tx.execute(_SHARE_OF_SETTLEMENT, place))
+    return [Pair(*row) for row in tx.execute(_SHARE_OF_SETTLEMENT, place)]
 
 
-def insert_settlement(tx: Connection, window_id: int, settled: Settlement) -> int:
-    """Book one currency of a closing window: sums, directed pairs, positions."""
+def insert_settlement(
+    tx: Connection, window_id: int, settled: Settlement, *, documents: int
+) -> int:
+    """Book one currency of a closing window: sums, directed pairs, positions.
+
+    ``documents``: how many are booked in this currency.
+    """
     statement = (
         insert(settlement)
         .values(
@@ -299,6 +318,8 @@ def insert_settlement(tx: Connection, window_id: int, settled: Settlement) -> in
             multilateral_minor=settled.multilateral_minor,
             sdr_count=settled.sdr_count,
             energy_wh=settled.energy_wh,
+            vat_minor=settled.vat_minor,
+            documents=documents,
         )
         .returning(settlement.c.settlement_id)
     )
@@ -313,6 +334,7 @@ def insert_settlement(tx: Connection, window_id: int, settled: Settlement) -> in
             "sdr_count",
             "energy_wh",
             "net_minor",
+            "vat_minor",
         ),
         (
             (
@@ -322,6 +344,7 @@ def insert_settlement(tx: Connection, window_id: int, settled: Settlement) -> in
                 pair.sdr_count,
                 pair.energy_wh,
                 pair.net_minor,
+                pair.vat_minor,
             )
             for pair in settled.pairs
         ),
@@ -362,7 +385,10 @@ def disagreements(tx: Connection, window_id: int) -> list[str]:
 
 
 def _totals(rows: Iterable[Any]) -> list[PairTotal]:
-    return [PairTotal(*row) for row in rows]
+    return [
+        PairTotal._make((*row[:6], DocumentKind(row[6]), VatCategory(row[7]), *row[8:]))
+        for row in rows
+    ]
 
 
 def _change(

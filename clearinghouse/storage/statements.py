@@ -128,12 +128,16 @@ class NewStatement:
     issuer_name: str
     currency: str
     net_minor: int
+    gross_minor: int
     line_count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issued:
-    """A statement as it is listed; ``digest`` is that of its XML form."""
+    """A statement as it is listed; ``digest`` is that of its XML form.
+
+    ``gross_minor`` is ``None`` for a window that was closed before there was VAT.
+    """
 
     statement_id: str
     window_id: int
@@ -142,6 +146,7 @@ class Issued:
     currency: str
     closed_at: datetime
     net_minor: int
+    gross_minor: int | None
     line_count: int
     digest: bytes
 
@@ -327,6 +332,7 @@ def _issued() -> Select[Any]:
             statement.c.currency,
             settlement_window.c.closed_at,
             statement.c.net_minor,
+            statement.c.gross_minor,
             statement.c.line_count,
             statement_rendering.c.digest,
             statement_rendering.c.changed_xid,
@@ -351,6 +357,7 @@ def _entry(row: Row[Any]) -> Issued:
         currency=row.currency,
         closed_at=row.closed_at,
         net_minor=row.net_minor,
+        gross_minor=row.gross_minor,
         line_count=row.line_count,
         digest=row.digest,
     )

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from clearinghouse.storage import sdr_intake, tariffs
 from clearinghouse.storage.sdr_intake import NewBatch, NewSdr, NewTotal
+from clearinghouse.storage.tables import documents as papers
 from clearinghouse.storage.tables import settlement as books
 from clearinghouse.storage.tariffs import Publication
 from tests.builders import NOW
@@ -39,6 +40,10 @@ BOOKS = (
     books.posting,
     books.statement,
     books.document_series,
+    papers.document,
+    papers.document_line,
+    papers.document_vat,
+    papers.document_reference,
 )
 
 
@@ -50,6 +55,9 @@ class Debt:
     creditor: Participant
     amount_minor: int
     currency: str = "EUR"
+    vat_category: str = "O"
+    vat_rate_bp: int = 0
+    place_country: str = ""
 
 
 def book_debts(world: World, debts: Sequence[Debt]) -> None:
@@ -134,6 +142,9 @@ def _row(
         detail=_DETAIL,
         received_at=NOW,
         change_id=sdr_no,
+        vat_category=debt.vat_category,
+        vat_rate_bp=debt.vat_rate_bp,
+        place_country=debt.place_country,
     )
 
 
@@ -147,6 +158,9 @@ def _total(row: NewSdr) -> NewTotal:
         sdr_count=1,
         energy_wh=row.energy_wh,
         net_minor=row.net_minor,
+        vat_category=row.vat_category,
+        vat_rate_bp=row.vat_rate_bp,
+        place_country=row.place_country,
     )
 
 

@@ -301,6 +301,7 @@ def _tamper(world: World, *, amount_minor: int, window: int | None = None) -> No
             sdr_count=0,
             energy_wh=0,
             net_minor=amount_minor,
+            place_country="CH",
         )
         copy_totals(tx, [total])
 

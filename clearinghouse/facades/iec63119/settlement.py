@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from clearinghouse.domain.money import currency_of, minor_to_decimal
 from clearinghouse.domain.proofs import Place
 from clearinghouse.domain.settlement import WindowState
@@ -35,15 +37,20 @@ def _get_positions(desk: Desk, call: Call) -> bytes:
         window_label=found.window.label,
         window_state=WINDOW_STATE.write(shown),
         position=[_position(desk, one) for one in found.positions],
-        net=[
-            desk.bindings.new(
-                "common:CurrencyAmount",
-                currency=currency,
-                amount=minor_to_decimal(net_minor, currency_of(currency)),
-            )
-            for currency, net_minor in found.net.items()
-        ],
+        net=_amounts(desk, found.net),
+        gross=_amounts(desk, found.gross),
     )
+
+
+def _amounts(desk: Desk, amounts: Mapping[str, int]) -> list[Record]:
+    return [
+        desk.bindings.new(
+            "common:CurrencyAmount",
+            currency=currency,
+            amount=minor_to_decimal(amount_minor, currency_of(currency)),
+        )
+        for currency, amount_minor in amounts.items()
+    ]
 
 
 def _position(desk: Desk, position: CounterpartyPosition) -> Record:
@@ -56,6 +63,8 @@ def _position(desk: Desk, position: CounterpartyPosition) -> Record:
         payable=minor_to_decimal(position.payable_minor, currency),
         sdr_count=position.sdr_count,
         energy_wh=position.energy_wh,
+        receivable_gross=minor_to_decimal(position.receivable_gross_minor, currency),
+        payable_gross=minor_to_decimal(position.payable_gross_minor, currency),
     )
 
 
@@ -77,6 +86,7 @@ def _list_statements(desk: Desk, call: Call) -> bytes:
 
 
 def _entry(desk: Desk, issued: Issued) -> Record:
+    currency, gross_minor = currency_of(issued.currency), issued.gross_minor
     return desk.bindings.new(
         "settlement:StatementEntry",
         statement_id=issued.statement_id,
@@ -84,7 +94,8 @@ def _entry(desk: Desk, issued: Issued) -> Record:
         window_label=issued.window_label,
         currency=issued.currency,
         closed_at=issued.closed_at,
-        net=minor_to_decimal(issued.net_minor, currency_of(issued.currency)),
+        net=minor_to_decimal(issued.net_minor, currency),
+        gross=None if gross_minor is None else minor_to_decimal(gross_minor, currency),
         digest=issued.digest.hex(),
         lines=issued.line_count,
     )

@@ -108,6 +108,7 @@ agreement = Table(
     integer("zero_energy_seconds"),
     integer("late_notice_hours"),
     integer("late_notice_days"),
+    integer("payment_days"),
     schema="clearing",
 )
 

@@ -25,6 +25,8 @@ settlement = Table(
     bigint("multilateral_minor"),
     bigint("sdr_count"),
     bigint("energy_wh"),
+    bigint("vat_minor"),
+    integer("documents", null=True),
     schema="clearing",
 )
 
@@ -37,6 +39,8 @@ settlement_pair = Table(
     bigint("sdr_count"),
     bigint("energy_wh"),
     bigint("net_minor"),
+    bigint("vat_minor"),
+    bigint("gross_minor"),
     schema="clearing",
 )
 
@@ -80,6 +84,7 @@ statement = Table(
     bigint("net_minor"),
     bigint("line_count"),
     instant("created_at"),
+    bigint("gross_minor", null=True),
     schema="clearing",
 )
 
