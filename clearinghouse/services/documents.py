@@ -16,10 +16,10 @@ from sqlalchemy import Connection
 from clearinghouse.domain.agreements import Terms
 from clearinghouse.domain.billing import profile_in_force
 from clearinghouse.domain.documents import Draft, Party, Reason, VatTotal
-from clearinghouse.domain.numbering import series_key, series_of
-from clearinghouse.domain.vat import REASONED, UNTAXED, VatRule
+from clearinghouse.domain.numbering import DocumentKind, series_key, series_of
+from clearinghouse.domain.vat import REASONED, UNTAXED, VatCategory, VatRule
 from clearinghouse.storage import agreements, billing, documents, participants, vat
-from clearinghouse.storage.documents import NewDocument
+from clearinghouse.storage.documents import NewDocument, Side
 from clearinghouse.storage.statements import draw_numbers
 
 _PAYMENT_DAYS = Terms().payment_days
@@ -32,6 +32,7 @@ class _Around:
     parties: Mapping[int, Party]
     days: Mapping[tuple[int, int, str], int]
     rules: Mapping[int, VatRule]
+    preceding: Mapping[Side, Sequence[str]]
 
 
 def book(
@@ -40,7 +41,7 @@ def book(
     """Book the documents of a closing window under new numbers; return how many."""
     if not drafts:
         return 0
-    around = _around(tx, drafts, at)
+    around = _around(tx, window_id, drafts, at)
     by_series: dict[str, list[Draft]] = defaultdict(list)
     for draft in sorted(drafts, key=lambda one: _order(one, around.parties)):
         seller = around.parties[draft.seller_id].party_id
@@ -57,7 +58,9 @@ def book(
     return len(made)
 
 
-def _around(tx: Connection, drafts: Iterable[Draft], at: datetime) -> _Around:
+def _around(
+    tx: Connection, window_id: int, drafts: Iterable[Draft], at: datetime
+) -> _Around:
     people = {side for one in drafts for side in (one.seller_id, one.buyer_id)}
     found = participants.participants_by_id(tx, people)
     profiles = billing.versions_by_party(tx, [one.party_id for one in found.values()])
@@ -74,6 +77,9 @@ def _around(tx: Connection, drafts: Iterable[Draft], at: datetime) -> _Around:
         },
         days=agreements.payment_days(tx, at=at),
         rules=vat.rules_by_id(tx, rules - {0}),
+        preceding=documents.preceding_invoices(tx, window_id)
+        if any(one.kind is DocumentKind.CREDIT_NOTE for one in drafts)
+        else {},
     )
 
 
@@ -96,7 +102,16 @@ def _new(
         buyer=around.parties[draft.buyer_id],
         due_on=at.date() + timedelta(days=days),
         reasons=tuple(_reason(total, around.rules) for total in draft.vat),
+        preceding=tuple(_preceding(draft, around.preceding)),
     )
+
+
+def _preceding(draft: Draft, known: Mapping[Side, Sequence[str]]) -> Sequence[str]:
+    if draft.kind is DocumentKind.INVOICE:
+        return ()
+    is_outside = any(one.category is VatCategory.OUTSIDE for one in draft.vat)
+    side = (draft.seller_id, draft.buyer_id, draft.currency, is_outside)
+    return known.get(side, ())
 
 
 def _reason(total: VatTotal, rules: Mapping[int, VatRule]) -> Reason | None:

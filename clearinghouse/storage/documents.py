@@ -5,6 +5,7 @@ Nothing here changes a document: a wrong one is taken back by a credit note.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -98,6 +99,25 @@ _FAULTS = text("""
     ORDER BY 1
 """)
 
+# The invoices of the SDRs that a window gives back; of a window that was closed before
+# there were documents, none.
+_PRECEDING = text("""
+    SELECT DISTINCT s.submitter_id, s.csp_id, s.currency, s.vat_category = 'O', d.number
+    FROM clearing.sdr AS s JOIN clearing.document AS d
+      ON d.window_id = s.ref_window_id AND d.seller_id = s.submitter_id
+     AND d.buyer_id = s.csp_id AND d.currency = s.currency AND d.kind = '380'
+    JOIN clearing.document_vat AS v ON v.number = d.number
+     AND v.category = s.vat_category AND v.rate_bp = s.vat_rate_bp
+    WHERE s.window_id = :window_id AND s.status = 'ACCEPTED' AND s.kind = 'CREDIT'
+      AND s.ref_window_id <> s.window_id AND NOT EXISTS (
+        SELECT FROM clearing.sdr_exclusion AS e
+        WHERE e.window_id = s.window_id AND e.sdr_no = s.sdr_no)
+    ORDER BY 5
+""")
+
+#: Seller, buyer, currency, and whether what is outside of VAT is meant.
+Side = tuple[int, int, str, bool]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewDocument:
@@ -169,6 +189,15 @@ def document_facts(tx: Connection, number: str) -> Document | None:
     )
     row = tx.execute(query).one_or_none()
     return None if row is None else _document(tx, row)
+
+
+def preceding_invoices(tx: Connection, window_id: int) -> dict[Side, list[str]]:
+    """Return the invoices that the credit notes of a window correct, in order."""
+    found: dict[Side, list[str]] = defaultdict(list)
+    for *side, number in tx.execute(_PRECEDING, {"window_id": window_id}):
+        seller_id, buyer_id, currency, is_outside = side
+        found[seller_id, buyer_id, currency, is_outside].append(number)
+    return dict(found)
 
 
 def numbers_of_window(tx: Connection, window_id: int) -> list[str]:

@@ -53,7 +53,7 @@ _UNSETTLED = text("""
            CASE WHEN closed.amount_minor IS NOT NULL AND split_part(
                     closed.debit_account, ':', 3) = 'POS' THEN closed.amount_minor
                 WHEN closed.amount_minor IS NOT NULL THEN -closed.amount_minor
-                WHEN p.net_minor = 0 THEN 0 END AS amount_minor
+                WHEN p.gross_minor = 0 THEN 0 END AS amount_minor
     FROM clearing.settlement AS s
     JOIN clearing.settlement_window AS w USING (window_id)
     JOIN clearing.settlement_pair AS p USING (settlement_id)

@@ -22,7 +22,8 @@ from sqlalchemy import (
     text,
 )
 
-from clearinghouse.domain.sdrs import MatchKind, SdrStatus
+from clearinghouse.domain.numbering import DocumentKind
+from clearinghouse.domain.sdrs import MatchKind, SdrKind, SdrStatus
 from clearinghouse.storage.database import Database
 from clearinghouse.storage.sdr_intake import NewTotal
 from clearinghouse.storage.sdrs import Place, StoredSdr, same_place
@@ -169,6 +170,7 @@ def claims_of(stored: Iterable[StoredSdr], *, times: int = 1) -> list[NewTotal]:
             sdr_count=0,
             energy_wh=0,
             net_minor=0,
+            kind=_document_of(one).value,
             vat_category=one.vat_category,
             vat_rate_bp=one.vat_rate_bp,
             vat_rule_id=one.vat_rule_id,
@@ -182,6 +184,13 @@ def claims_of(stored: Iterable[StoredSdr], *, times: int = 1) -> list[NewTotal]:
         key._replace(sdr_count=count, energy_wh=energy_wh, net_minor=net_minor)
         for key, (count, energy_wh, net_minor) in sums.items()
     ]
+
+
+def _document_of(stored: StoredSdr) -> DocumentKind:
+    """Return the kind of the document on which an SDR stands."""
+    is_late = stored.ref_window_id not in (None, stored.place.window_id)
+    is_credit = stored.kind is SdrKind.CREDIT
+    return DocumentKind.CREDIT_NOTE if is_credit and is_late else DocumentKind.INVOICE
 
 
 def decisions_by_row(tx: Connection, rows: Collection[int]) -> list[Decision]:

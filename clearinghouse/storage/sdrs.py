@@ -69,6 +69,7 @@ class StoredSdr:
     sdr_uid: str
     kind: SdrKind
     ref_sdr_uid: str | None
+    ref_window_id: int | None
     batch_id: UUID
     record_no: int
     status: SdrStatus
@@ -331,6 +332,7 @@ def _values(row: Row[Any]) -> dict[str, Any]:
         "sdr_uid": row.sdr_uid,
         "kind": SdrKind(row.kind),
         "ref_sdr_uid": row.ref_sdr_uid,
+        "ref_window_id": row.ref_window_id,
         "batch_id": row.batch_id,
         "record_no": row.record_no,
         "status": SdrStatus(row.current_status),

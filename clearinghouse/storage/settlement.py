@@ -57,8 +57,11 @@ _CLAIM = text("""
 
 _PROOF = text("""
     SELECT csp_id, submitter_id, currency, count(*)::bigint,
-           sum(energy_wh)::bigint, sum(net_minor)::bigint, '380' AS kind, vat_category,
-           vat_rate_bp, vat_rule_id, place_country
+           sum(energy_wh)::bigint, sum(net_minor)::bigint,
+           -- What is given back of an earlier window stands on a credit note.
+           CASE WHEN kind = 'CREDIT' AND ref_window_id <> window_id
+                THEN '381' ELSE '380' END AS document,
+           vat_category, vat_rate_bp, vat_rule_id, place_country
     FROM clearing.sdr AS s
     WHERE window_id = :window_id AND status = 'ACCEPTED' AND NOT EXISTS (
         SELECT FROM clearing.sdr_exclusion AS e

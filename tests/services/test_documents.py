@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from clearinghouse.domain.agreements import Mode, Terms
 from clearinghouse.domain.documents import Document
 from clearinghouse.domain.exchange import Role
 from clearinghouse.domain.numbering import DocumentKind
+from clearinghouse.domain.sdrs import SdrKind
 from clearinghouse.domain.vat import VatCategory
 from clearinghouse.services import settlement
 from clearinghouse.storage import agreements, billing, documents, ledger
@@ -234,6 +236,36 @@ def test_charges_that_come_to_less_than_nothing_are_a_credit_note(
     assert (note.net_minor, note.vat_minor, note.gross_minor) == (100_00, 19_00, 119_00)
     found = settlement.positions(world.env, make_sender(world.csp), window_id)
     assert found.gross == {"EUR": 119_00}
+    assert settlement.prove(world.env, window_id) == ()
+
+
+@pytest.mark.clause("4.3-I3")
+def test_credit_of_an_earlier_window_is_a_credit_note_that_names_its_invoice(
+    world: World,
+) -> None:
+    with world.env.database.begin() as tx:
+        own = make_profile("CHREP", vat_id=CH_VAT, country="CH")
+        billing.add_profile(tx, own, at=NOW)
+    record = world.session()
+    world.submit([record])
+    settlement.close_window(world.env, next_label="2026-12")
+    credit = replace(
+        record, sdr_id="C-1", kind=SdrKind.CREDIT, ref_sdr_id=record.sdr_id
+    )
+    world.submit([credit, world.session()])
+
+    window_id = settlement.close_window(world.env, next_label="2027-01").window_id
+
+    note, invoice = booked(world, window_id)
+    assert (note.number, note.preceding) == (
+        "CN-CHREP-2026-000001",
+        ("IN-CHREP-2026-000001",),
+    )
+    # the rate of the charge: 8.1 % of 11.49
+    assert (note.net_minor, note.vat_minor) == (11_49, 93)
+    assert (invoice.number, invoice.preceding) == ("IN-CHREP-2026-000002", ())
+    found = settlement.positions(world.env, make_sender(world.cso), window_id)
+    assert found.gross == {"EUR": 0}
     assert settlement.prove(world.env, window_id) == ()
 
 
