@@ -9,6 +9,8 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
+from clearinghouse.domain.vat import VatCategory, vat_of
+
 
 class Direction(StrEnum):
     """Whether the participant gets or owes an amount."""
@@ -26,9 +28,25 @@ class StatementFormat(StrEnum):
     HTML = "HTML"
 
 
+class TaxedShare(NamedTuple):
+    """What one document holds under one category and rate of VAT.
+
+    Amounts of a credit note are negative here: they lower what the invoice says.
+    """
+
+    document: str
+    category: VatCategory
+    rate_bp: int
+    net_minor: int
+    vat_minor: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CounterpartyTotal:
-    """What a participant gets from or owes to one other in the window: one side."""
+    """What a participant gets from or owes to one other in the window: one side.
+
+    ``net_minor`` is without VAT; ``taxed`` are in order of their documents.
+    """
 
     party_id: str
     name: str
@@ -36,6 +54,17 @@ class CounterpartyTotal:
     sdr_count: int
     energy_wh: int
     net_minor: int
+    taxed: tuple[TaxedShare, ...] = ()
+
+    @property
+    def vat_minor(self) -> int:
+        """VAT of the documents of this side."""
+        return sum(share.vat_minor for share in self.taxed)
+
+    @property
+    def gross_minor(self) -> int:
+        """Net and VAT: what is due on this side."""
+        return self.net_minor + self.vat_minor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +95,8 @@ class StatementLine(NamedTuple):
 
     ``submitter_id`` and ``home_csp_id`` are party ids; ``net_minor`` is negative for a
     credit only, the direction says who owes. ``rules`` are the rules it met,
-    ``reference`` the SDR that a credit or a replacement corrects. With the
+    ``reference`` the SDR that a credit or a replacement corrects. ``document`` is the
+    invoice or credit note that it stands on, empty when it is on none. With the
     tariff version and the engine version anybody can rate the line again.
     """
 
@@ -89,13 +119,18 @@ class StatementLine(NamedTuple):
     net_minor: int
     rules: tuple[str, ...] = ()
     reference: str | None = None
+    vat_category: str = ""
+    vat_rate_bp: int = 0
+    document: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
     """All of a statement but its lines, which may be a million and are streamed.
 
-    ``net_minor`` > 0: the participant gets it. ``counterparties`` are in order of their
+    ``net_minor`` > 0: the participant gets it; like all amounts but ``gross_minor`` it
+    is without VAT. ``gross_minor`` is what is due; ``None`` for a window that was
+    closed before there was VAT. ``counterparties`` are in order of their
     party ids, receivable before payable; months and days in order; lines in order of
     start, submitter and SDR id.
     """
@@ -120,6 +155,12 @@ class Statement:
     net_minor: int
     line_count: int
     energy_wh: int
+    gross_minor: int | None = None
+
+    def gross_of(self, direction: Direction) -> int:
+        """Return the sum of one direction, with VAT."""
+        totals = self.counterparties
+        return sum(one.gross_minor for one in totals if one.direction is direction)
 
 
 def counterparty_of(line: StatementLine) -> str:
@@ -139,11 +180,14 @@ class Audit:
     def __init__(self, statement: Statement) -> None:
         self._statement = statement
         self._sums: dict[str, list[int]] = {}
+        self._taxed: dict[tuple[str, str, int], int] = {}
 
     def add(self, lines: Iterable[StatementLine]) -> None:
         """Count lines."""
-        sums = self._sums
+        sums, taxed = self._sums, self._taxed
         for line in lines:
+            share = (line.document, line.vat_category, line.vat_rate_bp)
+            taxed[share] = taxed.get(share, 0) + line.net_minor
             entry = sums.setdefault(counterparty_of(line), [0, 0, 0])
             entry[0] += 1
             entry[1] += line.energy_wh
@@ -164,7 +208,21 @@ class Audit:
             if sums.pop(party_id, [0, 0, 0]) != total_of:
                 broken.append(f"the lines with {party_id} add up otherwise")
         broken.extend(f"lines with {party_id} have no total" for party_id in sums)
+        if statement.gross_minor is not None:
+            broken.extend(_vat_violations(statement, statement.gross_minor))
+            broken.extend(self._share_violations())
         return tuple(broken)
+
+    def _share_violations(self) -> Iterable[str]:
+        """Give the documents whose base is not the sum of their lines."""
+        taxed = dict(self._taxed)
+        for total in self._statement.counterparties:
+            for share in total.taxed:
+                found = taxed.pop((share.document, share.category, share.rate_bp), 0)
+                if found != share.net_minor:
+                    yield f"{share.document}: the lines add up otherwise"
+        if any(taxed.values()):
+            yield "lines stand on no document"
 
 
 def _signed(direction: Direction, amount_minor: int) -> int:
@@ -176,6 +234,18 @@ def violations(statement: Statement, lines: Iterable[StatementLine]) -> tuple[st
     audit = Audit(statement)
     audit.add(lines)
     return audit.violations()
+
+
+def _vat_violations(statement: Statement, gross_minor: int) -> Iterable[str]:
+    for total in statement.counterparties:
+        if total.net_minor != sum(share.net_minor for share in total.taxed):
+            yield f"the documents with {total.party_id} add up otherwise"
+        for share in total.taxed:
+            if share.vat_minor != vat_of(share.net_minor, share.rate_bp):
+                yield f"{share.document}: VAT is not the rate on its base"
+    due = [statement.gross_of(direction) for direction in Direction]
+    if gross_minor != due[0] - due[1]:
+        yield "gross is not receivable less payable, with VAT"
 
 
 def _total_violations(statement: Statement) -> list[str]:

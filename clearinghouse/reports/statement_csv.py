@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from clearinghouse.domain.statements import Statement, StatementLine
 from clearinghouse.reports.lines import LineNumbers, LineText
+from clearinghouse.reports.text import percent
 
 #: The columns in order; figures that rating starts from are there to be recomputed.
 COLUMNS = (
@@ -38,6 +39,9 @@ COLUMNS = (
     "net",
     "rules",
 )
+
+#: What follows them since there is VAT: by what a line is taxed, and where it stands.
+VAT_COLUMNS = ("vatCategory", "vatRate", "document")
 
 # What spreadsheets begin a formula with; a tab or line break in front hides it.
 _FORMULA = re.compile(r"[=+\-@\t\r\n]")
@@ -67,10 +71,12 @@ class CsvWriter:
             f"{cell(statement.window_label)},"
         )
         self._currency = statement.currency
+        self._is_taxed = statement.gross_minor is not None
 
     def head(self) -> bytes:
         """Return the heading."""
-        return f"{','.join(COLUMNS)}\r\n".encode()
+        columns = (*COLUMNS, *VAT_COLUMNS) if self._is_taxed else COLUMNS
+        return f"{','.join(columns)}\r\n".encode()
 
     def lines(self, batch: Iterable[LineText]) -> bytes:
         """Return the next lines."""
@@ -78,6 +84,11 @@ class CsvWriter:
         texts: list[str] = []
         for text in batch:
             line = text.line
+            vat = (
+                f",{line.vat_category},{percent(line.vat_rate_bp)},{line.document}"
+                if self._is_taxed
+                else ""
+            )
             texts.append(
                 f"{prefix}{text.number},{text.role},{text.counterparty},"
                 f"{line.submitter_id},{cell(line.sdr_id)},{text.session_id},"
@@ -85,7 +96,7 @@ class CsvWriter:
                 f"{line.energy_wh},{line.charge_seconds},{line.idle_seconds},"
                 f"{line.parking_seconds},{cell(line.tariff_id)},{line.tariff_version},"
                 f"{line.engine_version},{currency},{text.claimed},{text.net},"
-                f"{' '.join(line.rules)}\r\n"
+                f"{' '.join(line.rules)}{vat}\r\n"
             )
         return "".join(texts).encode()
 

@@ -15,7 +15,14 @@ from clearinghouse.domain.money import currency_of
 from clearinghouse.domain.statements import Direction, Statement
 from clearinghouse.reports import charts
 from clearinghouse.reports.lines import LineText
-from clearinghouse.reports.text import AmountText, escape, instant, kwh, shown_of
+from clearinghouse.reports.text import (
+    AmountText,
+    due_of,
+    escape,
+    instant,
+    kwh,
+    shown_of,
+)
 
 #: Lines of the page: a browser opens these at once, and nobody reads more.
 LINES_SHOWN_MAX = 500
@@ -122,6 +129,7 @@ class HtmlWriter:
                 ("To receive", amount(statement.receivable_minor)),
                 ("To pay", amount(statement.payable_minor)),
                 ("Net (negative: to pay)", amount(statement.net_minor)),
+                *due_of(statement),
                 ("Service detail records", str(statement.line_count)),
                 ("Energy, kWh", kwh(statement.energy_wh)),
             ],

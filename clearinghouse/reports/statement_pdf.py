@@ -12,7 +12,7 @@ from clearinghouse.domain.statements import Direction, Statement
 from clearinghouse.reports.charts import Bar
 from clearinghouse.reports.lines import LineText
 from clearinghouse.reports.pdf_pages import LEFT, RIGHT, Column, Pages
-from clearinghouse.reports.text import AmountText, instant, kwh, shown_of
+from clearinghouse.reports.text import AmountText, due_of, instant, kwh, shown_of
 
 #: Lines of the PDF: some pages that a person may leaf through.
 LINES_SHOWN_MAX = 100
@@ -88,6 +88,7 @@ def _title_of(statement: Statement) -> list[tuple[str, str]]:
         ("To receive", amount(statement.receivable_minor)),
         ("To pay", amount(statement.payable_minor)),
         ("Net (negative: to pay)", amount(statement.net_minor)),
+        *due_of(statement),
         ("Service detail records", str(statement.line_count)),
         ("Energy, kWh", kwh(statement.energy_wh)),
     ]

@@ -10,9 +10,14 @@ from collections.abc import Iterable, Iterator
 from hashlib import sha256
 
 from clearinghouse.domain.money import currency_of
-from clearinghouse.domain.statements import Statement, StatementLine
+from clearinghouse.domain.statements import (
+    CounterpartyTotal,
+    Direction,
+    Statement,
+    StatementLine,
+)
 from clearinghouse.reports.lines import LineNumbers, LineText
-from clearinghouse.reports.text import AmountText, escape, instant
+from clearinghouse.reports.text import AmountText, escape, instant, percent
 
 _NAMESPACE = "urn:clearinghouse:iec63119:statement:1"
 
@@ -67,7 +72,7 @@ class XmlWriter:
                 f"<tariffVersion>{line.tariff_version}</tariffVersion>"
                 f"<engineVersion>{line.engine_version}</engineVersion>"
                 f"<claimedNet>{text.claimed}</claimedNet>"
-                f"<net>{text.net}</net>{rules}{reference}</line>\n"
+                f"<net>{text.net}</net>{rules}{reference}{_vat_of(line)}</line>\n"
             )
         self._count += len(texts)
         self._digest.update("".join(proofs).encode())
@@ -105,8 +110,39 @@ class XmlWriter:
                 f"<role>{position.direction.value}</role>"
                 f"<sdrCount>{position.sdr_count}</sdrCount>"
                 f"<energyWh>{position.energy_wh}</energyWh>"
-                f"<net>{self._amount(position.net_minor)}</net></position>\n"
+                f"<net>{self._amount(position.net_minor)}</net>"
+                f"{''.join(self._taxed(position))}</position>\n"
             )
+
+    def _taxed(self, position: CounterpartyTotal) -> Iterator[str]:
+        """Give what a position has since there is VAT: its gross, and its documents."""
+        if self._statement.gross_minor is None:
+            return
+        amount = self._amount
+        yield (
+            f"<vat>{amount(position.vat_minor)}</vat>"
+            f"<gross>{amount(position.gross_minor)}</gross>"
+        )
+        for share in position.taxed:
+            yield (
+                f"<taxed><document>{share.document}</document>"
+                f"<category>{share.category.value}</category>"
+                f"<rate>{percent(share.rate_bp)}</rate>"
+                f"<net>{amount(share.net_minor)}</net>"
+                f"<vat>{amount(share.vat_minor)}</vat></taxed>"
+            )
+
+    def _due(self) -> str:
+        statement, amount = self._statement, self._amount
+        if statement.gross_minor is None:
+            return ""
+        receivable_minor = statement.gross_of(Direction.RECEIVABLE)
+        payable_minor = statement.gross_of(Direction.PAYABLE)
+        return (
+            f"<receivableGross>{amount(receivable_minor)}</receivableGross>"
+            f"<payableGross>{amount(payable_minor)}</payableGross>"
+            f"<gross>{amount(statement.gross_minor)}</gross>"
+        )
 
     def _sums(self) -> Iterator[str]:
         statement, amount = self._statement, self._amount
@@ -115,7 +151,8 @@ class XmlWriter:
             f"<payable>{amount(statement.payable_minor)}</payable>"
             f"<net>{amount(statement.net_minor)}</net>"
             f"<sdrCount>{statement.line_count}</sdrCount>"
-            f"<energyWh>{statement.energy_wh}</energyWh></totals>\n"
+            f"<energyWh>{statement.energy_wh}</energyWh>"
+            f"{self._due()}</totals>\n"
         )
         for month in statement.months:
             yield (
@@ -124,6 +161,17 @@ class XmlWriter:
                 f"<energyWh>{month.energy_wh}</energyWh>"
                 f"<net>{amount(month.net_minor)}</net></sessionMonth>\n"
             )
+
+
+def _vat_of(line: StatementLine) -> str:
+    """Return how a line is taxed; nothing on a line from before there was VAT."""
+    if not line.vat_category:
+        return ""
+    document = line.document and f"<document>{line.document}</document>"
+    return (
+        f"<vatCategory>{line.vat_category}</vatCategory>"
+        f"<vatRate>{percent(line.vat_rate_bp)}</vatRate>{document}"
+    )
 
 
 def render(statement: Statement, lines: Iterable[StatementLine]) -> bytes:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from clearinghouse.domain.money import Currency
+from clearinghouse.domain.money import Currency, currency_of
+from clearinghouse.domain.statements import Statement
 
+_BP_PER_PERCENT = 100
 _WH_PER_KWH = 1_000
 
 #: Markup, and what XML 1.0 cannot hold at all (XML 1.0, 2.2).
@@ -55,6 +57,16 @@ class AmountText:
         return f"{sign}{units}.{minor:0{self._digits}d}"
 
 
+def percent(rate_bp: int) -> str:
+    """Return a rate of VAT in percent with two decimals.
+
+    >>> percent(1900), percent(810)
+    ('19.00', '8.10')
+    """
+    whole, rest = divmod(rate_bp, _BP_PER_PERCENT)
+    return f"{whole}.{rest:02d}"
+
+
 def kwh(energy_wh: int) -> str:
     """Return an energy in kWh with all its Wh.
 
@@ -64,6 +76,17 @@ def kwh(energy_wh: int) -> str:
     sign = "-" if energy_wh < 0 else ""
     whole, rest = divmod(abs(energy_wh), _WH_PER_KWH)
     return f"{sign}{whole}.{rest:03d}"
+
+
+def due_of(statement: Statement) -> list[tuple[str, str]]:
+    """Return what is due with VAT, for people; nothing from before there was VAT."""
+    if statement.gross_minor is None:
+        return []
+    amount = AmountText(currency_of(statement.currency))
+    return [
+        ("VAT (negative: to pay)", amount(statement.gross_minor - statement.net_minor)),
+        ("Due with VAT (negative: to pay)", amount(statement.gross_minor)),
+    ]
 
 
 def shown_of(count: int, most: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,7 @@ from clearinghouse.domain.statements import (
 )
 from clearinghouse.storage import feeds
 from clearinghouse.storage.database import Database
+from clearinghouse.storage.statement_vat import Treated, documents_of, taxed_shares
 from clearinghouse.storage.tables.participants import participant
 from clearinghouse.storage.tables.sdrs import settlement_window
 from clearinghouse.storage.tables.settlement import (
@@ -43,16 +44,19 @@ _DRAW = text("""
     RETURNING last
 """)
 
+# From the claim and not from the matrix, where a pair of credits stands the other way
+# round.
 _COUNTERPARTIES = text("""
-    SELECT other.party_id, other.name, p.creditor_id = :participant_id AS receives,
-           p.sdr_count, p.energy_wh, p.net_minor
-    FROM clearing.settlement AS s JOIN clearing.settlement_pair AS p
-        USING (settlement_id)
+    SELECT other.party_id, other.name, t.submitter_id = :participant_id AS receives,
+           sum(t.sdr_count)::bigint AS sdr_count, sum(t.energy_wh)::bigint AS energy_wh,
+           sum(t.net_minor)::bigint AS net_minor
+    FROM clearing.batch_total AS t
     JOIN clearing.participant AS other ON other.participant_id =
-        CASE WHEN p.creditor_id = :participant_id THEN p.debtor_id
-             ELSE p.creditor_id END
-    WHERE s.window_id = :window_id AND s.currency = :currency
-      AND (p.debtor_id = :participant_id OR p.creditor_id = :participant_id)
+        CASE WHEN t.submitter_id = :participant_id THEN t.csp_id
+             ELSE t.submitter_id END
+    WHERE t.window_id = :window_id AND t.currency = :currency
+      AND (t.csp_id = :participant_id OR t.submitter_id = :participant_id)
+    GROUP BY 1, 2, 3 HAVING sum(t.sdr_count) <> 0
     ORDER BY other.party_id COLLATE "C", receives DESC
 """)
 
@@ -92,7 +96,9 @@ _LINES = text("""
            t.version, s.engine_version, s.submitter_id = :participant_id,
            s.claimed_minor, s.net_minor, s.rule_codes,
            (SELECT r.sdr_uid FROM clearing.sdr AS r
-            WHERE r.window_id = s.ref_window_id AND r.sdr_no = s.ref_sdr_no)
+            WHERE r.window_id = s.ref_window_id AND r.sdr_no = s.ref_sdr_no),
+           s.vat_category, s.vat_rate_bp,
+           s.kind = 'CREDIT' AND s.ref_window_id <> s.window_id
     FROM clearing.sdr AS s
     JOIN clearing.participant AS submitter ON submitter.participant_id = s.submitter_id
     JOIN clearing.participant AS csp ON csp.participant_id = s.csp_id
@@ -214,9 +220,10 @@ def lines_of(
 
     ``limit``: only so many, the first ones.
     """
+    stands_on = documents_of(facts)
     with tx.execute(_LINES, _place(facts) | {"limit": limit}) as result:
         for rows in result.partitions():
-            yield [_line(row) for row in rows]
+            yield [_line(row, stands_on) for row in rows]
 
 
 def lock_issue(tx: Connection, statement_id: str) -> None:
@@ -369,6 +376,7 @@ def _statement(tx: Connection, row: Row[Any]) -> Statement:
         "participant_id": row.participant_id,
         "currency": row.currency,
     }
+    taxed = taxed_shares(tx, **place)
     counterparties = tuple(
         CounterpartyTotal(
             party_id=found.party_id,
@@ -377,6 +385,7 @@ def _statement(tx: Connection, row: Row[Any]) -> Statement:
             sdr_count=found.sdr_count,
             energy_wh=found.energy_wh,
             net_minor=found.net_minor,
+            taxed=taxed.get((found.party_id, found.receives), ()),
         )
         for found in tx.execute(_COUNTERPARTIES, place)
     )
@@ -410,6 +419,7 @@ def _statement(tx: Connection, row: Row[Any]) -> Statement:
         net_minor=row.net_minor,
         line_count=row.line_count,
         energy_wh=sum(total.energy_wh for total in counterparties),
+        gross_minor=row.gross_minor,
     )
 
 
@@ -429,8 +439,8 @@ def _place(facts: Statement) -> dict[str, object]:
     }
 
 
-def _line(row: Any) -> StatementLine:  # noqa: ANN401 -- a million rows, read as tuples
-    receives, claimed_minor, net_minor, rules, reference = row[14:]
+def _line(row: Any, stands_on: Mapping[Treated, str] | None) -> StatementLine:  # noqa: ANN401 -- a million rows, read as tuples
+    receives, claimed_minor, net_minor, rules, reference, *vat = row[14:]
     direction = Direction.RECEIVABLE if receives else Direction.PAYABLE
     return StatementLine._make(
         (
@@ -440,5 +450,20 @@ def _line(row: Any) -> StatementLine:  # noqa: ANN401 -- a million rows, read as
             net_minor,
             tuple(rules.split()),
             reference,
+            *_vat_of(row[2 if receives else 1], receives, vat, stands_on),
         )
     )
+
+
+def _vat_of(
+    other: str,
+    receives: bool,  # noqa: FBT001 -- a million rows
+    vat: Sequence[Any],
+    stands_on: Mapping[Treated, str] | None,
+) -> tuple[str, int, str]:
+    """Return category, rate and document of a line; nothing before there was VAT."""
+    if stands_on is None:
+        return "", 0, ""
+    category, rate_bp, is_note = vat
+    treated = (other, receives, category, rate_bp, is_note)
+    return category, rate_bp, stands_on.get(treated, "")

@@ -8,11 +8,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from clearinghouse.domain.statements import CounterpartyTotal, Direction, MonthTotal
+from clearinghouse.domain.statements import (
+    CounterpartyTotal,
+    Direction,
+    MonthTotal,
+    TaxedShare,
+    violations,
+)
+from clearinghouse.domain.vat import VatCategory
 from clearinghouse.reports import statement_csv, statement_xml
 from tests.conventions.source import ROOT
 from tests.reports.statement_values import make_line, make_statement
@@ -23,6 +31,7 @@ if TYPE_CHECKING:
     from clearinghouse.domain.statements import StatementLine
 
 PAGE = ROOT / "docs" / "auditors.rst"
+S = VatCategory.STANDARD
 EXAMPLE = ROOT / "tests" / "contract" / "statement.xml"
 LINES = (
     make_line(1, sdr_id="-SDR-1"),
@@ -122,6 +131,65 @@ def test_every_altered_figure_is_found(
     xml.write_text(text.replace(original, altered), "utf-8")
 
     assert told in run(program, xml, table)
+
+
+TAXED = (
+    make_line(1, vat_category="S", vat_rate_bp=1900, document="IN-CHREP-2026-000001"),
+    make_line(2, vat_category="S", vat_rate_bp=1900, document="IN-CHREP-2026-000001"),
+    make_line(
+        3,
+        net_minor=-1149,
+        vat_category="S",
+        vat_rate_bp=2100,
+        document="CN-CHREP-2026-000001",
+    ),
+)
+SHARES = (
+    TaxedShare("CN-CHREP-2026-000001", S, 2100, -1149, -241),
+    TaxedShare("IN-CHREP-2026-000001", S, 1900, 2298, 437),
+)
+
+
+@pytest.fixture
+def taxed(tmp_path: Path) -> Path:
+    """Write a statement with an invoice and a credit note."""
+    (plain,) = make_statement(*TAXED).counterparties
+    statement = make_statement(
+        *TAXED, counterparties=(replace(plain, taxed=SHARES),), gross_minor=1345
+    )
+    assert violations(statement, TAXED) == ()
+    path = tmp_path / "ST-taxed.xml"
+    path.write_bytes(statement_xml.render(statement, TAXED))
+    return path
+
+
+def test_vat_and_gross_are_found_again(program: Path, taxed: Path) -> None:
+    assert run(program, taxed) == "agrees"
+
+
+@pytest.mark.parametrize(
+    ("original", "altered", "told"),
+    [
+        ("<vat>4.37</vat></taxed>", "<vat>4.36</vat></taxed>", "VAT of a document"),
+        ("<vat>-2.41</vat></taxed>", "<vat>-2.40</vat></taxed>", "VAT of a document"),
+        ("<net>22.98</net><vat>", "<net>22.99</net><vat>", "net of a document"),
+        ("<gross>13.45</gross><tax", "<gross>13.46</gross><tax", "gross of a position"),
+        ("<gross>13.45</gross></tot", "<gross>13.44</gross></tot", "gross"),
+        (
+            "<vatRate>21.00</vatRate><document>CN-CHREP",
+            "<vatRate>20.00</vatRate><document>CN-CHREP",
+            "net of a document",
+        ),
+    ],
+)
+def test_every_altered_figure_of_vat_is_found(
+    program: Path, taxed: Path, original: str, altered: str, told: str
+) -> None:
+    text = taxed.read_text("utf-8")
+    assert text.count(original) == 1
+    taxed.write_text(text.replace(original, altered), "utf-8")
+
+    assert told in run(program, taxed)
 
 
 def test_altered_table_is_found(program: Path, issued: tuple[Path, Path]) -> None:

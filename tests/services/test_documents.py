@@ -11,14 +11,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from clearinghouse.contract.catalogue import Contract
 from clearinghouse.domain.agreements import Mode, Terms
 from clearinghouse.domain.documents import Document
 from clearinghouse.domain.exchange import Role
 from clearinghouse.domain.numbering import DocumentKind
 from clearinghouse.domain.sdrs import SdrKind
+from clearinghouse.domain.statements import StatementFormat
 from clearinghouse.domain.vat import VatCategory
 from clearinghouse.services import settlement
-from clearinghouse.storage import agreements, billing, documents, ledger
+from clearinghouse.services.statements import get_statement, verify
+from clearinghouse.soap.parser import parse_own
+from clearinghouse.storage import agreements, billing, documents, ledger, statements
 from clearinghouse.storage.agreements import NewAgreement
 from tests.builders import (
     NOW,
@@ -226,7 +230,7 @@ def test_charges_that_come_to_less_than_nothing_are_a_credit_note(
 ) -> None:
     book_debts(world, [owe(world, -100_00, 1900)])
 
-    window_id = settlement.close_window(world.env, next_label="2026-12").window_id
+    window_id = world.close().window.window_id
 
     (note,) = booked(world, window_id)
     assert (note.number, note.kind) == (
@@ -237,6 +241,44 @@ def test_charges_that_come_to_less_than_nothing_are_a_credit_note(
     found = settlement.positions(world.env, make_sender(world.csp), window_id)
     assert found.gross == {"EUR": 119_00}
     assert settlement.prove(world.env, window_id) == ()
+
+
+@pytest.mark.clause("4.3-I3")
+def test_statement_says_vat_by_document_and_what_is_due(world: World) -> None:
+    book_debts(world, [owe(world, 1000_05, 1900), owe(world, 500_03, 2100, "NL")])
+
+    window_id = world.close().window.window_id
+
+    with world.env.database.begin_read_only() as tx:
+        issued = {one.party_id: one for one in statements.issued_in(tx, window_id)}
+        facts = statements.statement_facts(tx, issued["DEABC"].statement_id)
+    assert facts is not None
+    (total,) = facts.counterparties
+    assert [(one.rate_bp, one.net_minor, one.vat_minor) for one in total.taxed] == [
+        (1900, 1000_05, 190_01),
+        (2100, 500_03, 105_01),
+    ]
+    assert (facts.net_minor, facts.gross_minor) == (-1500_08, -1795_10)
+    assert (issued["CHREP"].net_minor, issued["CHREP"].gross_minor) == (
+        1500_08,
+        1795_10,
+    )
+    for one in issued.values():
+        assert verify(world.env, one.statement_id) == ()
+    text = document_of(world, issued["CHREP"].statement_id)
+    assert Contract.load().schema("statement").validate(parse_own(text))
+    assert b"<vatCategory>S</vatCategory><vatRate>21.00</vatRate>" in text
+    assert b"<document>IN-CHREP-2026-000001</document></line>" in text
+    assert b"<gross>1795.10</gross></totals>" in text
+
+
+def document_of(world: World, statement_id: str) -> bytes:
+    """Return the XML of a statement as it was issued."""
+    sender = make_sender(world.cso)
+    part = get_statement(
+        world.env, sender, statement_id, fmt=StatementFormat.XML, part=1
+    )
+    return part.content
 
 
 @pytest.mark.clause("4.3-I3")
