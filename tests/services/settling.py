@@ -112,6 +112,9 @@ def _book_batch(
 def _row(
     batch: NewBatch, debt: Debt, sdr_no: int, place: int, tariff_version_id: int
 ) -> NewSdr:
+    # What takes back is a credit; of what does not matter here.
+    is_credit = debt.amount_minor < 0
+    sign = -1 if is_credit else 1
     return NewSdr(
         window_id=batch.window_id,
         sdr_no=sdr_no,
@@ -128,8 +131,8 @@ def _row(
         started_at=STARTED_AT,
         ended_at=NOW,
         start_offset_minutes=0,
-        energy_wh=ENERGY_WH,
-        charge_seconds=60,
+        energy_wh=sign * ENERGY_WH,
+        charge_seconds=sign * 60,
         idle_seconds=0,
         parking_seconds=0,
         tariff_version_id=tariff_version_id,
@@ -145,6 +148,9 @@ def _row(
         vat_category=debt.vat_category,
         vat_rate_bp=debt.vat_rate_bp,
         place_country=debt.place_country,
+        kind="CREDIT" if is_credit else "ORIGINAL",
+        ref_window_id=batch.window_id if is_credit else None,
+        ref_sdr_no=sdr_no if is_credit else None,
     )
 
 
