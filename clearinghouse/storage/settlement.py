@@ -340,15 +340,7 @@ def insert_settlement(
             "vat_minor",
         ),
         (
-            (
-                number,
-                pair.debtor_id,
-                pair.creditor_id,
-                pair.sdr_count,
-                pair.energy_wh,
-                pair.net_minor,
-                pair.vat_minor,
-            )
+            (number, pair.debtor_id, pair.creditor_id, *pair[3:])
             for pair in settled.pairs
         ),
     )
