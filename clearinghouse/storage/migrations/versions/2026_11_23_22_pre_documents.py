@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "2026_11_23_21_pre"
-down_revision = "2026_11_23_20_pre"
+revision = "2026_11_23_22_pre"
+down_revision = "2026_11_23_21_pre"
 branch_labels = None
 depends_on = None
 
