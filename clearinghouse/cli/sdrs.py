@@ -1,6 +1,8 @@
-"""Verbs on held SDRs: what waits, take it in, put it away."""
+"""Verbs on SDRs: held ones, and signed meter values for whom they concern."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import typer
 
@@ -8,10 +10,11 @@ from clearinghouse.cli.context import house, output_of
 from clearinghouse.cli.output import Row
 from clearinghouse.domain import money
 from clearinghouse.services import held_sdrs
+from clearinghouse.services import transparency as transparency_export
 from clearinghouse.services.held_sdrs import Held
 from clearinghouse.storage.sdrs import StoredSdr
 
-group = typer.Typer(no_args_is_help=True, help="SDRs that a rule holds.")
+group = typer.Typer(no_args_is_help=True, help="SDRs: held ones, signed meter values.")
 
 _SUBMITTER = typer.Argument(help="Party id of who submitted it.")
 _SDR_ID = typer.Argument(help="Its id, as the submitter gave it.")
@@ -71,3 +74,26 @@ def reject(
         stored = held_sdrs.reject(env, submitter, sdr_id)
     text = f"{sdr_id} is rejected; {submitter} may submit another SDR for the session"
     output_of(context).value({**_facts(stored), "status": "REJECTED"}, text)
+
+
+@group.command()
+def transparency(
+    context: typer.Context,
+    submitter: str = _SUBMITTER,
+    sdr_id: str = _SDR_ID,
+    to: Path | None = typer.Option(None, "--to", help="File to write."),
+) -> None:
+    """Give out the signed meter values of an SDR, as they came from the meter.
+
+    The EV user opens the file with the transparency software and checks it there,
+    against the key on the meter. Personal data: that you looked is noted.
+    """
+    with house(context) as env:
+        document = transparency_export.export(env, submitter, sdr_id)
+    output = output_of(context)
+    if to is None:
+        text = document.decode()
+        output.value({"transparency": text}, text.rstrip("\n"))
+    else:
+        to.write_bytes(document)
+        output.value({"file": str(to)}, f"signed meter values of {sdr_id} in {to}")

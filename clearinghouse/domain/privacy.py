@@ -3,8 +3,10 @@
 Personal are the values that name an EV user: credentials and contract ids. They stand
 in the vault alone, sealed under a key of their own; business records hold a pseudonym,
 the subject id. To forget a person is to destroy that key: amounts stay, the link to a
-person is gone (8-forget). A session's times and place are personal while the link
-exists, which is why a partner sees only its own sessions (8-min).
+person is gone (8-forget). What a meter signed may name its user in its text: that text
+is sealed with the user's key as well, and business keeps its digest. A session's times
+and place are personal while the link exists, which is why a partner sees only its own
+sessions (8-min).
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from functools import cache
@@ -12,6 +13,17 @@ from hypothesis import strategies as st
 
 from clearinghouse import codes
 from clearinghouse.contract.catalogue import Contract
+from clearinghouse.domain.meter_rules import (
+    READINGS_MAX,
+    SIGNED_CHARACTERS_MAX,
+    SIGNED_VALUES_MAX,
+)
+from clearinghouse.domain.meters import (
+    Encoding,
+    MeterReading,
+    SignedFormat,
+    SignedMeterValue,
+)
 from clearinghouse.domain.sdrs import (
     ChargingSession,
     ChargingTransaction,
@@ -110,6 +122,34 @@ def _sdr(
     return record
 
 
+def _metered(
+    record: ServiceDetailRecord, text: str, *, readings: int, values: int
+) -> ServiceDetailRecord:
+    """Give readings and signed values to the first transaction of a record."""
+    value = SignedMeterValue(
+        format=max(SignedFormat, key=len),
+        encoding=max(Encoding, key=len),
+        data=text,
+        public_key="K",
+    )
+    transaction = ChargingTransaction(
+        charging_transaction_id="&" * 64,
+        started_at=AT,
+        ended_at=AT,
+        energy_wh=-1_000_000_000,
+        meter_start_wh=10**12,
+        meter_stop_wh=10**12,
+        readings=(MeterReading(AT, 10**12),) * readings,
+        signed_values=(value,) * values,
+    )
+    sessions = record.charging_sessions
+    if sessions:
+        others = sessions[0].transactions[1:]
+        first = replace(sessions[0], transactions=[transaction, *others])
+        record.charging_sessions = [first, *sessions[1:]]
+    return record
+
+
 def _hit(text: str) -> RuleHit:
     return RuleHit(
         rule="ABCDEFGH-1234",
@@ -137,6 +177,7 @@ def test_an_sdr_is_never_longer_than_its_bound(
         transactions=transactions,
         credential=(visible * 255)[:255],
     )
+    record = _metered(record, visible, readings=hits, values=transactions)
     met = [_hit(text)] * hits
     around = _length(record, met, 0)
 
@@ -146,6 +187,10 @@ def test_an_sdr_is_never_longer_than_its_bound(
 def test_a_full_delivery_fits_into_one_message_and_so_does_the_largest_sdr() -> None:
     # Every list and text of the schema at its bound, each character escaped.
     largest = _sdr(text="&" * 64, sessions=20, transactions=100, credential="&" * 255)
+    length = SIGNED_CHARACTERS_MAX // SIGNED_VALUES_MAX
+    largest = _metered(
+        largest, "&" * length, readings=READINGS_MAX, values=SIGNED_VALUES_MAX
+    )
     hits = [_hit("&" * 200)] * sdr_batch.HITS_MAX
 
     assert DELIVERY_BYTES_MAX + AROUND_BYTES <= ORDINARY_BYTES_MAX
