@@ -26,6 +26,7 @@ from clearinghouse.contract.catalogue import Contract
 from clearinghouse.contract.errors import ContractError
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.identifiers import zones
+from clearinghouse.services import balances
 from clearinghouse.services.environment import Environment
 from clearinghouse.settings import Settings, unknown_variables
 from clearinghouse.storage import schema
@@ -187,6 +188,7 @@ def _database(own: Settings) -> Iterator[Finding]:
             try:
                 yield from _schema(env)
                 yield from _vault(env, own)
+                yield from _ledger(env)
             finally:
                 env.database.close()
                 env.vault.close()
@@ -224,6 +226,16 @@ def _vault(env: Environment, own: Settings) -> Iterator[Finding]:
         yield Finding("vault", False, "does not open", f"the key: {error}")
         return
     yield Finding("vault", True, "opens with this key")
+
+
+def _ledger(env: Environment) -> Iterator[Finding]:
+    """Derive the newest block of balances again; the verb looks at all of them."""
+    if not app.is_ready(env.database):
+        return
+    broken = balances.newest_differences(env)
+    found = f"{len(broken)} differences" if broken else "agrees with its postings"
+    advice = "stop settling, keep the logs; look at: clearinghouse ledger verify"
+    yield Finding("ledger", not broken, found, advice)
 
 
 def _is_there(path: Path) -> bool:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import typer
 
-from clearinghouse.cli.context import house, output_of
-from clearinghouse.services import ledger_export
+from clearinghouse.cli.context import house, output_of, refuse
+from clearinghouse.services import balances, ledger_export
 
 group = typer.Typer(no_args_is_help=True, help="The ledger.")
 
@@ -17,11 +17,6 @@ class LedgerFormat(StrEnum):
     """The forms of an exported ledger."""
 
     BEANCOUNT = "beancount"
-
-
-@group.callback()
-def _group() -> None:
-    """Keep the name of the verb: a group of one verb would lose it."""
 
 
 @group.command()
@@ -38,4 +33,19 @@ def export(
     output_of(context).value(
         {"file": str(to), "format": form.value, "postings": count},
         f"{count} postings in {to}",
+    )
+
+
+@group.command()
+def verify(context: typer.Context) -> None:
+    """Derive all balances from the postings again; exit code 1 when any differs."""
+    output = output_of(context)
+    with house(context) as env:
+        balances.snapshot(env)
+        found = balances.verify(env)
+    if found.differences:
+        refuse(output, "\n".join(found.differences), code="LEDGER")
+    output.value(
+        {"blocks": found.blocks, "runs": found.runs, "verified": True},
+        f"the ledger agrees: {found.blocks} blocks, {found.runs} settled runs",
     )

@@ -14,6 +14,7 @@ from clearinghouse.domain.outbox import DeliveryState
 from clearinghouse.services import (
     access,
     agreements,
+    balances,
     evse_status,
     held_sdrs,
     sdr_confirmations,
@@ -47,6 +48,8 @@ HELD_SECONDS = 600
 REMATCH_SECONDS = 60
 #: SDRs of which the home CSP says nothing count as confirmed this late.
 CONFIRM_SECONDS = 3600
+#: New postings are in a snapshot this late; as often one block is derived again.
+BALANCES_SECONDS = 60
 #: Tokens and deliveries that are over lie about this long at most.
 PUTTING_AWAY_SECONDS = 600
 
@@ -119,6 +122,16 @@ CHORES = (
         name="issue_statements",
         every_seconds=STATEMENTS_SECONDS,
         run=statements.issue_pending,
+    ),
+    Chore(
+        name="snapshot_balances",
+        every_seconds=BALANCES_SECONDS,
+        run=balances.snapshot,
+    ),
+    Chore(
+        name="derive_balances",
+        every_seconds=BALANCES_SECONDS,
+        run=balances.derive_next,
     ),
     Chore(name="seal_windows", every_seconds=SEALS_SECONDS, run=seals.seal_pending),
     Chore(

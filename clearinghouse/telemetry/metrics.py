@@ -33,6 +33,10 @@ OUTBOX_OLDEST_SECONDS = Gauge(
 OUTBOX_DELIVERIES = Gauge(
     "clearinghouse_outbox_deliveries", "Deliveries that are not done.", ["state"]
 )
+LEDGER_DIFFERENCES = Gauge(
+    "clearinghouse_ledger_differences",
+    "Balances that differ from their postings, in the block derived last.",
+)
 
 
 def observer(histogram: Histogram, *labels: str) -> Callable[[float], None]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, LargeBinary, Table
+from sqlalchemy import Column, FetchedValue, LargeBinary, Table
 
 from clearinghouse.storage.tables.columns import (
+    Xid8,
     bigint,
     feed,
     generated,
@@ -67,6 +68,29 @@ posting = Table(
     text("code"),
     instant("posted_at"),
     integer("run_id", null=True),
+    Column("posted_xid", Xid8, FetchedValue(), nullable=False),
+    schema="clearing",
+)
+
+balance_block = Table(
+    "balance_block",
+    metadata,
+    integer("block_no", key=True),
+    Column("from_xid", Xid8, nullable=False),
+    Column("until_xid", Xid8, nullable=False),
+    bigint("postings"),
+    instant("made_at"),
+    schema="clearing",
+)
+
+balance_snapshot = Table(
+    "balance_snapshot",
+    metadata,
+    integer("block_no", key=True),
+    text("account", key=True),
+    text("currency", key=True),
+    bigint("moved_minor"),
+    bigint("balance_minor"),
     schema="clearing",
 )
 
