@@ -132,7 +132,7 @@ _SETTLEMENTS = sql.SQL("""
 _MATRIX = sql.SQL("""
     COPY (
         SELECT s.currency, debtor.party_id, creditor.party_id, p.sdr_count,
-               p.energy_wh, p.net_minor
+               p.energy_wh, p.net_minor, p.vat_minor
         FROM clearing.settlement AS s
         JOIN clearing.settlement_pair AS p USING (settlement_id)
         JOIN clearing.participant AS debtor ON debtor.participant_id = p.debtor_id
@@ -159,7 +159,7 @@ _POSTINGS = sql.SQL("""
         SELECT p.posting_key, p.debit_account, p.credit_account, p.currency,
                p.amount_minor, p.code
         FROM clearing.posting AS p WHERE p.window_id = {window_id}
-          AND p.code IN ('ACCEPT', 'CLOSE-RECV', 'CLOSE-PAY')
+          AND p.code IN ('ACCEPT', 'ACCEPT-VAT', 'CLOSE-RECV', 'CLOSE-PAY')
         ORDER BY p.posting_key COLLATE "C"
     ) TO STDOUT
 """)
@@ -167,7 +167,8 @@ _POSTINGS = sql.SQL("""
 _STATEMENTS = sql.SQL("""
     COPY (
         SELECT t.statement_id, t.currency, p.party_id, t.net_minor, t.line_count,
-               encode(xml.digest, 'hex'), encode(csv.digest, 'hex')
+               encode(xml.digest, 'hex'), encode(csv.digest, 'hex'),
+               coalesce(t.gross_minor, t.net_minor)
         FROM clearing.statement AS t
         JOIN clearing.participant AS p USING (participant_id)
         JOIN clearing.statement_rendering AS xml
@@ -289,6 +290,7 @@ FILES = (
             "sdrCount",
             "energyWh",
             "netMinor",
+            "vatMinor",
         ),
         query=_MATRIX,
     ),
@@ -325,6 +327,7 @@ FILES = (
             "lineCount",
             "xmlDigest",
             "csvDigest",
+            "grossMinor",
         ),
         query=_STATEMENTS,
     ),

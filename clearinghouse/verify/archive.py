@@ -51,11 +51,11 @@ HEADINGS: Mapping[str, str] = {
     "settlements.tsv": (
         "currency grossMinor bilateralMinor multilateralMinor sdrCount energyWh"
     ),
-    "matrix.tsv": "currency debtorId creditorId sdrCount energyWh netMinor",
+    "matrix.tsv": ("currency debtorId creditorId sdrCount energyWh netMinor vatMinor"),
     "positions.tsv": "currency partyId receivableMinor payableMinor netMinor",
     "postings.tsv": ("postingKey debitAccount creditAccount currency amountMinor code"),
     "statements.tsv": (
-        "statementId currency partyId netMinor lineCount xmlDigest csvDigest"
+        "statementId currency partyId netMinor lineCount xmlDigest csvDigest grossMinor"
     ),
     "series.tsv": "statementsBefore",
     "chain.tsv": "seq windowId label keyId signature text",

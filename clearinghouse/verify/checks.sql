@@ -144,16 +144,33 @@ WHERE s.status = 'ACCEPTED' AND (t.line_no IS NULL OR t.publisher <> s.submitter
     OR t.currency <> s.currency OR s.started_at < t.valid_from
     OR s.started_at >= t.valid_until);
 
--- the matrix is the sum of the SDRs, a negative total turned round
-WITH expected AS (
-    SELECT currency, CASE WHEN net < 0 THEN submitter ELSE csp END AS debtor,
-           CASE WHEN net < 0 THEN csp ELSE submitter END AS creditor,
+-- the matrix is the sum of the SDRs with the VAT of their documents
+WITH treated AS (
+    SELECT currency, csp, submitter, vat_rate_bp AS rate, count(*) AS sdr_count,
+           sum(energy_wh) AS energy_wh,
+           coalesce(sum(net_minor) FILTER (NOT is_late), 0) AS charged,
+           coalesce(sum(net_minor) FILTER (is_late), 0) AS credited
+    FROM counted GROUP BY currency, csp, submitter, vat_category, vat_rate_bp
+), taxed AS (
+    -- Rounded once per document, category and rate, half away from zero: charges on the
+    -- invoice, late credits on the credit note, and charges below nothing there too.
+    SELECT *, (2 * greatest(charged, 0) * rate + 10000) // 20000
+            + CASE WHEN charged < 0
+                   THEN -((-2 * (charged + credited) * rate + 10000) // 20000)
+                   ELSE -((-2 * credited * rate + 10000) // 20000) END AS vat
+    FROM treated
+), owed AS (
+    SELECT currency, csp, submitter, sum(sdr_count) AS sdr_count,
+           sum(energy_wh) AS energy_wh, sum(charged + credited) AS net, sum(vat) AS vat
+    FROM taxed GROUP BY currency, csp, submitter
+), expected AS (
+    -- A gross below nothing is turned round.
+    SELECT currency, CASE WHEN net + vat < 0 THEN submitter ELSE csp END AS debtor,
+           CASE WHEN net + vat < 0 THEN csp ELSE submitter END AS creditor,
            sum(sdr_count)::BIGINT AS sdr_count, sum(energy_wh)::BIGINT AS energy_wh,
-           sum(abs(net))::BIGINT AS net_minor
-    FROM (SELECT currency, csp, submitter, count(*) AS sdr_count,
-                 sum(energy_wh) AS energy_wh, sum(net_minor) AS net
-          FROM counted GROUP BY ALL)
-    GROUP BY ALL
+           sum(CASE WHEN net + vat < 0 THEN -net ELSE net END)::BIGINT AS net_minor,
+           sum(CASE WHEN net + vat < 0 THEN -vat ELSE vat END)::BIGINT AS vat_minor
+    FROM owed GROUP BY ALL
 )
 SELECT 'matrix.tsv', m.line_no,
        currency || ' ' || debtor || ' owes ' || creditor || ' ' || u.name,
@@ -162,14 +179,15 @@ FROM expected AS e FULL JOIN matrix AS m USING (currency, debtor, creditor)
 CROSS JOIN LATERAL (SELECT unnest([
     {'name': 'sdrCount', 'expected': e.sdr_count, 'found': m.sdr_count},
     {'name': 'energyWh', 'expected': e.energy_wh, 'found': m.energy_wh},
-    {'name': 'netMinor', 'expected': e.net_minor, 'found': m.net_minor}],
+    {'name': 'netMinor', 'expected': e.net_minor, 'found': m.net_minor},
+    {'name': 'vatMinor', 'expected': e.vat_minor, 'found': m.vat_minor}],
     recursive := true)) AS u
 WHERE u.expected IS DISTINCT FROM u.found;
 
--- every position is the net of the matrix
+-- every position is the net of the matrix, with VAT
 WITH side AS (
-    SELECT currency, creditor AS party_id, net_minor AS gets, 0 AS owes FROM matrix
-    UNION ALL SELECT currency, debtor, 0, net_minor FROM matrix
+    SELECT currency, creditor AS party_id, gross_minor AS gets, 0 AS owes FROM matrix
+    UNION ALL SELECT currency, debtor, 0, gross_minor FROM matrix
 ), expected AS (
     SELECT currency, party_id, sum(gets)::BIGINT AS gets, sum(owes)::BIGINT AS owes
     FROM side GROUP BY ALL
@@ -190,12 +208,12 @@ FROM position GROUP BY currency HAVING sum(net_minor) <> 0;
 
 -- settlements are the sums of matrix and positions
 WITH gross AS (
-    SELECT currency, sum(net_minor)::BIGINT AS gross, sum(sdr_count)::BIGINT AS sdrs,
+    SELECT currency, sum(gross_minor)::BIGINT AS gross, sum(sdr_count)::BIGINT AS sdrs,
            sum(energy_wh)::BIGINT AS wh
     FROM matrix GROUP BY currency
 ), bilateral AS (
     SELECT a.currency,
-           sum(greatest(a.net_minor - coalesce(b.net_minor, 0), 0))::BIGINT AS left_over
+           sum(greatest(a.gross_minor - coalesce(b.gross_minor, 0), 0))::BIGINT AS left_over
     FROM matrix AS a LEFT JOIN matrix AS b ON b.currency = a.currency
         AND b.debtor = a.creditor AND b.creditor = a.debtor
     GROUP BY a.currency
@@ -216,19 +234,26 @@ CROSS JOIN LATERAL (SELECT unnest([
     recursive := true)) AS u
 WHERE u.expected IS DISTINCT FROM u.found;
 
--- postings are those of the matrix, three for each pair
-WITH wanted AS (
+-- postings are those of the matrix, net and VAT apart
+WITH leg AS (
+    SELECT currency, debtor, creditor, unnest([
+        {'code': 'ACCEPT', 'pays': 'P:' || debtor || ':PAY',
+         'gets': 'P:' || creditor || ':RECV', 'amount': net_minor},
+        {'code': 'ACCEPT-VAT', 'pays': 'P:' || debtor || ':PAY',
+         'gets': 'P:' || creditor || ':RECV', 'amount': vat_minor},
+        {'code': 'CLOSE-RECV', 'pays': 'P:' || creditor || ':RECV',
+         'gets': 'P:' || creditor || ':POS', 'amount': gross_minor},
+        {'code': 'CLOSE-PAY', 'pays': 'P:' || debtor || ':POS',
+         'gets': 'P:' || debtor || ':PAY', 'amount': gross_minor}],
+        recursive := true)
+    FROM matrix
+), wanted AS (
     SELECT 'W' || getvariable('window_id') || ':' || currency || '-' || debtor || '-'
-               || creditor || ':' || leg.code AS posting_key,
-           CASE leg.code WHEN 'ACCEPT' THEN 'P:' || debtor || ':PAY'
-                WHEN 'CLOSE-RECV' THEN 'P:' || creditor || ':RECV'
-                ELSE 'P:' || debtor || ':POS' END AS debit,
-           CASE leg.code WHEN 'ACCEPT' THEN 'P:' || creditor || ':RECV'
-                WHEN 'CLOSE-RECV' THEN 'P:' || creditor || ':POS'
-                ELSE 'P:' || debtor || ':PAY' END AS credit,
-           currency, net_minor AS amount_minor, leg.code
-    FROM matrix, (SELECT unnest(['ACCEPT', 'CLOSE-RECV', 'CLOSE-PAY']) AS code) AS leg
-    WHERE net_minor <> 0
+               || creditor || ':' || code AS posting_key,
+           CASE WHEN amount > 0 THEN pays ELSE gets END AS debit,
+           CASE WHEN amount > 0 THEN gets ELSE pays END AS credit,
+           currency, abs(amount) AS amount_minor, code
+    FROM leg WHERE amount <> 0
 )
 SELECT 'postings.tsv', p.line_no, posting_key || ' ' || u.name, u.expected, u.found
 FROM wanted AS w FULL JOIN posting AS p USING (posting_key)
@@ -249,9 +274,16 @@ FROM posting GROUP BY posting_key HAVING count(*) > 1;
 WITH line AS (
     SELECT currency, csp AS party_id FROM counted
     UNION ALL SELECT currency, submitter FROM counted
+), side AS (
+    SELECT currency, creditor AS party_id, net_minor AS net FROM matrix
+    UNION ALL SELECT currency, debtor, -net_minor FROM matrix
+), net AS (
+    SELECT currency, party_id, sum(net)::BIGINT AS net_minor FROM side GROUP BY ALL
 ), expected AS (
-    SELECT currency, party_id, p.net_minor, count(*) AS line_count
-    FROM position AS p JOIN line USING (currency, party_id)
+    SELECT currency, party_id, net.net_minor, p.net_minor AS gross_minor,
+           count(*) AS line_count
+    FROM position AS p JOIN net USING (currency, party_id)
+    JOIN line USING (currency, party_id)
     GROUP BY ALL
 )
 SELECT 'statements.tsv', t.line_no, party_id || ' ' || currency || ' ' || u.name,
@@ -260,6 +292,8 @@ FROM expected AS e FULL JOIN statement AS t USING (currency, party_id)
 CROSS JOIN LATERAL (SELECT unnest([
     {'name': 'netMinor', 'expected': e.net_minor::VARCHAR,
      'found': t.net_minor::VARCHAR},
+    {'name': 'grossMinor', 'expected': e.gross_minor::VARCHAR,
+     'found': t.gross_minor::VARCHAR},
     {'name': 'lineCount', 'expected': e.line_count::VARCHAR,
      'found': t.line_count::VARCHAR},
     {'name': 'digests', 'expected': 'two of SHA-256', 'found':

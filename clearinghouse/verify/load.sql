@@ -33,7 +33,8 @@ CREATE TABLE sdr AS
            TRY_CAST(f[21] AS BIGINT) AS tariff_version_id,
            TRY_CAST(f[22] AS BIGINT) AS engine_version, f[23] AS currency,
            TRY_CAST(f[24] AS BIGINT) AS claimed_minor,
-           TRY_CAST(f[25] AS BIGINT) AS net_minor, f[27] AS kind, f[30] AS vat_category,
+           TRY_CAST(f[25] AS BIGINT) AS net_minor, f[27] AS kind,
+           f[27] = 'CREDIT' AND f[28] <> f[2] AS is_late, f[30] AS vat_category,
            TRY_CAST(f[31] AS BIGINT) AS vat_rate_bp, f[34] AS connectors,
            f[36] AS intervals,
            leaf(line) AS leaf
@@ -90,7 +91,8 @@ CREATE TABLE settlement AS
 CREATE TABLE matrix AS
     SELECT line_no, f[1] AS currency, f[2] AS debtor, f[3] AS creditor,
            TRY_CAST(f[4] AS BIGINT) AS sdr_count, TRY_CAST(f[5] AS BIGINT) AS energy_wh,
-           TRY_CAST(f[6] AS BIGINT) AS net_minor
+           TRY_CAST(f[6] AS BIGINT) AS net_minor, TRY_CAST(f[7] AS BIGINT) AS vat_minor,
+           TRY_CAST(f[6] AS BIGINT) + TRY_CAST(f[7] AS BIGINT) AS gross_minor
     FROM fields_of('matrix.tsv');
 
 CREATE TABLE position AS
@@ -108,7 +110,8 @@ CREATE TABLE posting AS
 CREATE TABLE statement AS
     SELECT line_no, f[1] AS statement_id, f[2] AS currency, f[3] AS party_id,
            TRY_CAST(f[4] AS BIGINT) AS net_minor, TRY_CAST(f[5] AS BIGINT) AS line_count,
-           f[6] AS xml_digest, f[7] AS csv_digest
+           f[6] AS xml_digest, f[7] AS csv_digest,
+           TRY_CAST(f[8] AS BIGINT) AS gross_minor
     FROM fields_of('statements.tsv');
 
 CREATE TABLE series AS

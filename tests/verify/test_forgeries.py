@@ -114,6 +114,7 @@ def _everywhere(forged: Forged, by: int) -> None:
         forged.add("positions.tsv", line, "netMinor", sign * by)
         line = forged.find("statements.tsv", "partyId", party)
         forged.add("statements.tsv", line, "netMinor", sign * by)
+        forged.add("statements.tsv", line, "grossMinor", sign * by)
     for line in range(1, len(forged.files["postings.tsv"])):
         if f"-{csp}-" in forged.get("postings.tsv", line, "postingKey"):
             forged.add("postings.tsv", line, "amountMinor", by)
