@@ -185,13 +185,13 @@ def _nets(shown: Any) -> dict[str, str]:  # noqa: ANN401 - as printed
     return {one["owner"][-1:]: one["net"] for one in shown["accounts"]}
 
 
-def _house_in_germany(month: Month) -> None:
-    """Give the house its VAT id: its fees to German partners have 19 percent."""
+def _in_germany(month: Month, party_id: str = "CHCLR") -> None:
+    """Give a party a German VAT id: its fees to German partners have 19 percent."""
     words = ("--legal-name", "Clearing House GmbH", "--street", "Weg 1")
     place = ("--city", "Berlin", "--postcode", "10115", "--country", "DE")
     tax = ("--vat-id", "DE136695976", "--email", "office@house.example")
     since = ("--from", "2026-01-01")
-    month.verb("billing", "set", "CHCLR", *words, *place, *tax, *since)
+    month.verb("billing", "set", party_id, *words, *place, *tax, *since)
 
 
 @pytest.mark.clause("4.3-I3", "4.2-central")
@@ -243,7 +243,7 @@ def test_n2_multilateral_run_moves_a_seventh_of_the_gross(month: Month) -> None:
 
 @pytest.mark.clause("4.3-I3")
 def test_n3_gross_fees_enter_the_positions_and_the_hub_is_paid(month: Month) -> None:
-    _house_in_germany(month)
+    _in_germany(month)
     for name, net in {"A": "10.00", "B": "20.00", "C": "5.00", "D": "1.00"}.items():
         words = ("--from", "2026-01-01", "--minimum", net)
         month.verb("fee", "put", f"DE{name * 3}", *words)
@@ -276,6 +276,21 @@ def test_n3_gross_fees_enter_the_positions_and_the_hub_is_paid(month: Month) -> 
         f"IN-CHCLR-{paid['documents'][0]['number'][9:13]}-00000{place}"
         for place in (1, 2, 3, 4)
     ]
+    assert paid["state"] == "SETTLED"
+    assert month.balances() == {}
+
+
+def test_run_pays_what_the_window_came_to_with_vat(month: Month) -> None:
+    for name in "AB":
+        _in_germany(month, f"DE{name * 3}")
+    month.submit({("B", "A"): "100.00", ("A", "B"): "40.00", ("C", "A"): "10.00"})
+    month.close()
+
+    shown = month.propose()
+    paid = month.pay(shown["run"])
+
+    # The EVSEs stand in Switzerland: 8.1 percent on what they supply.
+    assert _nets(shown) == {"A": "75.67", "B": "-64.86", "C": "-10.81"}
     assert paid["state"] == "SETTLED"
     assert month.balances() == {}
 

@@ -12,12 +12,20 @@ import pytest
 from clearinghouse import codes
 from clearinghouse.domain.agreements import Terms
 from clearinghouse.domain.errors import ClearingHouseError
+from clearinghouse.domain.runs import Model, RunState
 from clearinghouse.domain.settlement import WindowState
-from clearinghouse.services import settlement, statements
-from clearinghouse.storage import tariffs
+from clearinghouse.services import (
+    run_payments,
+    settlement,
+    settlement_runs,
+    statements,
+)
+from clearinghouse.services.settlement_runs import Wish
+from clearinghouse.storage import ledger, tariffs
 from clearinghouse.storage.tables.settlement import statement
 from clearinghouse.storage.tariffs import Publication
 from tests.builders import NOW, make_agreement, make_participant, make_sender
+from tests.fixtures.operators import make_operators
 from tests.services.sdr_world import (
     SINCE,
     World,
@@ -166,6 +174,31 @@ def test_no_sdr_is_lost_while_windows_are_cut_over_under_load(
     assert settled == sum(accepted) > 0
     for window in closed:
         assert settlement.prove(world.env, window.window_id) == ()
+    _settle_all(world, 49 * settled)
+
+
+def _settle_all(world: World, owed_minor: int) -> None:
+    """Pay all windows in one run: what was accepted arrives, and nothing is left."""
+    anna, _ = make_operators(world.env)
+    wish = Wish(currency="EUR", model=Model.MULTILATERAL)
+    run = settlement_runs.propose(world.env, anna, wish)
+    steps = (settlement_runs.record, settlement_runs.reserve, settlement_runs.commit)
+    for step in steps:
+        step(world.env, anna, run.run_id)
+    while due := run_payments.due_payments(world.env, run.run_id):
+        for payment in due:
+            run_payments.confirm(
+                world.env,
+                payment.transfer.end_to_end_id,
+                amount_minor=payment.open_minor,
+                booked_at=NOW,
+                reference="B",
+            )
+    shown = settlement_runs.show(world.env, run.run_id)
+    assert (shown.run.state, shown.run.moved_minor) == (RunState.SETTLED, owed_minor)
+    assert len(shown.windows) == 9
+    with world.env.database.begin_read_only() as tx:
+        assert set(ledger.balances(tx).values()) == {0}
 
 
 def _submitters(world: World, number: int) -> list[Participant]:
