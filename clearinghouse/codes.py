@@ -109,9 +109,8 @@ SDR_TARIFF_CHANGED = _code(
 SDR_AGREED = _code(
     168, "SDR_AGREED", _W, "The amount was agreed or decided in a dispute, not rated."
 )
-SDR_EVSE_FORM = _code(
-    180, "SDR_EVSE_FORM", _W, "The EVSE id has a form that is going out of use."
-)
+SDR_EVSE_FORM = _code(180, "SDR_EVSE_FORM", _W, "The EVSE id is in a form of the past.")
+SDR_BATCH_LATE = _code(181, "SDR_BATCH_LATE", _W, "No batch came for long.")
 
 SDR_UNSIGNED = _code(170, "SDR_UNSIGNED", _W, "Meter values should come signed.")
 SDR_KEY_UNREGISTERED = _code(171, "SDR_KEY_UNREGISTERED", _W, "Meter key unregistered.")
@@ -330,9 +329,7 @@ SDR_DECIDED = _code(651, "SDR_DECIDED", _R, "The SDR is decided already.")
 SDR_WINDOW_CLOSED = _code(
     652, "SDR_WINDOW_CLOSED", _R, "The SDR's window is closed; dispute it."
 )
-SDR_DAYS = _code(
-    653, "SDR_DAYS", Kind.MALFORMED, "These are no days, or more than 31 of them."
-)
+SDR_DAYS = _code(653, "SDR_DAYS", Kind.MALFORMED, "No days, or more than 31.")
 SDR_SIGNED = _code(660, "SDR_SIGNED", _R, "The signed meter values do not hold.")
 SDR_SIGNED_UNCHECKED = _code(661, "SDR_SIGNED_UNCHECKED", _R, "Held: unchecked values.")
 

@@ -145,6 +145,12 @@ class Settings(BaseSettings):
         ge=1200,
         description="Longest time a token may be renewed without a login.",
     )
+    batch_silence_hours: int = Field(
+        default=30,
+        ge=1,
+        le=8_760,
+        description="Hours without a batch of a submitter before an alarm is raised.",
+    )
     heartbeat_seconds: int = Field(
         default=300, ge=10, description="Heartbeat period told to partners."
     )

@@ -26,7 +26,7 @@ from clearinghouse.contract.catalogue import Contract
 from clearinghouse.contract.errors import ContractError
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.identifiers import zones
-from clearinghouse.services import balances
+from clearinghouse.services import balances, sdr_gaps
 from clearinghouse.services.environment import Environment
 from clearinghouse.settings import Settings, unknown_variables
 from clearinghouse.storage import schema
@@ -36,6 +36,8 @@ from clearinghouse.storage.sealing import KEY_BYTES, read_key
 
 FREE_BYTES_MIN = 1_000_000_000
 """Less free disk than this is a warning: the database must never fill it."""
+PARTIES_SHOWN = 5
+"""Submitters of missing batches that are named."""
 LOOPBACK = "127.0.0.1"
 """Where a server that listens on all addresses, and its metrics, are asked."""
 
@@ -189,6 +191,7 @@ def _database(own: Settings) -> Iterator[Finding]:
                 yield from _schema(env)
                 yield from _vault(env, own)
                 yield from _ledger(env)
+                yield from _batches(env)
             finally:
                 env.database.close()
                 env.vault.close()
@@ -200,8 +203,7 @@ def _database(own: Settings) -> Iterator[Finding]:
 
 
 def _schema(env: Environment) -> Iterator[Finding]:
-    with env.database.begin() as tx:
-        found = schema.current(tx)
+    found = schema_of(env)
     needed, ready = schema.head(), app.is_ready(env.database)
     if found == needed and ready:
         text = f"up to date ({needed})"
@@ -211,6 +213,12 @@ def _schema(env: Environment) -> Iterator[Finding]:
         has = f"it is at {found}" if found else "it has no tables"
         text = f"{has}, this program needs {needed}"
     yield Finding("database", ready, text, "run: clearinghouse database upgrade")
+
+
+def schema_of(env: Environment) -> str | None:
+    """Return the version of the database's tables; ``None``: it has none."""
+    with env.database.begin() as tx:
+        return schema.current(tx)
 
 
 def _vault(env: Environment, own: Settings) -> Iterator[Finding]:
@@ -236,6 +244,18 @@ def _ledger(env: Environment) -> Iterator[Finding]:
     found = f"{len(broken)} differences" if broken else "agrees with its postings"
     advice = "stop settling, keep the logs; look at: clearinghouse ledger verify"
     yield Finding("ledger", not broken, found, advice)
+
+
+def _batches(env: Environment) -> Iterator[Finding]:
+    if not app.is_ready(env.database) or schema_of(env) != schema.head():
+        return
+    parties = sorted({alarm.party_id for alarm in sdr_gaps.missing(env)})
+    text = "none is missing"
+    if parties:
+        more = " ..." if len(parties) > PARTIES_SHOWN else ""
+        text = f"missing from {', '.join(parties[:PARTIES_SHOWN])}{more}"
+    advice = "see: clearinghouse sdr gaps; then ask the submitters"
+    yield Finding("SDR batches", not parties, text, advice)
 
 
 def _is_there(path: Path) -> bool:

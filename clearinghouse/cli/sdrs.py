@@ -1,4 +1,4 @@
-"""Verbs on SDRs: held ones, and signed meter values for whom they concern."""
+"""Verbs on SDRs: held ones, signed meter values, batches that are missing."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import typer
 from clearinghouse.cli.context import house, output_of
 from clearinghouse.cli.output import Row
 from clearinghouse.domain import money
-from clearinghouse.services import held_sdrs
+from clearinghouse.services import held_sdrs, sdr_gaps
 from clearinghouse.services import transparency as transparency_export
 from clearinghouse.services.held_sdrs import Held
 from clearinghouse.storage.sdrs import StoredSdr
 
-group = typer.Typer(no_args_is_help=True, help="SDRs: held ones, signed meter values.")
+group = typer.Typer(
+    no_args_is_help=True,
+    help="SDRs: held ones, signed meter values, missing batches.",
+)
 
 _SUBMITTER = typer.Argument(help="Party id of who submitted it.")
 _SDR_ID = typer.Argument(help="Its id, as the submitter gave it.")
@@ -97,3 +100,23 @@ def transparency(
     else:
         to.write_bytes(document)
         output.value({"file": str(to)}, f"signed meter values of {sdr_id} in {to}")
+
+
+@group.command()
+def gaps(context: typer.Context) -> None:
+    """List batches that are missing: refused for a gap, or not sent for long.
+
+    The setting batch_silence_hours says after how many hours.
+    """
+    with house(context) as env:
+        rows: list[Row] = [
+            {
+                "submitter": alarm.party_id,
+                "kind": alarm.kind,
+                "since": alarm.since,
+                "missing_batch": alarm.expected,
+                "came_instead": alarm.found,
+            }
+            for alarm in sdr_gaps.missing(env)
+        ]
+    output_of(context).rows("Missing batches", rows, empty="No batch is missing.")

@@ -18,6 +18,7 @@ from clearinghouse.services import (
     evse_status,
     held_sdrs,
     sdr_confirmations,
+    sdr_gaps,
     seals,
     sessions,
     statements,
@@ -50,6 +51,8 @@ REMATCH_SECONDS = 60
 CONFIRM_SECONDS = 3600
 #: New postings are in a snapshot this late; as often one block is derived again.
 BALANCES_SECONDS = 60
+#: That a batch of SDRs is missing is told this late, and again as often.
+GAPS_SECONDS = 600
 #: Tokens and deliveries that are over lie about this long at most.
 PUTTING_AWAY_SECONDS = 600
 
@@ -117,6 +120,7 @@ CHORES = (
         every_seconds=CONFIRM_SECONDS,
         run=sdr_confirmations.confirm_due,
     ),
+    Chore(name="watch_batches", every_seconds=GAPS_SECONDS, run=sdr_gaps.watch),
     Chore(name="measure_outbox", every_seconds=GAUGE_SECONDS, run=measure_outbox),
     Chore(
         name="issue_statements",

@@ -33,6 +33,7 @@ class Limits:
     token_seconds: int = 1200
     token_chain_seconds: int = 28_800
     heartbeat_seconds: int = 300
+    batch_silence_hours: int = 30
     authorize_milliseconds: int = 2000
     authorize_partner_milliseconds: int = 1400
     remote_start_milliseconds: int = 10_000
@@ -48,6 +49,7 @@ class Limits:
             token_seconds=settings.token_seconds,
             token_chain_seconds=settings.token_chain_seconds,
             heartbeat_seconds=settings.heartbeat_seconds,
+            batch_silence_hours=settings.batch_silence_hours,
             authorize_milliseconds=_milliseconds(str(settings.authorize_seconds)),
             authorize_partner_milliseconds=_milliseconds(
                 str(settings.authorize_partner_seconds)

@@ -22,13 +22,16 @@ from clearinghouse.domain.errors import ClearingHouseError, Item
 from clearinghouse.domain.exchange import Exchange
 from clearinghouse.domain.sdrs import (
     ControlTotals,
+    RuleHit,
     ServiceDetailRecord,
     check_sequence,
     item_of,
 )
+from clearinghouse.services import sdr_gaps
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.sdr_batch import Batch, Counts, Unreadable
 from clearinghouse.storage import messages, sdr_intake, settlement
+from clearinghouse.storage import sdr_gaps as stored_gaps
 from clearinghouse.telemetry import metrics
 
 #: Records that are judged and written at a time: enough for one query to serve many,
@@ -78,6 +81,34 @@ def submit_sdrs(
     ``SDR_BATCH_ENTITLED`` for a CSO that the sender does not speak for (B-005), and
     what :func:`~clearinghouse.storage.messages.claim` raises.
     """
+    try:
+        return _submit(env, exchange, submission, render)
+    except SequenceError as error:
+        # Nothing of the batch is stored; that one before it is missing has to be seen.
+        sdr_gaps.note_refused(
+            env,
+            exchange.sender.participant_id,
+            expected=error.expected,
+            found=submission.batch_sequence,
+            at=exchange.received_at,
+        )
+        raise
+
+
+class SequenceError(ClearingHouseError):
+    """A batch that came before the one with the number ``expected``."""
+
+    def __init__(self, hit: RuleHit, expected: int) -> None:
+        super().__init__(hit.code, items=(item_of(hit),))
+        self.expected = expected
+
+
+def _submit(
+    env: Environment,
+    exchange: Exchange,
+    submission: Submission,
+    render: Callable[[Submitted], bytes],
+) -> bytes:
     with env.database.begin("bulk") as tx:
         stored = messages.claim(tx, exchange)
         if isinstance(stored, bytes):
@@ -105,6 +136,9 @@ def _repeated(
     known = sdr_intake.stored_batch(tx, submitter_id, submission.batch_sequence)
     if known is not None and known.answer and known.digest == exchange.digest:
         return known.answer
+    expected = (last or 0) + 1
+    if submission.batch_sequence > expected:
+        raise SequenceError(hit, expected)
     raise ClearingHouseError(hit.code, items=(item_of(hit),))
 
 
@@ -112,6 +146,7 @@ def _take(
     env: Environment, tx: Connection, exchange: Exchange, submission: Submission
 ) -> Submitted:
     window = settlement.join_open_window(tx)
+    last = stored_gaps.last_batch_at(tx, exchange.sender.participant_id)
     batch = Batch(env, tx, exchange, window.window_id)
     records = enumerate(submission.records)
     while chunk := _next_chunk(records):
@@ -119,6 +154,11 @@ def _take(
     batch.check(submission.control)
     batch.finish(submission.batch_sequence)
     items, omitted = batch.items()
+    hours = env.limits.batch_silence_hours
+    items = (
+        *sdr_gaps.remark_on(last, at=exchange.received_at, hours=hours),
+        *items,
+    )
     return Submitted(
         batch_id=batch.batch_id,
         code=_code(batch.counts, items),

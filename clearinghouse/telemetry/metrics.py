@@ -37,6 +37,11 @@ LEDGER_DIFFERENCES = Gauge(
     "clearinghouse_ledger_differences",
     "Balances that differ from their postings, in the block derived last.",
 )
+SDR_ALARMS = Gauge(
+    "clearinghouse_sdr_batches_missing",
+    "Batches of SDRs that should be here: gaps, and submitters that are silent.",
+    ["kind"],
+)
 
 
 def observer(histogram: Histogram, *labels: str) -> Callable[[float], None]:

@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 
 from clearinghouse.domain.agreements import Terms
+from clearinghouse.domain.sdrs import RULE_VERSION
 from clearinghouse.storage.tables import sdrs as tables
 from tests.builders import NOW
 from tests.fixtures.engine import post
@@ -156,7 +157,7 @@ def test_a_rule_tells_code_path_expected_and_found(
 
     item = next(one for one in answer.items if one["rule"] == expected["rule"])
     item.pop("text")
-    assert item == {"index": "0", **expected}
+    assert item == {"index": "0", "ruleVersion": str(RULE_VERSION), **expected}
 
 
 def test_times_meters_power_energy_and_duration_are_judged(

@@ -196,6 +196,16 @@ batch_total = Table(
     schema="clearing",
 )
 
+sdr_gap = Table(
+    "sdr_gap",
+    metadata,
+    integer("submitter_id", key=True),
+    bigint("expected", key=True),
+    bigint("found"),
+    instant("at"),
+    schema="clearing",
+)
+
 sdr_event = Table(
     "sdr_event",
     metadata,
