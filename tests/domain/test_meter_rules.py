@@ -274,6 +274,24 @@ def test_s111_refuses_where_agreed_and_holds_elsewhere(
     assert found.evidence[0].standings == [Standing.INVALID]
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("fffe", Encoding.HEX),
+        ("zz", Encoding.HEX),
+        ("//4=", Encoding.BASE64),
+        (_SIGNED, Encoding.BASE64),
+        (_SIGNED.encode().hex(), Encoding.PLAIN),
+    ],
+)
+def test_s111_another_encoding_than_the_one_named_does_not_hold(
+    text: str, encoding: Encoding
+) -> None:
+    found = judged(value(text, encoding=encoding))
+
+    assert met(found) == [("S-111", 660, f"{_PATH}/signedMeterValue[1]")]
+
+
 def test_s111_the_registered_key_counts_and_not_the_senders() -> None:
     forged = OTHER.sign(session_text(START).payload())
 
