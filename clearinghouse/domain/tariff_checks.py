@@ -11,6 +11,7 @@ from clearinghouse.domain.money import CURRENCIES, micro_to_decimal
 from clearinghouse.domain.tariffs import (
     DISCOUNT_PPM_MAX,
     MINUTES_PER_DAY,
+    SECONDS_PER_MINUTE,
     Component,
     ComponentType,
     PricePer,
@@ -28,6 +29,7 @@ PRICE_U_MAX = 10**12
 PRIORITY_MAX = 1000
 
 _WEEKDAYS = frozenset(range(7))
+_WH_PER_KWH = 1000
 
 #: Only these begin when something else is over, so that the first of it can be free.
 _GRACED = frozenset({ComponentType.IDLE, ComponentType.PARKING})
@@ -108,6 +110,9 @@ def _check_quantity(component: Component, wrong: _Findings, path: str) -> None:
         wrong.note(f"{path}/step", expected, component.step)
     if component.price_per is PricePer.STEP and component.step is None:
         wrong.note(f"{path}/pricePer", "a step that the price is for", "no step")
+    if PRICE_U_MAX >= component.price_u > _price_u_max(component):
+        expected = "at most 1000000 for a kWh or a minute"
+        wrong.note(f"{path}/price", expected, _price_text(component.price_u))
     up_to = component.tier_up_to
     if component.tier_from < 0 or (flat and component.tier_from):
         expected = "no tier for FLAT" if flat else "0 or more"
@@ -115,6 +120,14 @@ def _check_quantity(component: Component, wrong: _Findings, path: str) -> None:
     if up_to is not None and (up_to <= component.tier_from or flat):
         expected = "no tier for FLAT" if flat else "more than from"
         wrong.note(f"{path}/upTo", expected, up_to)
+
+
+def _price_u_max(component: Component) -> int:
+    """Return the highest price: that of a step must not hide one that is too high."""
+    if component.price_per is not PricePer.STEP or not component.step:
+        return PRICE_U_MAX
+    unit = _WH_PER_KWH if component.type is ComponentType.ENERGY else SECONDS_PER_MINUTE
+    return min(PRICE_U_MAX, PRICE_U_MAX * component.step // unit)
 
 
 def _check_clock(component: Component, wrong: _Findings, path: str) -> None:

@@ -128,6 +128,10 @@ def test_good_tariff_has_nothing_wrong() -> None:
         ),
         (replace(make_tariff(), discount_ppm=1_000_001), "discountPpm"),
         (
+            make_tariff(component(ENERGY, "1000.1", step=1, price_per=PricePer.STEP)),
+            "component[1]/price",
+        ),
+        (
             make_tariff(component(ENERGY, "1", price_per=PricePer.STEP)),
             "component[1]/pricePer",
         ),
