@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import select
 
 from clearinghouse.domain.agreements import Terms
 from clearinghouse.domain.credentials import CredentialStatus
@@ -16,6 +17,7 @@ from clearinghouse.domain.privacy import SubjectKind
 from clearinghouse.domain.sdrs import RULE_VERSION
 from clearinghouse.identifiers.credential import CredentialKind
 from clearinghouse.storage import credentials, tariffs
+from clearinghouse.storage.tables.sdrs import sdr as sdr_rows
 from clearinghouse.storage.tariffs import Publication
 from tests.builders import NOW, make_agreement, make_entry, make_list_part
 from tests.flows.sdr_messages import batch
@@ -433,3 +435,20 @@ def test_an_sdr_is_judged_by_the_version_of_the_agreement_at_its_start(
     assert [(one["index"], one["rule"]) for one in items] == [("1", "S-203")]
     found = standings(cso, old.sdr_id, "NEW")
     assert [one["agreementVersion"] for one in found] == ["1", "2"]
+
+
+def test_late_sdrs_fall_in_the_open_window_with_their_flags_on_the_line(
+    cso: Speaker, world: World
+) -> None:
+    world.close("next")
+    told(cso, ended(-25 * 3_600), ended(-8 * 86_400))
+    closing = world.close("after next")
+
+    window_id = closing.window.window_id
+    with world.env.database.begin_read_only() as tx:
+        query = select(sdr_rows.c.rule_codes).where(sdr_rows.c.window_id == window_id)
+        flags = tx.execute(query.order_by(sdr_rows.c.record_no)).scalars().all()
+
+    assert flags == ["S-304", "S-304 S-307"]
+    (settled,) = closing.settlements
+    assert settled.sdr_count == 2
