@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
-from uuid import UUID
 
 from clearinghouse.domain.vat import VatCategory, vat_of
 
@@ -91,22 +90,24 @@ class DayTotal(NamedTuple):
 
 
 class StatementLine(NamedTuple):
-    """One SDR on a statement, without personal data.
+    """One SDR on a statement, without personal data: one of perhaps a million.
 
-    ``submitter_id`` and ``home_csp_id`` are party ids; ``net_minor`` is negative for a
-    credit only, the direction says who owes. ``rules`` are the rules it met,
-    ``reference`` the SDR that a credit or a replacement corrects. ``document`` is the
-    invoice or credit note that it stands on, empty when it is on none. With the
-    tariff version and the engine version anybody can rate the line again.
+    Instants are in UTC as documents write them, ``2026-11-01T12:30:00Z``; a text is
+    empty where there is nothing to say. ``submitter_id`` and ``home_csp_id`` are party
+    ids; ``net_minor`` is negative for a credit only, the direction says who owes.
+    ``rules`` are the rules it met, with blanks between, ``reference`` the SDR that a
+    credit or a replacement corrects. ``document`` is the invoice or credit note that it
+    stands on, empty when it is on none. With the tariff version and the engine version
+    anybody can rate the line again.
     """
 
     sdr_id: str
     submitter_id: str
     home_csp_id: str
-    session_id: UUID | None
+    session_id: str
     evse_id: str
-    started_at: datetime
-    ended_at: datetime
+    started_at: str
+    ended_at: str
     energy_wh: int
     charge_seconds: int
     idle_seconds: int
@@ -117,8 +118,8 @@ class StatementLine(NamedTuple):
     direction: Direction
     claimed_minor: int
     net_minor: int
-    rules: tuple[str, ...] = ()
-    reference: str | None = None
+    rules: str = ""
+    reference: str = ""
     vat_category: str = ""
     vat_rate_bp: int = 0
     document: str = ""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from clearinghouse.domain.money import currency_of
 from clearinghouse.domain.statements import Direction, Statement, StatementLine
-from clearinghouse.reports.text import AmountText, instant
+from clearinghouse.reports.text import AmountText
 
 _RECEIVABLE = Direction.RECEIVABLE.value
 _PAYABLE = Direction.PAYABLE.value
@@ -19,9 +19,6 @@ class LineText(NamedTuple):
     number: int
     role: str
     counterparty: str
-    session_id: str
-    started_at: str
-    ended_at: str
     claimed: str
     net: str
     line: StatementLine
@@ -48,9 +45,6 @@ class LineNumbers:
                     number,
                     _RECEIVABLE if receives else _PAYABLE,
                     line.home_csp_id if receives else line.submitter_id,
-                    "" if line.session_id is None else str(line.session_id),
-                    instant(line.started_at),
-                    instant(line.ended_at),
                     claimed,
                     claimed
                     if line.net_minor == line.claimed_minor

@@ -91,12 +91,12 @@ class CsvWriter:
             )
             texts.append(
                 f"{prefix}{text.number},{text.role},{text.counterparty},"
-                f"{line.submitter_id},{cell(line.sdr_id)},{text.session_id},"
-                f"{cell(line.evse_id)},{text.started_at},{text.ended_at},"
+                f"{line.submitter_id},{cell(line.sdr_id)},{line.session_id},"
+                f"{cell(line.evse_id)},{line.started_at},{line.ended_at},"
                 f"{line.energy_wh},{line.charge_seconds},{line.idle_seconds},"
                 f"{line.parking_seconds},{cell(line.tariff_id)},{line.tariff_version},"
                 f"{line.engine_version},{currency},{text.claimed},{text.net},"
-                f"{' '.join(line.rules)}{vat}\r\n"
+                f"{line.rules}{vat}\r\n"
             )
         return "".join(texts).encode()
 

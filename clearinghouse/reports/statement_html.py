@@ -78,7 +78,7 @@ class HtmlWriter:
             _row(
                 (
                     text.number,
-                    text.ended_at,
+                    text.line.ended_at,
                     text.line.sdr_id,
                     text.counterparty,
                     text.line.evse_id,

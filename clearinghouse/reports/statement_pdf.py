@@ -144,7 +144,7 @@ def _days(pages: Pages, statement: Statement) -> None:
 def _line(text: LineText) -> tuple[str, ...]:
     return (
         str(text.number),
-        text.ended_at,
+        text.line.ended_at,
         text.line.sdr_id,
         text.counterparty,
         text.line.evse_id,

@@ -52,18 +52,18 @@ class XmlWriter:
                 f"{text.number};{text.role};{text.counterparty};{line.submitter_id};"
                 f"{line.sdr_id};{line.energy_wh};{text.net}\n"
             )
-            session = text.session_id and f"<sessionId>{text.session_id}</sessionId>"
-            rules = "".join([f"<rule>{rule}</rule>" for rule in line.rules])
+            session = line.session_id and f"<sessionId>{line.session_id}</sessionId>"
+            rules = line.rules and _rules(line.rules)
             corrected = line.reference
-            reference = f"<reference>{corrected}</reference>" if corrected else ""
+            reference = corrected and f"<reference>{corrected}</reference>"
             texts.append(
                 f"<line><lineNo>{text.number}</lineNo><role>{text.role}</role>"
                 f"<counterpartyId>{text.counterparty}</counterpartyId>"
                 f"<submitterId>{line.submitter_id}</submitterId>"
                 f"<sdrId>{line.sdr_id}</sdrId>{session}"
                 f"<evseId>{escape(line.evse_id)}</evseId>"
-                f"<startedAt>{text.started_at}</startedAt>"
-                f"<endedAt>{text.ended_at}</endedAt>"
+                f"<startedAt>{line.started_at}</startedAt>"
+                f"<endedAt>{line.ended_at}</endedAt>"
                 f"<energyWh>{line.energy_wh}</energyWh>"
                 f"<chargeSeconds>{line.charge_seconds}</chargeSeconds>"
                 f"<idleSeconds>{line.idle_seconds}</idleSeconds>"
@@ -161,6 +161,10 @@ class XmlWriter:
                 f"<energyWh>{month.energy_wh}</energyWh>"
                 f"<net>{amount(month.net_minor)}</net></sessionMonth>\n"
             )
+
+
+def _rules(rules: str) -> str:
+    return "".join([f"<rule>{rule}</rule>" for rule in rules.split()])
 
 
 def _vat_of(line: StatementLine) -> str:

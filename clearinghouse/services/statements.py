@@ -23,7 +23,7 @@ from clearinghouse.reports import statement_html, statement_pdf
 from clearinghouse.reports.lines import LineNumbers
 from clearinghouse.reports.writers import writer_of
 from clearinghouse.services.environment import Environment
-from clearinghouse.storage import settlement, statements
+from clearinghouse.storage import settlement, statement_lines, statements
 from clearinghouse.storage.feeds import Page, parse_cursor
 from clearinghouse.storage.statements import Issued, Rendering
 
@@ -160,8 +160,7 @@ def _made(env: Environment, statement_id: str, fmt: StatementFormat) -> Renderin
         found = statements.rendering_of(tx, statement_id, fmt)
         if found is None:
             cut = _Parts(tx, statement_id, fmt)
-            for data in _page(tx, statement_id, fmt):
-                cut.write(data)
+            cut.write(b"".join(_page(tx, statement_id, fmt)))
             found = cut.finish()
             now = env.clock.now()
             statements.insert_rendering(tx, found, participant_id=owner_id, at=now)
@@ -173,7 +172,7 @@ def _page(tx: Connection, statement_id: str, fmt: StatementFormat) -> Iterator[b
     facts = _facts(tx, statement_id)
     writer, numbers = writer_of(fmt, facts), LineNumbers(facts)
     yield writer.head()
-    for lines in statements.lines_of(tx, facts, limit=_SHOWN_MAX):
+    for lines in statement_lines.lines_of(tx, facts, limit=_SHOWN_MAX):
         yield writer.lines(numbers.texts(lines))
     yield writer.foot()
 
@@ -222,8 +221,10 @@ def issue(env: Environment, statement_id: str) -> bool:
         if owner_id is None:
             raise ClearingHouseError(codes.STATEMENT_UNKNOWN, statement_id)
         parts = {fmt: _Parts(tx, statement_id, fmt) for fmt in DOCUMENTS}
-        for fmt, data in render(tx, statement_id):
-            parts[fmt].write(data)
+        # Lines come in one long answer; meanwhile parts are kept on another connection.
+        with env.database.begin_read_only("closing") as reading:
+            for fmt, data in render(reading, statement_id):
+                parts[fmt].write(data)
         now = env.clock.now()
         for cut in parts.values():
             statements.insert_rendering(
@@ -245,7 +246,7 @@ def render(
     audit, numbers = Audit(facts), LineNumbers(facts)
     for fmt, writer in writers.items():
         yield fmt, writer.head()
-    for lines in statements.lines_of(tx, facts):
+    for lines in statement_lines.lines_of(tx, facts):
         audit.add(lines)
         texts = numbers.texts(lines)
         for fmt, writer in writers.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,11 +17,10 @@ from clearinghouse.domain.statements import (
     MonthTotal,
     Statement,
     StatementFormat,
-    StatementLine,
 )
 from clearinghouse.storage import feeds
 from clearinghouse.storage.database import Database
-from clearinghouse.storage.statement_vat import Treated, documents_of, taxed_shares
+from clearinghouse.storage.statement_vat import taxed_shares
 from clearinghouse.storage.tables.participants import participant
 from clearinghouse.storage.tables.sdrs import settlement_window
 from clearinghouse.storage.tables.settlement import (
@@ -29,9 +28,6 @@ from clearinghouse.storage.tables.settlement import (
     statement_part,
     statement_rendering,
 )
-
-#: Lines that are read and written at a time: the memory of a rendering.
-LINES_PER_BATCH = 2_000
 
 #: First half of the key of the lock under which a statement is rendered.
 ISSUE_LOCK = 73_119_014
@@ -87,30 +83,6 @@ _DAYS = text("""
                       WHERE e.window_id = s.window_id AND e.sdr_no = s.sdr_no)
     GROUP BY 1 ORDER BY 1
 """)
-
-# Collation "C": the order of a document must not hang on the server's language.
-_LINES = text("""
-    SELECT s.sdr_uid, submitter.party_id, csp.party_id, s.session_id,
-           s.detail ->> 'evse', s.started_at, s.ended_at, s.energy_wh,
-           s.charge_seconds, s.idle_seconds, s.parking_seconds, t.tariff_id,
-           t.version, s.engine_version, s.submitter_id = :participant_id,
-           s.claimed_minor, s.net_minor, s.rule_codes,
-           (SELECT r.sdr_uid FROM clearing.sdr AS r
-            WHERE r.window_id = s.ref_window_id AND r.sdr_no = s.ref_sdr_no),
-           s.vat_category, s.vat_rate_bp,
-           s.kind = 'CREDIT' AND s.ref_window_id <> s.window_id
-    FROM clearing.sdr AS s
-    JOIN clearing.participant AS submitter ON submitter.participant_id = s.submitter_id
-    JOIN clearing.participant AS csp ON csp.participant_id = s.csp_id
-    JOIN clearing.tariff AS t USING (tariff_version_id)
-    WHERE s.window_id = :window_id AND s.status = 'ACCEPTED'
-      AND s.currency = :currency
-      AND (s.submitter_id = :participant_id OR s.csp_id = :participant_id)
-      AND NOT EXISTS (SELECT FROM clearing.sdr_exclusion AS e
-                      WHERE e.window_id = s.window_id AND e.sdr_no = s.sdr_no)
-    ORDER BY s.started_at, submitter.party_id COLLATE "C", s.sdr_uid COLLATE "C"
-    LIMIT :limit
-""").execution_options(stream_results=True, yield_per=LINES_PER_BATCH)
 
 _UNISSUED = text("""
     SELECT statement_id FROM clearing.statement AS s
@@ -211,19 +183,6 @@ def statement_facts(tx: Connection, statement_id: str) -> Statement | None:
     )
     row = tx.execute(query).one_or_none()
     return None if row is None else _statement(tx, row)
-
-
-def lines_of(
-    tx: Connection, facts: Statement, *, limit: int | None = None
-) -> Iterator[list[StatementLine]]:
-    """Give the lines of a statement in its order, in batches; memory stays flat.
-
-    ``limit``: only so many, the first ones.
-    """
-    stands_on = documents_of(facts)
-    with tx.execute(_LINES, _place(facts) | {"limit": limit}) as result:
-        for rows in result.partitions():
-            yield [_line(row, stands_on) for row in rows]
 
 
 def lock_issue(tx: Connection, statement_id: str) -> None:
@@ -437,33 +396,3 @@ def _place(facts: Statement) -> dict[str, object]:
         "participant_id": facts.participant_id,
         "currency": facts.currency,
     }
-
-
-def _line(row: Any, stands_on: Mapping[Treated, str] | None) -> StatementLine:  # noqa: ANN401 -- a million rows, read as tuples
-    receives, claimed_minor, net_minor, rules, reference, *vat = row[14:]
-    direction = Direction.RECEIVABLE if receives else Direction.PAYABLE
-    return StatementLine._make(
-        (
-            *row[:14],
-            direction,
-            claimed_minor,
-            net_minor,
-            tuple(rules.split()),
-            reference,
-            *_vat_of(row[2 if receives else 1], receives, vat, stands_on),
-        )
-    )
-
-
-def _vat_of(
-    other: str,
-    receives: bool,  # noqa: FBT001 -- a million rows
-    vat: Sequence[Any],
-    stands_on: Mapping[Treated, str] | None,
-) -> tuple[str, int, str]:
-    """Return category, rate and document of a line; nothing before there was VAT."""
-    if stands_on is None:
-        return "", 0, ""
-    category, rate_bp, is_note = vat
-    treated = (other, receives, category, rate_bp, is_note)
-    return category, rate_bp, stands_on.get(treated, "")

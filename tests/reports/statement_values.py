@@ -16,6 +16,7 @@ from clearinghouse.domain.statements import (
     Statement,
     StatementLine,
 )
+from clearinghouse.reports.text import instant
 
 AT = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 
@@ -26,10 +27,10 @@ def make_line(number: int = 1, **override: Any) -> StatementLine:  # noqa: ANN40
         sdr_id=f"SDR-{number:04d}",
         submitter_id="CHREP",
         home_csp_id="DEABC",
-        session_id=UUID(int=number),
+        session_id=str(UUID(int=number)),
         evse_id="CH*REP*E0001*1",
-        started_at=AT + timedelta(hours=number),
-        ended_at=AT + timedelta(hours=number, minutes=40),
+        started_at=instant(AT + timedelta(hours=number)),
+        ended_at=instant(AT + timedelta(hours=number, minutes=40)),
         energy_wh=23_456,
         charge_seconds=2_400,
         idle_seconds=0,
@@ -48,7 +49,7 @@ def day_of(line: StatementLine) -> DayTotal:
     """Return what a line adds to its day."""
     receives = line.direction is Direction.RECEIVABLE
     return DayTotal(
-        f"{line.ended_at:%Y-%m-%d}",
+        line.ended_at[:10],
         1,
         line.energy_wh,
         line.net_minor if receives else 0,

@@ -35,7 +35,7 @@ S = VatCategory.STANDARD
 EXAMPLE = ROOT / "tests" / "contract" / "statement.xml"
 LINES = (
     make_line(1, sdr_id="-SDR-1"),
-    make_line(2, evse_id="=1+1", net_minor=-70, rules=("S-304",)),
+    make_line(2, evse_id="=1+1", net_minor=-70, rules="S-304"),
     make_line(3, direction=Direction.PAYABLE, submitter_id="FRXYZ", energy_wh=7),
 )
 

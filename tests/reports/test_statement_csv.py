@@ -26,7 +26,7 @@ EXPECTED = (
 
 
 def test_the_bytes_are_these_and_no_others() -> None:
-    line = make_line(rules=("S-301", "S-304"))
+    line = make_line(rules="S-301 S-304")
 
     assert render(make_statement(line), [line]) == EXPECTED
 
@@ -60,7 +60,7 @@ def test_no_field_of_a_partner_begins_as_a_formula(start: str) -> None:
 
 
 def test_a_negative_amount_stays_a_number() -> None:
-    line = make_line(net_minor=-1149, direction=Direction.PAYABLE, session_id=None)
+    line = make_line(net_minor=-1149, direction=Direction.PAYABLE, session_id="")
 
     data = render(make_statement(line), [line]).decode()
     (row,) = csv.DictReader(io.StringIO(data, newline=""))

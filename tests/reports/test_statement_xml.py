@@ -53,7 +53,7 @@ EXPECTED = b"""<?xml version='1.0' encoding='UTF-8'?>
 
 
 def test_the_bytes_are_these_and_no_others() -> None:
-    line = make_line(rules=("S-304",))
+    line = make_line(rules="S-304")
 
     assert render(make_statement(line), [line]) == EXPECTED
 
