@@ -61,7 +61,7 @@ _STATION = text("""
         terms.energy_wh_max, terms.duration_seconds_max, terms.power_percent_max,
         terms.overlap_seconds_max, terms.travel_kmh_max, terms.net_ceiling_minor,
         terms.net_mean_factor, terms.collects,
-        terms.signed_meter_required, terms.offline_allowed,
+        terms.signed_meter_required, terms.payment_days, terms.offline_allowed,
         terms.match_seconds, terms.held_days, terms.confirm_days,
         terms.registry_lag_hours, terms.ahead_seconds, terms.meter_slack_wh,
         terms.elapsed_slack_seconds, terms.near_duplicate_seconds,
