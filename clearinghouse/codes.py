@@ -344,15 +344,12 @@ STATEMENT_PART = _code(711, "STATEMENT_PART", _NF, "The statement has no such pa
 
 VAT_RULE_UNKNOWN = _code(740, "VAT_RULE_UNKNOWN", _NF, "No such rule of VAT.")
 VAT_RULE_ENDED = _code(741, "VAT_RULE_ENDED", _R, "The rule of VAT was ended before.")
+DOCUMENT_UNKNOWN = _code(744, "DOCUMENT_UNKNOWN", Kind.NOT_FOUND, "No such invoice.")
+DOCUMENT_PART = _code(745, "DOCUMENT_PART", Kind.NOT_FOUND, "No such part of it.")
 UNPAYABLE = _code(750, "UNPAYABLE", _R, "SEPA cannot carry these payments.")
-BANK_STATEMENT = _code(
-    751, "BANK_STATEMENT", Kind.MALFORMED, "This is no bank statement after camt.053."
-)
+BANK_STATEMENT = _code(751, "BANK_STATEMENT", Kind.MALFORMED, "This is no camt.053.")
 BANK_STATEMENT_CHANGED = _code(
-    752,
-    "BANK_STATEMENT_CHANGED",
-    Kind.CONFLICT,
-    "A bank statement of this number was taken in with other entries.",
+    752, "BANK_STATEMENT_CHANGED", Kind.CONFLICT, "Taken in before with other entries."
 )
 RUN_UNKNOWN = _code(760, "RUN_UNKNOWN", _NF, "No such settlement run.")
 RUN_STATE = _code(761, "RUN_STATE", _R, "The run's state does not allow this.")

@@ -26,7 +26,7 @@ from clearinghouse.contract.catalogue import Contract
 from clearinghouse.contract.errors import ContractError
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.identifiers import zones
-from clearinghouse.services import balances, sdr_gaps
+from clearinghouse.services import balances, invoices, sdr_gaps
 from clearinghouse.services.environment import Environment
 from clearinghouse.settings import Settings, unknown_variables
 from clearinghouse.storage import schema
@@ -192,6 +192,7 @@ def _database(own: Settings) -> Iterator[Finding]:
                 yield from _vault(env, own)
                 yield from _ledger(env)
                 yield from _batches(env)
+                yield from _documents(env)
             finally:
                 env.database.close()
                 env.vault.close()
@@ -256,6 +257,16 @@ def _batches(env: Environment) -> Iterator[Finding]:
         text = f"missing from {', '.join(parties[:PARTIES_SHOWN])}{more}"
     advice = "see: clearinghouse sdr gaps; then ask the submitters"
     yield Finding("SDR batches", not parties, text, advice)
+
+
+def _documents(env: Environment) -> Iterator[Finding]:
+    """Tell of documents that wait; nothing of this house is wrong with that."""
+    if not app.is_ready(env.database) or schema_of(env) != schema.head():
+        return
+    count = len(invoices.waiting(env))
+    if count:
+        verb = "clearinghouse document pending"
+        yield Finding("documents", True, f"{count} wait to be issued; see: {verb}")
 
 
 def _is_there(path: Path) -> bool:

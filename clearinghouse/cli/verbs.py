@@ -107,6 +107,11 @@ VERBS = (
     ),
     Entry(name="run", place="runs:group", summary="Runs: closed windows are paid."),
     Entry(
+        name="document",
+        place="documents:group",
+        summary="Invoices and credit notes.",
+    ),
+    Entry(
         name="payment",
         place="payments:group",
         summary="Files for and from the bank.",

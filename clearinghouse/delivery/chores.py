@@ -17,6 +17,7 @@ from clearinghouse.services import (
     balances,
     evse_status,
     held_sdrs,
+    invoices,
     sdr_confirmations,
     sdr_gaps,
     seals,
@@ -136,6 +137,11 @@ CHORES = (
         name="derive_balances",
         every_seconds=BALANCES_SECONDS,
         run=balances.derive_next,
+    ),
+    Chore(
+        name="issue_invoices",
+        every_seconds=STATEMENTS_SECONDS,
+        run=invoices.issue_pending,
     ),
     Chore(name="seal_windows", every_seconds=SEALS_SECONDS, run=seals.seal_pending),
     Chore(

@@ -86,6 +86,8 @@ PERMISSIONS: Mapping[str, Permission] = MappingProxyType(
         "ListStatements": Permission(_BOTH, RowRule.SELF),
         "GetStatement": Permission(_BOTH, RowRule.SELF),
         "GetProof": Permission(_BOTH, RowRule.PARTY_OF_SDR),
+        "ListInvoices": Permission(_BOTH, RowRule.SELF),
+        "GetInvoice": Permission(_BOTH, RowRule.SELF),
     }
 )
 

@@ -68,6 +68,8 @@ LIST_STATEMENTS = Operation(
 )
 GET_STATEMENT = Operation("settlement", "GetStatement", settlement.GetStatementResponse)
 GET_PROOF = Operation("settlement", "GetProof", settlement.GetProofResponse)
+LIST_INVOICES = Operation("settlement", "ListInvoices", settlement.ListInvoicesResponse)
+GET_INVOICE = Operation("settlement", "GetInvoice", settlement.GetInvoiceResponse)
 
 OPERATIONS: tuple[Operation[Answer], ...] = (
     LOGIN,
@@ -101,4 +103,6 @@ OPERATIONS: tuple[Operation[Answer], ...] = (
     LIST_STATEMENTS,
     GET_STATEMENT,
     GET_PROOF,
+    LIST_INVOICES,
+    GET_INVOICE,
 )

@@ -35,6 +35,7 @@ from clearinghouse.endpoint.messages.common import Credential
 from clearinghouse.endpoint.wire import Answer, Operation
 
 A = TypeVar("A", bound=Answer)
+D = TypeVar("D", settlement.GetStatementResponse, settlement.GetInvoiceResponse)
 
 # The contract's bound of one list message.
 ENTRIES_MAX = 1_000
@@ -377,15 +378,41 @@ class ClearingHouse:
 
         Raises :class:`ValueError` when its SHA-256 is not the one announced.
         """
+        return self._document(
+            calls.GET_STATEMENT, {"statementId": statement_id, "format": form}
+        )
+
+    def list_invoices(
+        self, *, cursor: str | None = None, limit: int | None = None
+    ) -> settlement.ListInvoicesResponse:
+        """Pull the list of the invoices and credit notes that we sold or bought by."""
+        return self.call(calls.LIST_INVOICES, {"cursor": cursor, "limit": limit})
+
+    def get_invoice(
+        self, document_number: str, form: settlement.DocumentFormat = "UBL"
+    ) -> bytes:
+        """Return a whole invoice or credit note, joined from its parts.
+
+        Raises :class:`ValueError` when its SHA-256 is not the one announced.
+        """
+        return self._document(
+            calls.GET_INVOICE, {"documentNumber": document_number, "format": form}
+        )
+
+    def _document(
+        self,
+        operation: Operation[D],
+        wanted: dict[str, object],
+    ) -> bytes:
         content, part, parts, digest = b"", 1, 1, None
         while part <= parts:
-            body = {"statementId": statement_id, "format": form, "part": part}
-            answer = self.call(calls.GET_STATEMENT, body)
+            answer = self.call(operation, {**wanted, "part": part})
             content += answer.content or b""
             parts, digest = answer.parts or 1, answer.digest
             part += 1
         if digest is not None and hashlib.sha256(content).hexdigest() != digest:
-            raise ValueError(f"statement {statement_id} is damaged")
+            name = next(iter(wanted.values()))
+            raise ValueError(f"document {name} is damaged")
         return content
 
     def get_proof(

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from clearinghouse.domain.billing import BillingProfile
+from clearinghouse.domain.documents import Document, DocumentLine, Party
 from clearinghouse.domain.invoices import (
     DECIMALS_MAX,
-    DocumentKind,
-    Invoice,
-    VatCategory,
-    VatGroup,
     fits_en16931,
     missing,
     violations,
 )
 from clearinghouse.domain.money import currency_of
+from clearinghouse.domain.numbering import DocumentKind
+from clearinghouse.domain.vat import VatCategory
 from clearinghouse.reports.text import AmountText, kwh
 
 #: What an EN 16931 document without a narrower profile calls itself (BT-24).
@@ -31,55 +31,72 @@ class UnfitDocumentError(Exception):
 
 
 class Quantity(NamedTuple):
-    """How much a line bills and in which unit (BT-129, BT-130; UN/ECE rec. 20)."""
+    """How much a line bills and in which unit (BT-129, BT-130; UN/ECE rec. 20).
 
-    text: str
+    ``billed`` is negative where the line takes back, ``base`` is not (BT-149).
+    """
+
+    billed: str
+    base: str
     unit: str
 
 
-def check(invoice: Invoice) -> AmountText:
+def check(document: Document) -> AmountText:
     """Return how to write the amounts of a document that EN 16931 can hold.
 
     Raises :class:`UnfitDocumentError` with every reason why it cannot.
     """
-    reasons = [*violations(invoice), *missing(invoice)]
-    if not fits_en16931(invoice.currency):
+    reasons = [*violations(document), *missing(document)]
+    if not fits_en16931(document.currency):
         reasons.append(
-            f"amounts of {invoice.currency} have more than {DECIMALS_MAX} decimals: "
+            f"amounts of {document.currency} have more than {DECIMALS_MAX} decimals: "
             "EN 16931 has no place for them; it is issued as PDF only"
         )
     if reasons:
         raise UnfitDocumentError(*reasons)
-    return AmountText(currency_of(invoice.currency))
+    return AmountText(currency_of(document.currency))
 
 
-def quantity(group: VatGroup) -> Quantity:
-    """Return what the line of a group bills: energy, or pieces where there is none.
+def profile_of(party: Party) -> BillingProfile:
+    """Return what a party's document says of it.
+
+    Raises :class:`UnfitDocumentError` when there is no profile.
+    """
+    if party.profile is None:
+        raise UnfitDocumentError(f"{party.party_id}: billing profile")
+    return party.profile
+
+
+def quantity(line: DocumentLine) -> Quantity:
+    """Return what a line bills: energy, or pieces where there is none.
 
     The price is stated per this whole quantity (BT-149), not per kWh: quantity times
     price is then the net amount to the cent, with no decimals to cut off.
     """
-    if group.energy_wh > 0:
-        return Quantity(kwh(group.energy_wh), "KWH")
-    return Quantity(str(max(group.sdr_count, 1)), "C62")
+    if line.energy_wh:
+        base, unit = kwh(abs(line.energy_wh)), "KWH"
+    else:
+        base, unit = str(max(abs(line.sdr_count), 1)), "C62"
+    return Quantity(f"-{base}" if line.net_minor < 0 else base, base, unit)
 
 
-def line_name(invoice: Invoice) -> str:
+def line_name(document: Document, line: DocumentLine) -> str:
     """Return the name of what is sold (BT-153)."""
-    return f"EV charging by roaming, settlement window {invoice.window_label}"
+    where = f" in {line.place}" if line.place else ""
+    return f"EV charging by roaming{where}, settlement window {document.window_label}"
 
 
-def line_description(group: VatGroup) -> str:
+def line_description(line: DocumentLine) -> str:
     """Return what the line is made of (BT-154)."""
-    noun = "service detail record" if group.sdr_count == 1 else "service detail records"
-    return f"{group.sdr_count} {noun}, listed on the statement of the window"
+    noun = "service detail record" if line.sdr_count == 1 else "service detail records"
+    return f"{line.sdr_count} {noun}, listed on the statement of the window"
 
 
-def terms(invoice: Invoice) -> str:
+def terms(document: Document) -> str:
     """Return how the amount is settled (BT-20)."""
     return (
         "Netted with the other amounts of settlement window "
-        f"{invoice.window_label}; do not pay it apart."
+        f"{document.window_label}; do not pay it apart."
     )
 
 
@@ -93,18 +110,16 @@ def percent(rate_bp: int) -> str:
     return f"{whole}.{rest:02d}"
 
 
-def is_outside(invoice: Invoice) -> bool:
+def is_outside(document: Document) -> bool:
     """Say whether the document is outside VAT: it then holds no VAT id (BR-O-02)."""
-    return any(group.category is VatCategory.OUTSIDE for group in invoice.groups)
+    return any(total.category is VatCategory.OUTSIDE for total in document.vat)
 
 
-def is_intra_community(invoice: Invoice) -> bool:
+def is_intra_community(document: Document) -> bool:
     """Say whether a country of delivery must be named (BR-IC-12)."""
-    return any(
-        group.category is VatCategory.INTRA_COMMUNITY for group in invoice.groups
-    )
+    return any(total.category is VatCategory.INTRA_COMMUNITY for total in document.vat)
 
 
-def is_credit_note(invoice: Invoice) -> bool:
+def is_credit_note(document: Document) -> bool:
     """Say whether the amounts are credited."""
-    return invoice.kind is DocumentKind.CREDIT_NOTE
+    return document.kind is DocumentKind.CREDIT_NOTE

@@ -24,6 +24,7 @@ from clearinghouse.domain.errors import ClearingHouseError, Item
 from clearinghouse.domain.exchange import Sender
 from clearinghouse.domain.settlement import Pair, PairTotal, Settlement, WindowState
 from clearinghouse.services import documents as booking
+from clearinghouse.services import invoices
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.statements import issue_window
 from clearinghouse.storage import (
@@ -100,7 +101,7 @@ def ensure_window(env: Environment, label: str) -> Window:
 
 
 def close(env: Environment, *, next_label: str) -> Closing:
-    """Close the open window, open the next, and issue the statements.
+    """Close the open window, open the next, issue statements and invoices.
 
     Idempotent: a close that broke off is finished, and nothing else is done; a next
     label whose window is open already means that this close was done. Raises
@@ -110,6 +111,7 @@ def close(env: Environment, *, next_label: str) -> Closing:
     """
     closed = close_window(env, next_label=next_label)
     count = issue_window(env, closed.window_id)
+    invoices.issue_pending(env)
     with env.database.begin_read_only() as tx:
         return Closing(
             window=closed,

@@ -24,7 +24,8 @@ OPERATIONS = {
     "evse": "PutEvses UpdateEvses GetEvses PutStatus GetStatus",
     "tariff": "PutTariffs GetTariffs",
     "sdr": "SubmitSdrs GetSdrs ConfirmSdrs GetSdrStatus GetDigest",
-    "settlement": "GetPositions ListStatements GetStatement GetProof",
+    "settlement": "GetPositions ListStatements GetStatement GetProof"
+    " ListInvoices GetInvoice",
     "csp-endpoint": "Authorize NotifySession DeliverSdrs",
     "cso-endpoint": "StartSession StopSession NotifySdrs",
 }

@@ -134,6 +134,8 @@ EVERY_CALL: dict[str, Callable[[ClearingHouse], object]] = {
     "ListStatements": lambda house: house.list_statements(),
     "GetStatement": lambda house: house.get_statement("ST-2026-000001"),
     "GetProof": lambda house: house.get_proof("FRA23-2026-000017", "FRA23"),
+    "ListInvoices": lambda house: house.list_invoices(),
+    "GetInvoice": lambda house: house.get_invoice("IN-FRA23-2026-000001"),
     "Logout": lambda house: house.logout(),
 }
 
@@ -180,7 +182,9 @@ def _example(house: ScriptedHouse, service: str, operation: str) -> Record:
     return house.bindings.read(parse(path.read_bytes())[-1][0])
 
 
-@pytest.mark.parametrize("operation", sorted(set(EVERY_CALL) - {"GetStatement"}))
+@pytest.mark.parametrize(
+    "operation", sorted(set(EVERY_CALL) - {"GetStatement", "GetInvoice"})
+)
 def test_reads_each_answer_example(
     house: ScriptedHouse, client: ClearingHouse, operation: str
 ) -> None:
@@ -424,13 +428,14 @@ def test_sends_the_control_totals_of_a_batch(
 
 
 @pytest.mark.parametrize("damaged", [False, True])
-def test_joins_the_parts_of_a_statement_and_checks_the_digest(
-    house: ScriptedHouse, client: ClearingHouse, *, damaged: bool
+@pytest.mark.parametrize("operation", ["GetStatement", "GetInvoice"])
+def test_joins_the_parts_of_a_document_and_checks_the_digest(
+    house: ScriptedHouse, client: ClearingHouse, operation: str, *, damaged: bool
 ) -> None:
     parts = [b"<statement>", b"</statement>"]
     digest = hashlib.sha256(b"" if damaged else b"".join(parts)).hexdigest()
-    house.script["GetStatement"] = lambda call, bindings: bindings.new(
-        "settlement:GetStatementResponse",
+    house.script[operation] = lambda call, bindings: bindings.new(
+        f"settlement:{operation}Response",
         result=result(bindings, call),
         part=call.body.part,
         parts=2,
@@ -440,9 +445,9 @@ def test_joins_the_parts_of_a_statement_and_checks_the_digest(
 
     if damaged:
         with pytest.raises(ValueError, match="damaged"):
-            client.get_statement("ST-2026-000001")
+            EVERY_CALL[operation](client)
     else:
-        assert client.get_statement("ST-2026-000001") == b"".join(parts)
+        assert EVERY_CALL[operation](client) == b"".join(parts)
 
 
 def test_shows_no_password_in_its_description() -> None:

@@ -11,6 +11,8 @@ from clearinghouse.endpoint.messages.common import CurrencyAmount, Result
 
 WindowState = Literal["OPEN", "CUTOVER", "CLOSED"]
 StatementFormat = Literal["XML", "CSV", "PDF", "HTML"]
+DocumentKind = Literal["INVOICE", "CREDIT_NOTE"]
+DocumentFormat = Literal["UBL", "CII", "PDF"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,3 +100,51 @@ class GetProofResponse:
     key_id: str | None = None
     signature: bytes | None = None
     public_key: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentDigest:
+    """One form of a document and the SHA-256 of it in hexadecimal."""
+
+    format: DocumentFormat
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceEntry:
+    """One invoice or credit note that we sold or bought by."""
+
+    document_number: str
+    kind: DocumentKind
+    window_id: int
+    seller_id: str
+    buyer_id: str
+    currency: str
+    net: Decimal
+    vat: Decimal
+    gross: Decimal
+    booked_at: datetime
+    form: tuple[DocumentDigest, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListInvoicesResponse:
+    """One page of invoices and credit notes."""
+
+    result: Result
+    invoice: tuple[InvoiceEntry, ...] = ()
+    next_cursor: str | None = None
+    more: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetInvoiceResponse:
+    """One part of one form of an invoice or credit note."""
+
+    result: Result
+    document_number: str | None = None
+    format: DocumentFormat | None = None
+    part: int | None = None
+    parts: int | None = None
+    digest: str | None = None
+    content: bytes | None = None

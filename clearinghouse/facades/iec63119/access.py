@@ -25,6 +25,7 @@ from clearinghouse.soap.operations import Call
 CHECKED_EACH_TIME = frozenset(
     {
         "ConfirmSdrs",
+        "GetInvoice",
         "GetStatement",
         "Logout",
         "PutCredentials",

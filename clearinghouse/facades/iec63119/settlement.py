@@ -9,12 +9,17 @@ from clearinghouse.domain.proofs import Place
 from clearinghouse.domain.settlement import WindowState
 from clearinghouse.facades.iec63119 import results
 from clearinghouse.facades.iec63119.operations import Desk, OperationSpec, sender_of
-from clearinghouse.facades.iec63119.vocabulary import STATEMENT_FORMAT, WINDOW_STATE
-from clearinghouse.services import proofs, settlement, statements
+from clearinghouse.facades.iec63119.vocabulary import (
+    DOCUMENT_FORMAT,
+    STATEMENT_FORMAT,
+    WINDOW_STATE,
+)
+from clearinghouse.services import invoices, proofs, settlement, statements
 from clearinghouse.services.outcomes import Done
 from clearinghouse.services.settlement import CounterpartyPosition
 from clearinghouse.soap.binding import Record
 from clearinghouse.soap.operations import Call
+from clearinghouse.storage.invoices import Issued as IssuedInvoice
 from clearinghouse.storage.statements import Issued
 
 #: Statements of one page when the request names no limit, as the schema says.
@@ -155,6 +160,70 @@ def _place(desk: Desk, place: Place) -> Record:
     )
 
 
+def _list_invoices(desk: Desk, call: Call) -> bytes:
+    page = invoices.list_invoices(
+        desk.env,
+        sender_of(call),
+        cursor=call.body.cursor,
+        limit=call.body.limit or PAGE_LIMIT_DEFAULT,
+    )
+    return results.answer(
+        desk.bindings,
+        call,
+        Done(),
+        invoice=[_invoice(desk, one) for one in page.items],
+        next_cursor=str(page.cursor),
+        more=page.more,
+    )
+
+
+def _invoice(desk: Desk, issued: IssuedInvoice) -> Record:
+    found = issued.document
+    currency = currency_of(found.currency)
+    return desk.bindings.new(
+        "settlement:InvoiceEntry",
+        document_number=found.number,
+        kind=found.kind.name,
+        window_id=found.window_id,
+        seller_id=found.seller,
+        buyer_id=found.buyer,
+        currency=found.currency,
+        net=minor_to_decimal(found.net_minor, currency),
+        vat=minor_to_decimal(found.vat_minor, currency),
+        gross=minor_to_decimal(found.gross_minor, currency),
+        booked_at=found.booked_at,
+        form=[
+            desk.bindings.new(
+                "settlement:DocumentDigest",
+                format=DOCUMENT_FORMAT.write(fmt),
+                digest=digest.hex(),
+            )
+            for fmt, digest in issued.digests
+        ],
+    )
+
+
+def _get_invoice(desk: Desk, call: Call) -> bytes:
+    part = invoices.get_invoice(
+        desk.env,
+        sender_of(call),
+        call.body.document_number,
+        fmt=DOCUMENT_FORMAT.read(call.body.format),
+        part=call.body.part or _FIRST_PART,
+    )
+    return results.answer(
+        desk.bindings,
+        call,
+        Done(),
+        document_number=part.number,
+        format=DOCUMENT_FORMAT.write(part.format),
+        part=part.part,
+        parts=part.parts,
+        digest=part.digest.hex(),
+        content=part.content,
+    )
+
+
 OPERATIONS = (
     OperationSpec(
         service="settlement", name="GetPositions", handle=_get_positions, changes=False
@@ -170,5 +239,11 @@ OPERATIONS = (
     ),
     OperationSpec(
         service="settlement", name="GetProof", handle=_get_proof, changes=False
+    ),
+    OperationSpec(
+        service="settlement", name="ListInvoices", handle=_list_invoices, changes=False
+    ),
+    OperationSpec(
+        service="settlement", name="GetInvoice", handle=_get_invoice, changes=False
     ),
 )

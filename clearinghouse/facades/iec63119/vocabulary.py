@@ -16,6 +16,7 @@ from clearinghouse.domain.authorization import DecisionSource, Verdict
 from clearinghouse.domain.credentials import CredentialStatus, ListState
 from clearinghouse.domain.evses import Availability, Occupancy
 from clearinghouse.domain.exchange import Role
+from clearinghouse.domain.invoices import DocumentFormat
 from clearinghouse.domain.meters import Encoding, SignedFormat
 from clearinghouse.domain.participants import Connection, EndpointService
 from clearinghouse.domain.sdrs import MatchKind, News, SdrKind, SdrStatus
@@ -86,6 +87,7 @@ SIGNED_FORMAT = Vocabulary("sdr:SignedMeterFormatType", SignedFormat)
 SIGNED_ENCODING = Vocabulary("sdr:SignedMeterEncodingType", Encoding)
 SDR_ROLE = Vocabulary("sdr:SdrRoleType", SdrRole)
 STATEMENT_FORMAT = Vocabulary("settlement:StatementFormatType", StatementFormat)
+DOCUMENT_FORMAT = Vocabulary("settlement:DocumentFormatType", DocumentFormat)
 WINDOW_STATE = Vocabulary(
     "settlement:WindowStateType",
     WindowState,
@@ -120,5 +122,6 @@ VOCABULARIES = (
     SIGNED_ENCODING,
     SDR_ROLE,
     STATEMENT_FORMAT,
+    DOCUMENT_FORMAT,
     WINDOW_STATE,
 )
