@@ -54,6 +54,9 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+#: The namespace of XML signatures: the only foreign elements that a schema lets in.
+DSIG = "http://www.w3.org/2000/09/xmldsig#"
+
 _FORMS: Mapping[str, _Form] = MappingProxyType(
     {
         "schema": _Form(
@@ -79,7 +82,13 @@ _FORMS: Mapping[str, _Form] = MappingProxyType(
             needed=_words("name"),
             children=_words("annotation sequence anyAttribute"),
         ),
-        "sequence": _Form(children=_words("element choice")),
+        "sequence": _Form(children=_words("element choice any")),
+        # The signature of a document, which is written and never read here.
+        "any": _Form(
+            needed=_words("namespace processContents minOccurs"),
+            fixed={"namespace": DSIG, "processContents": "skip", "minOccurs": "0"},
+            children=_words("annotation"),
+        ),
         "choice": _Form(children=_words("annotation element")),
         "anyAttribute": _Form(
             needed=_words("namespace processContents"),
@@ -286,7 +295,11 @@ def _particle(path: str, node: etree._Element, target: str) -> Element | Choice:
 
 def _complex_type(path: str, node: etree._Element, target: str) -> ComplexType:
     sequence = _one(path, node, "sequence")
-    content = tuple(_particle(path, particle, target) for particle in sequence)
+    content = tuple(
+        _particle(path, particle, target)
+        for particle in sequence
+        if _tag(path, particle) != "any"
+    )
     complex_type = ComplexType(
         name=f"{{{target}}}{node.get('name')}",
         content=content,

@@ -1,7 +1,8 @@
 """A settlement statement as XML after ``xsd/statement.xsd`` (clause 4.3-I3).
 
 The head holds all sums, so that a reader need not go through a million lines for them;
-the lines follow one by one, and the digest over them ends the document.
+the lines follow one by one, then the digest over them; an enveloped signature ends the
+document. All is written in exclusive canonical form, which the signature relies on.
 """
 
 from __future__ import annotations
@@ -18,15 +19,18 @@ from clearinghouse.domain.statements import (
 )
 from clearinghouse.reports.lines import LineNumbers, LineText
 from clearinghouse.reports.text import AmountText, escape, instant, percent
+from clearinghouse.reports.xml_signature import Envelope, Sign
 
+_DECLARATION = b"<?xml version='1.0' encoding='UTF-8'?>\n"
 _NAMESPACE = "urn:clearinghouse:iec63119:statement:1"
 
 
 class XmlWriter:
     """Writes one statement: head, batches of lines in order, foot."""
 
-    def __init__(self, statement: Statement) -> None:
+    def __init__(self, statement: Statement, sign: Sign | None = None) -> None:
         self._statement = statement
+        self._envelope = None if sign is None else Envelope(sign)
         self._amount = AmountText(currency_of(statement.currency))
         self._digest = sha256()
         self._count = 0
@@ -34,13 +38,19 @@ class XmlWriter:
     def head(self) -> bytes:
         """Return all that stands before the lines."""
         parts = [
-            "<?xml version='1.0' encoding='UTF-8'?>\n",
             f'<statement xmlns="{_NAMESPACE}">\n',
             *self._title(),
             *self._positions(),
             *self._sums(),
         ]
-        return "".join(parts).encode()
+        return _DECLARATION + self._signed("".join(parts))
+
+    def _signed(self, text: str) -> bytes:
+        """Return a text as bytes, which the signature covers."""
+        data = text.encode()
+        if self._envelope is not None:
+            self._envelope.add(data)
+        return data
 
     def lines(self, batch: Iterable[LineText]) -> bytes:
         """Return the next lines; they enter the digest in order."""
@@ -76,15 +86,18 @@ class XmlWriter:
             )
         self._count += len(texts)
         self._digest.update("".join(proofs).encode())
-        return "".join(texts).encode()
+        return self._signed("".join(texts))
 
     def foot(self) -> bytes:
-        """Return all that stands behind the lines."""
-        return (
+        """Return all that stands behind the lines, and the signature as the last."""
+        digest = self._signed(
             "<digest><algorithm>SHA-256</algorithm>"
             f"<lineCount>{self._count}</lineCount>"
-            f"<value>{self._digest.hexdigest()}</value></digest>\n</statement>\n"
-        ).encode()
+            f"<value>{self._digest.hexdigest()}</value></digest>\n"
+        )
+        end = self._signed("</statement>")
+        signature = b"" if self._envelope is None else self._envelope.signature()
+        return digest + signature + end + b"\n"
 
     def _title(self) -> Iterator[str]:
         statement = self._statement

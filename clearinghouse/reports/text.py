@@ -13,7 +13,7 @@ _WH_PER_KWH = 1_000
 
 #: Markup, and what XML 1.0 cannot hold at all (XML 1.0, 2.2).
 _SPECIAL = re.compile("[&<>\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_REPLACED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
+_REPLACED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#xD;"}
 
 
 def escape(text: str) -> str:

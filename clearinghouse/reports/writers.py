@@ -11,6 +11,7 @@ from clearinghouse.reports.statement_csv import CsvWriter
 from clearinghouse.reports.statement_html import HtmlWriter
 from clearinghouse.reports.statement_pdf import PdfWriter
 from clearinghouse.reports.statement_xml import XmlWriter
+from clearinghouse.reports.xml_signature import Sign
 
 
 class StatementWriter(Protocol):
@@ -29,11 +30,13 @@ class StatementWriter(Protocol):
         ...
 
 
-def writer_of(fmt: StatementFormat, statement: Statement) -> StatementWriter:
-    """Return a new writer of the statement in the format."""
+def writer_of(
+    fmt: StatementFormat, statement: Statement, sign: Sign | None = None
+) -> StatementWriter:
+    """Return a new writer of the statement in the format; XML is signed by ``sign``."""
     match fmt:
         case StatementFormat.XML:
-            return XmlWriter(statement)
+            return XmlWriter(statement, sign)
         case StatementFormat.CSV:
             return CsvWriter(statement)
         case StatementFormat.PDF:

@@ -22,8 +22,10 @@ from clearinghouse.domain.statements import Audit, Statement, StatementFormat
 from clearinghouse.reports import statement_html, statement_pdf
 from clearinghouse.reports.lines import LineNumbers
 from clearinghouse.reports.writers import writer_of
+from clearinghouse.reports.xml_signature import Sign
+from clearinghouse.services import statement_signatures
 from clearinghouse.services.environment import Environment
-from clearinghouse.storage import settlement, statement_lines, statements
+from clearinghouse.storage import settlement, signing, statement_lines, statements
 from clearinghouse.storage.feeds import Page, parse_cursor
 from clearinghouse.storage.statements import Issued, Rendering
 
@@ -221,11 +223,13 @@ def issue(env: Environment, statement_id: str) -> bool:
         if owner_id is None:
             raise ClearingHouseError(codes.STATEMENT_UNKNOWN, statement_id)
         parts = {fmt: _Parts(tx, statement_id, fmt) for fmt in DOCUMENTS}
+        now, key = env.clock.now(), env.signer.key()
+        signing.note_key(tx, key, at=now)
+        sign = statement_signatures.made_with(key)
         # Lines come in one long answer; meanwhile parts are kept on another connection.
         with env.database.begin_read_only("closing") as reading:
-            for fmt, data in render(reading, statement_id):
+            for fmt, data in render(reading, statement_id, sign):
                 parts[fmt].write(data)
-        now = env.clock.now()
         for cut in parts.values():
             statements.insert_rendering(
                 tx, cut.finish(), participant_id=owner_id, at=now
@@ -234,15 +238,17 @@ def issue(env: Environment, statement_id: str) -> bool:
 
 
 def render(
-    tx: Connection, statement_id: str
+    tx: Connection, statement_id: str, sign: Sign | None
 ) -> Iterator[tuple[StatementFormat, bytes]]:
     """Give the documents of a statement at once, piece by piece, from the SDRs.
+
+    The XML form is signed by ``sign``; one of before there were signatures is not.
 
     Raises :class:`ClearingHouseError`: ``STATEMENT_UNKNOWN``; ``PROOF_FAILED`` at the
     end, when the lines do not add up to what the closing booked.
     """
     facts = _facts(tx, statement_id)
-    writers = {fmt: writer_of(fmt, facts) for fmt in DOCUMENTS}
+    writers = {fmt: writer_of(fmt, facts, sign) for fmt in DOCUMENTS}
     audit, numbers = Audit(facts), LineNumbers(facts)
     for fmt, writer in writers.items():
         yield fmt, writer.head()
@@ -267,7 +273,8 @@ def verify(env: Environment, statement_id: str) -> tuple[str, ...]:
     hashes = {fmt: sha256() for fmt in DOCUMENTS}
     broken: list[str] = []
     with env.database.begin_read_only("closing") as tx:
-        for fmt, data in render(tx, statement_id):
+        sign = statement_signatures.as_issued(tx, statement_id)
+        for fmt, data in render(tx, statement_id, sign):
             hashes[fmt].update(data)
         for fmt, hashed in hashes.items():
             rendering = statements.rendering_of(tx, statement_id, fmt)

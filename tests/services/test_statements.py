@@ -19,6 +19,7 @@ from clearinghouse.domain.sdrs import Verdict
 from clearinghouse.domain.statements import StatementFormat
 from clearinghouse.services import sdrs, statements
 from clearinghouse.services.sdrs import Word
+from clearinghouse.services.statement_signatures import made_with
 from clearinghouse.storage.tables import settlement as books
 from tests.builders import make_sender
 from tests.services.sdr_world import World, count_of, make_world, message
@@ -149,7 +150,8 @@ def test_rendered_again_it_is_the_same_to_the_byte(world: World) -> None:
 
     again = dict.fromkeys(statements.DOCUMENTS, b"")
     with world.env.database.begin_read_only() as tx:
-        for fmt, data in statements.render(tx, listed.statement_id):
+        sign = made_with(world.env.signer.key())
+        for fmt, data in statements.render(tx, listed.statement_id, sign):
             again[fmt] += data
 
     assert again == issued
