@@ -333,6 +333,20 @@ SDR_DAYS = _code(653, "SDR_DAYS", Kind.MALFORMED, "No days, or more than 31.")
 SDR_SIGNED = _code(660, "SDR_SIGNED", _R, "The signed meter values do not hold.")
 SDR_SIGNED_UNCHECKED = _code(661, "SDR_SIGNED_UNCHECKED", _R, "Held: unchecked values.")
 
+# 67x: disputes. A step that the table does not have: the code names the state.
+DISPUTE_UNKNOWN = _code(670, "DISPUTE_UNKNOWN", _NF, "No such dispute.")
+DISPUTE_RUNS = _code(671, "DISPUTE_RUNS", _R, "The SDR is disputed already.")
+DISPUTE_LATE = _code(672, "DISPUTE_LATE", _R, "The time for a dispute is over.")
+DISPUTE_FINAL = _code(673, "DISPUTE_FINAL", _R, "A credit or an outcome is final.")
+DISPUTE_AMOUNT = _code(674, "DISPUTE_AMOUNT", _R, "Give an amount below the SDR's net.")
+DISPUTE_STEPS = _code(676, "DISPUTE_STEPS", _R, "The dispute has too many steps.")
+DISPUTE_IS_OPEN = _code(680, "DISPUTE_IS_OPEN", _R, "The submitter is to answer.")
+DISPUTE_IS_OFFERED = _code(681, "DISPUTE_IS_OFFERED", _R, "The CSP has an offer.")
+DISPUTE_IS_ANSWERED = _code(682, "DISPUTE_IS_ANSWERED", _R, "The CSP is to speak.")
+DISPUTE_IS_EVIDENCE = _code(683, "DISPUTE_IS_EVIDENCE", _R, "There is evidence.")
+DISPUTE_IS_ESCALATED = _code(684, "DISPUTE_IS_ESCALATED", _R, "The house decides.")
+DISPUTE_ENDED = _code(685, "DISPUTE_ENDED", _R, "The dispute is over.")
+
 # 7xx: settlement
 WINDOW_UNKNOWN = _code(700, "WINDOW_UNKNOWN", _NF, "No such window.")
 WINDOW_STATE = _code(701, "WINDOW_STATE", _R, "The window's state does not allow this.")
@@ -469,24 +483,8 @@ UNAVAILABLE = _code(
 )
 
 # 91x: four eyes, for the operators of the house
-APPROVAL_UNKNOWN = _code(
-    910, "APPROVAL_UNKNOWN", _NF, "Nothing with this number was asked for."
-)
-APPROVAL_STATE = _code(
-    911,
-    "APPROVAL_STATE",
-    Kind.CONFLICT,
-    "It was approved, withdrawn, or waited too long.",
-)
-APPROVAL_SAME = _code(
-    912, "APPROVAL_SAME", _NP, "Another operator than the one who asked must approve."
-)
-APPROVAL_EARLY = _code(
-    913,
-    "APPROVAL_EARLY",
-    _NP,
-    "The operator was added by one person alone and may not approve yet.",
-)
-APPROVAL_DIGEST = _code(
-    914, "APPROVAL_DIGEST", Kind.INTERNAL, "What was asked for was changed since."
-)
+APPROVAL_UNKNOWN = _code(910, "APPROVAL_UNKNOWN", _NF, "No such request.")
+APPROVAL_STATE = _code(911, "APPROVAL_STATE", Kind.CONFLICT, "It waits no more.")
+APPROVAL_SAME = _code(912, "APPROVAL_SAME", _NP, "Another operator must approve.")
+APPROVAL_EARLY = _code(913, "APPROVAL_EARLY", _NP, "Added alone: not to approve yet.")
+APPROVAL_DIGEST = _code(914, "APPROVAL_DIGEST", Kind.INTERNAL, "It was changed since.")

@@ -100,6 +100,7 @@ VERBS = (
         summary="Full lists that are held.",
     ),
     Entry(name="sdr", place="sdrs:group", summary="SDRs that a rule holds."),
+    Entry(name="dispute", place="disputes:group", summary="Disputes about SDRs."),
     Entry(
         name="settlement",
         place="settlement:group",

@@ -15,6 +15,7 @@ from clearinghouse.services import (
     access,
     agreements,
     balances,
+    disputes,
     evse_status,
     held_sdrs,
     invoices,
@@ -44,6 +45,8 @@ EXPIRY_SECONDS = 5
 TURNS_SECONDS = 60
 #: The gauge of the oldest delivery is this old at most.
 GAUGE_SECONDS = 10
+#: Disputes in which nobody spoke are ended this late; their terms are days.
+DISPUTES_SECONDS = 300
 #: SDRs that nobody decided of are put away this late.
 HELD_SECONDS = 600
 #: Held SDRs are taken in this late when the session that they missed is known.
@@ -106,6 +109,7 @@ CHORES = (
         every_seconds=TURNS_SECONDS,
         run=agreements.announce_turns,
     ),
+    Chore(name="end_disputes", every_seconds=DISPUTES_SECONDS, run=disputes.end_due),
     Chore(
         name="expire_held_sdrs",
         every_seconds=HELD_SECONDS,

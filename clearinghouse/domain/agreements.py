@@ -101,7 +101,9 @@ class Terms:
     CSP's list at the start. ``held_days`` and ``confirm_days``: how long a held SDR
     waits for a decision, and a delivered one for the home CSP's word. The other
     thresholds are those of the rules that
-    :mod:`clearinghouse.domain.sdr_catalogue` names with them.
+    :mod:`clearinghouse.domain.sdr_catalogue` names with them. ``dispute_days``: from
+    the close of a window on; the other days are the terms of a dispute.
+    ``dispute_carried``: a disputed SDR leaves a window that is open still.
     """
 
     silent_csp: SilentCsp = SilentCsp.REFUSE
@@ -135,6 +137,12 @@ class Terms:
     late_notice_hours: int = 24
     late_notice_days: int = 7
     payment_days: int = 30
+    dispute_days: int = 60
+    dispute_answer_days: int = 15
+    dispute_evidence_days: int = 10
+    dispute_decision_days: int = 10
+    dispute_stop_days: int = 120
+    dispute_carried: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

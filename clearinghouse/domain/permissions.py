@@ -81,6 +81,9 @@ PERMISSIONS: Mapping[str, Permission] = MappingProxyType(
         "ConfirmSdrs": Permission(_CSP, RowRule.HOME_OF_SDR),
         "GetSdrStatus": Permission(_BOTH, RowRule.PARTY_OF_SDR),
         "GetDigest": Permission(_BOTH, RowRule.PARTY_OF_SDR),
+        "DisputeSdr": Permission(_CSP, RowRule.HOME_OF_SDR),
+        "AnswerDispute": Permission(_BOTH, RowRule.PARTY_OF_SDR),
+        "GetDisputes": Permission(_BOTH, RowRule.PARTY_OF_SDR),
         # settlement
         "GetPositions": Permission(_BOTH, RowRule.SELF),
         "ListStatements": Permission(_BOTH, RowRule.SELF),

@@ -80,6 +80,7 @@ S305_CLOCK = Rule("S-305", _W, codes.SDR_METER_CLOCK)
 S305_FORMAT = Rule("S-305", _W, codes.SDR_SIGNED_OTHER)
 S306 = Rule("S-306", _W, codes.SDR_TARIFF_CHANGED)
 S307 = Rule("S-307", _W, codes.SDR_LATE_NOTICE)
+S308 = Rule("S-308", _W, codes.SDR_AGREED)
 
 CATALOGUE = (
     Described(
@@ -247,5 +248,10 @@ CATALOGUE = (
         "The tariff changed during the session; the version at the start counts.",
     ),
     Described("S-307", "W", "Submitted very late: second flag.", ("late_notice_days",)),
+    Described(
+        "S-308",
+        "W",
+        "The amount was agreed or decided in a dispute; it is nobody's rating.",
+    ),
 )
 """All rules, by id; an SDR that meets several is told of all of them."""

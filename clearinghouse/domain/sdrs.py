@@ -51,6 +51,7 @@ class SdrStatus(StrEnum):
     AUTO_CONFIRMED = "AUTO_CONFIRMED"
     REJECTED = "REJECTED"
     SETTLED = "SETTLED"
+    DISPUTED = "DISPUTED"
     CORRECTED = "CORRECTED"  #: a credit, or what stands in its place, counts instead
     UNKNOWN = "UNKNOWN"
 
@@ -85,11 +86,15 @@ class Verdict(StrEnum):
 
 
 class News(StrEnum):
-    """What a submitter is told of its SDR: a held one is taken in, or a last word."""
+    """What a submitter is told of its SDR: a held one is taken in, or the CSP's word.
+
+    DISPUTED: something happened in a dispute about it.
+    """
 
     ACCEPTED = "ACCEPTED"
     CONFIRMED = "CONFIRMED"
     REJECTED = "REJECTED"
+    DISPUTED = "DISPUTED"
 
 
 class Severity(StrEnum):
@@ -458,7 +463,7 @@ def verdict_step(current: SdrStatus, verdict: Verdict) -> SdrStatus | Code:
             return wanted if current is wanted else codes.SDR_DECIDED
         case SdrStatus.AUTO_CONFIRMED:
             return current if verdict is Verdict.CONFIRMED else codes.SDR_DECIDED
-        case SdrStatus.CORRECTED:
+        case SdrStatus.CORRECTED | SdrStatus.DISPUTED:
             return codes.SDR_DECIDED
         case SdrStatus.SETTLED:
             return codes.SDR_WINDOW_CLOSED

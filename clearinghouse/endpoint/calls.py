@@ -7,6 +7,7 @@ from clearinghouse.endpoint.messages import (
     authorization,
     credential,
     directory,
+    dispute,
     evse,
     sdr,
     session,
@@ -61,6 +62,9 @@ GET_SDRS = Operation("sdr", "GetSdrs", sdr.GetSdrsResponse)
 CONFIRM_SDRS = Operation("sdr", "ConfirmSdrs", sdr.ConfirmSdrsResponse)
 GET_SDR_STATUS = Operation("sdr", "GetSdrStatus", sdr.GetSdrStatusResponse)
 GET_DIGEST = Operation("sdr", "GetDigest", sdr.GetDigestResponse)
+DISPUTE_SDR = Operation("sdr", "DisputeSdr", dispute.DisputeSdrResponse)
+ANSWER_DISPUTE = Operation("sdr", "AnswerDispute", dispute.AnswerDisputeResponse)
+GET_DISPUTES = Operation("sdr", "GetDisputes", dispute.GetDisputesResponse)
 
 GET_POSITIONS = Operation("settlement", "GetPositions", settlement.GetPositionsResponse)
 LIST_STATEMENTS = Operation(
@@ -99,6 +103,9 @@ OPERATIONS: tuple[Operation[Answer], ...] = (
     CONFIRM_SDRS,
     GET_SDR_STATUS,
     GET_DIGEST,
+    DISPUTE_SDR,
+    ANSWER_DISPUTE,
+    GET_DISPUTES,
     GET_POSITIONS,
     LIST_STATEMENTS,
     GET_STATEMENT,

@@ -25,6 +25,7 @@ from clearinghouse.endpoint.messages import (
     authorization,
     credential,
     directory,
+    dispute,
     evse,
     sdr,
     session,
@@ -356,6 +357,24 @@ class ClearingHouse:
             "cursor": cursor,
         }
         return self.call(calls.GET_DIGEST, fields)
+
+    def dispute_sdr(
+        self, complaint: dispute.Complaint, *, message_id: UUID | None = None
+    ) -> dispute.DisputeSdrResponse:
+        """Dispute an SDR that we have to pay (as its home CSP)."""
+        return self.call(calls.DISPUTE_SDR, to_mapping(complaint), message_id)
+
+    def answer_dispute(
+        self, reply: dispute.Reply, *, message_id: UUID | None = None
+    ) -> dispute.AnswerDisputeResponse:
+        """Say something in a dispute, on either side."""
+        return self.call(calls.ANSWER_DISPUTE, to_mapping(reply), message_id)
+
+    def get_disputes(
+        self, *, cursor: str | None = None, limit: int | None = None
+    ) -> dispute.GetDisputesResponse:
+        """Return our disputes that changed since the cursor."""
+        return self.call(calls.GET_DISPUTES, {"cursor": cursor, "limit": limit})
 
     # settlement
 

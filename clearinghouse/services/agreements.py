@@ -48,6 +48,12 @@ TERMS = MappingProxyType(
         "zero_energy_seconds": range(_DAY_SECONDS + 1),
         "late_notice_hours": range(1, 8_761),
         "late_notice_days": range(1, 366),
+        "dispute_days": range(3_651),
+        "dispute_answer_days": range(1, 366),
+        "dispute_evidence_days": range(1, 366),
+        "dispute_decision_days": range(1, 366),
+        "dispute_stop_days": range(1, 3_651),
+        "dispute_carried": range(2),
     }
 )
 """What each threshold of the terms may be; a slip of the pen is none of these."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from clearinghouse.services import operators, run_undoing
+from clearinghouse.services import disputes, operators, run_undoing
 from clearinghouse.services.approvals import Executor
 
 EXECUTORS: Mapping[str, Executor] = {
     operators.ADD: operators.add_approved,
+    disputes.DECIDE: disputes.decide_approved,
     run_undoing.ABORT: run_undoing.abort_approved,
     run_undoing.REVERSE: run_undoing.reverse_approved,
 }

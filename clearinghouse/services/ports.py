@@ -192,11 +192,12 @@ class DeliveredSdr:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SdrNotice:
-    """What was decided of an SDR, for its submitter."""
+    """What was decided of an SDR, for its submitter; or what a dispute came to."""
 
     sdr_id: str
     news: News
     reason: str | None = None
+    dispute_id: UUID | None = None
 
 
 class Taken(StrEnum):

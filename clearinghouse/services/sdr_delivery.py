@@ -34,7 +34,7 @@ from clearinghouse.identifiers.credential import CredentialKind
 from clearinghouse.services import signed_values
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.ports import DeliveredSdr, SdrNotice
-from clearinghouse.storage import directory, outbox, rule_hits, sdr_decisions
+from clearinghouse.storage import directory, disputes, outbox, rule_hits, sdr_decisions
 from clearinghouse.storage import sdr_delivery as deliveries
 from clearinghouse.storage import signed_values as row_values
 from clearinghouse.storage.outbox import Delivery, NewDelivery
@@ -155,6 +155,22 @@ def queue_notices(
         outbox.enqueue(tx, notice, at=at)
 
 
+def queue_dispute_notice(
+    tx: Connection, submitter_id: int, csp_id: int, step: int, *, at: datetime
+) -> None:
+    """Let a submitter know of a step in a dispute; it asks for the file itself."""
+    service = SERVICE_OF[DeliveryKind.NOTIFY_SDRS]
+    if submitter_id not in directory.registered(tx, service, [submitter_id]):
+        return
+    notice = NewDelivery(
+        participant_id=submitter_id,
+        kind=DeliveryKind.NOTIFY_SDRS,
+        subject_key=f"csp:{csp_id}",
+        payload={"events": [], "dispute_steps": [step]},
+    )
+    outbox.enqueue(tx, notice, at=at)
+
+
 def to_deliver(env: Environment, delivery: Delivery) -> tuple[DeliveredSdr, ...]:
     """Return the SDRs of a delivery to a home CSP; none when all were rejected."""
     with env.database.begin_read_only() as tx:
@@ -214,16 +230,28 @@ def record_delivered(env: Environment, delivery: Delivery) -> None:
 def notices(env: Environment, delivery: Delivery) -> tuple[SdrNotice, ...]:
     """Return what was decided, for the submitter of the SDRs."""
     rows = cast("list[int]", delivery.payload["events"])
+    said = cast("list[int]", delivery.payload.get("dispute_steps", []))
     with env.database.begin_read_only() as tx:
         decisions = sdr_decisions.decisions_by_row(tx, rows)
-    return tuple(
+        steps = disputes.notices_of(tx, said)
+    told = [
         SdrNotice(
             sdr_id=decision.sdr_uid,
             news=_NEWS[decision.status],
             reason=decision.reason,
         )
         for decision in decisions
-    )
+    ]
+    told += [
+        SdrNotice(
+            sdr_id=step.sdr_uid,
+            news=News.DISPUTED,
+            reason=step.state.value,
+            dispute_id=step.dispute_id,
+        )
+        for step in steps
+    ]
+    return tuple(told)
 
 
 def views_of(

@@ -33,6 +33,7 @@ from clearinghouse.services.outcomes import Done, partly
 from clearinghouse.services.ports import DeliveredSdr
 from clearinghouse.services.sdr_delivery import Said
 from clearinghouse.storage import (
+    corrections,
     messages,
     participants,
     refused_sdrs,
@@ -262,7 +263,7 @@ def _weigh(
             items.append(_item(codes.SDR_UNKNOWN, index, word.sdr_id))
             continue
         current = said.get(key, stored.status)
-        wanted = _wanted(stored, current, word.verdict)
+        wanted = _wanted(tx, stored, current, word.verdict)
         if isinstance(wanted, Code):
             items.append(_item(wanted, index, current.value))
         elif wanted is current:
@@ -274,12 +275,18 @@ def _weigh(
 
 
 def _wanted(
-    stored: StoredSdr, current: SdrStatus, verdict: Verdict
+    tx: Connection, stored: StoredSdr, current: SdrStatus, verdict: Verdict
 ) -> SdrStatus | Code:
     wanted = verdict_step(current, verdict)
     is_new_rejection = wanted is SdrStatus.REJECTED and current is not wanted
     if is_new_rejection and stored.kind is SdrKind.CREDIT:
         return codes.SDR_DECIDED  # it would make what it cancels count again
+    if (
+        is_new_rejection
+        and stored.kind is SdrKind.REPLACEMENT
+        and corrections.is_of_dispute(tx, stored.place)
+    ):
+        return codes.SDR_DECIDED  # what a dispute came to is final
     if is_new_rejection and stored.window_state is not WindowState.OPEN:
         return codes.SDR_WINDOW_CLOSED
     return wanted

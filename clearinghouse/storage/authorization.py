@@ -66,7 +66,9 @@ _STATION = text("""
         terms.registry_lag_hours, terms.ahead_seconds, terms.meter_slack_wh,
         terms.elapsed_slack_seconds, terms.near_duplicate_seconds,
         terms.near_duplicate_ppm, terms.tiny_wh, terms.zero_energy_seconds,
-        terms.late_notice_hours, terms.late_notice_days
+        terms.late_notice_hours, terms.late_notice_days, terms.payment_days,
+        terms.dispute_days, terms.dispute_answer_days, terms.dispute_evidence_days,
+        terms.dispute_decision_days, terms.dispute_stop_days, terms.dispute_carried
     FROM (SELECT) AS asked
     LEFT JOIN clearing.evse ON evse.evse_key = :evse_key AND NOT evse.removed
     LEFT JOIN clearing.credential AS listed

@@ -30,6 +30,7 @@ from sqlalchemy import (
 from clearinghouse.domain.sdrs import MatchKind, SdrKind, SdrStatus
 from clearinghouse.domain.settlement import WindowState
 from clearinghouse.storage.feeds import Cursor, paged, place_of
+from clearinghouse.storage.tables.disputes import dispute
 from clearinghouse.storage.tables.evses import tariff
 from clearinghouse.storage.tables.participants import agreement, participant
 from clearinghouse.storage.tables.sdrs import (
@@ -153,10 +154,13 @@ _ref_sdr_uid = (
     .scalar_subquery()
     .label("ref_sdr_uid")
 )
+_DISPUTED = exists().where(same_place(dispute, sdr), dispute.c.ended_at.is_(None))
 _status = case(
+    (_DISPUTED, SdrStatus.DISPUTED.value),
+    # Before what is excluded: what a dispute carried away may have come back.
+    (CORRECTED, SdrStatus.CORRECTED.value),
     (EXCLUDED, SdrStatus.REJECTED.value),
     (sdr.c.status == SdrStatus.HELD, SdrStatus.HELD.value),
-    (CORRECTED, SdrStatus.CORRECTED.value),
     (settlement_window.c.state == WindowState.CLOSED, SdrStatus.SETTLED.value),
     (_said.c.confirmed, SdrStatus.CONFIRMED.value),
     (_said.c.silent, SdrStatus.AUTO_CONFIRMED.value),
@@ -220,6 +224,15 @@ def sdrs_by_hash(
         for row in tx.execute(query):
             found[submitter_id, row.uid_hash] = stored_of(row)
     return found
+
+
+def sdr_at(tx: Connection, place: Place) -> StoredSdr:
+    """Return the SDR at a place.
+
+    Raises :class:`sqlalchemy.exc.NoResultFound` when there is none.
+    """
+    here = (sdr.c.window_id == place.window_id) & (sdr.c.sdr_no == place.sdr_no)
+    return stored_of(tx.execute(sdr_query().where(here)).one())
 
 
 def sdrs_of_batch(

@@ -23,7 +23,8 @@ OPERATIONS = {
     "session": "StartSession StopSession ReportSession GetSession",
     "evse": "PutEvses UpdateEvses GetEvses PutStatus GetStatus",
     "tariff": "PutTariffs GetTariffs",
-    "sdr": "SubmitSdrs GetSdrs ConfirmSdrs GetSdrStatus GetDigest",
+    "sdr": "SubmitSdrs GetSdrs ConfirmSdrs GetSdrStatus GetDigest DisputeSdr"
+    " AnswerDispute GetDisputes",
     "settlement": "GetPositions ListStatements GetStatement GetProof"
     " ListInvoices GetInvoice",
     "csp-endpoint": "Authorize NotifySession DeliverSdrs",

@@ -25,6 +25,7 @@ from clearinghouse.endpoint.errors import (
 from clearinghouse.endpoint.messages import (
     credential,
     directory,
+    dispute,
     evse,
     sdr,
     session,
@@ -42,6 +43,20 @@ from tests.endpoint.scripted_house import ScriptedHouse, result
 AT = datetime(2026, 3, 14, 18, 2, 11, tzinfo=UTC)
 CARD = Credential(kind="RFID", value="04A2B3C4D5E680")
 SESSION_ID = UUID("7c9e6679-7425-40de-944b-e07fc1f90ae7")
+COMPLAINT = dispute.Complaint(
+    submitter_id="FRA23",
+    sdr_id="A23-2026-000417",
+    reason="ENERGY",
+    accepted_net=Decimal("6.30"),
+    evidence=(
+        dispute.Evidence(
+            reference="https://files.example/1.pdf", digest="0f" * 32, format="PDF"
+        ),
+    ),
+)
+REPLY = dispute.Reply(
+    dispute_id=SESSION_ID, answer="OFFER", amount=Decimal("8.40"), text="a part"
+)
 EVSE = evse.Evse(
     evse_id="FR*A23*E45B*78C",
     latitude=Decimal("48.856600"),
@@ -130,6 +145,9 @@ EVERY_CALL: dict[str, Callable[[ClearingHouse], object]] = {
     "ConfirmSdrs": lambda house: house.confirm_sdrs([DECISION]),
     "GetSdrStatus": lambda house: house.get_sdr_status(["A23-1", "A23-2"]),
     "GetDigest": lambda house: house.get_digest(date(2026, 3, 1), date(2026, 3, 14)),
+    "DisputeSdr": lambda house: house.dispute_sdr(COMPLAINT),
+    "AnswerDispute": lambda house: house.answer_dispute(REPLY),
+    "GetDisputes": lambda house: house.get_disputes(),
     "GetPositions": lambda house: house.get_positions(),
     "ListStatements": lambda house: house.list_statements(),
     "GetStatement": lambda house: house.get_statement("ST-2026-000001"),

@@ -62,7 +62,9 @@ def sdr(record: ServiceDetailRecord) -> str:
         + f"{_maybe('parkingSeconds', record.parking_seconds or None)}"
         f"{_maybe('idleSeconds', record.idle_seconds or None)}</serviceSession>"
         f"<tariffId>{record.tariff_id}</tariffId><currency>{record.currency}</currency>"
-        f"<claimedNet>{record.claimed_net}</claimedNet></serviceDetailRecord>"
+        f"<claimedNet>{record.claimed_net}</claimedNet>"
+        f"{_maybe('kind', None if record.ref_sdr_id is None else record.kind.value)}"
+        f"{_maybe('refSdrId', record.ref_sdr_id)}</serviceDetailRecord>"
     )
 
 

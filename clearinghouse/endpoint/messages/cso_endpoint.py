@@ -9,7 +9,7 @@ from uuid import UUID
 from clearinghouse.endpoint.messages.common import Result
 
 Outcome = Literal["ACCEPTED", "REFUSED"]
-News = Literal["ACCEPTED", "CONFIRMED", "REJECTED"]
+News = Literal["ACCEPTED", "CONFIRMED", "REJECTED", "DISPUTED"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,7 @@ class SdrNotice:
     sdr_id: str
     status: News
     reason: str | None = None
+    dispute_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from clearinghouse.facades.iec63119 import (
     authorization,
     credentials,
     directory,
+    disputes,
     evse_status,
     evses,
     sdr_digests,
@@ -36,6 +37,7 @@ def specs() -> tuple[OperationSpec, ...]:
         *tariffs.OPERATIONS,
         *sdrs.OPERATIONS,
         *sdr_digests.OPERATIONS,
+        *disputes.OPERATIONS,
         *settlement.OPERATIONS,
     )
 

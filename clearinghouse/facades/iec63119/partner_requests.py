@@ -106,6 +106,7 @@ def notify_sdrs(
                 sdr_id=notice.sdr_id,
                 status=SDR_NEWS.write(notice.news),
                 reason=notice.reason,
+                dispute_id=notice.dispute_id,
             )
             for notice in notices
         ],

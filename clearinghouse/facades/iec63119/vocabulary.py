@@ -14,6 +14,14 @@ from typing import Generic, TypeVar
 from clearinghouse.domain.agreements import Mode
 from clearinghouse.domain.authorization import DecisionSource, Verdict
 from clearinghouse.domain.credentials import CredentialStatus, ListState
+from clearinghouse.domain.disputes import (
+    ANSWERS,
+    Act,
+    DisputeReason,
+    DisputeState,
+    EvidenceFormat,
+    Party,
+)
 from clearinghouse.domain.evses import Availability, Occupancy
 from clearinghouse.domain.exchange import Role
 from clearinghouse.domain.invoices import DocumentFormat
@@ -85,6 +93,17 @@ SDR_KIND = Vocabulary("sdr:SdrKindType", SdrKind)
 MATCH_KIND = Vocabulary("sdr:MatchKindType", MatchKind)
 SIGNED_FORMAT = Vocabulary("sdr:SignedMeterFormatType", SignedFormat)
 SIGNED_ENCODING = Vocabulary("sdr:SignedMeterEncodingType", Encoding)
+DISPUTE_REASON = Vocabulary("sdr:DisputeReasonType", DisputeReason)
+DISPUTE_STATE = Vocabulary("sdr:DisputeStateType", DisputeState)
+DISPUTE_PARTY = Vocabulary("sdr:DisputePartyType", Party)
+DISPUTE_ACT = Vocabulary("sdr:DisputeActType", Act)
+DISPUTE_ANSWER = Vocabulary(
+    "sdr:DisputeAnswerType",
+    Act,
+    # what the house and the clock do, and how a dispute begins, is no answer
+    unspoken=frozenset(Act) - ANSWERS,
+)
+EVIDENCE_FORMAT = Vocabulary("sdr:EvidenceFormatType", EvidenceFormat)
 SDR_ROLE = Vocabulary("sdr:SdrRoleType", SdrRole)
 STATEMENT_FORMAT = Vocabulary("settlement:StatementFormatType", StatementFormat)
 DOCUMENT_FORMAT = Vocabulary("settlement:DocumentFormatType", DocumentFormat)
@@ -120,6 +139,12 @@ VOCABULARIES = (
     MATCH_KIND,
     SIGNED_FORMAT,
     SIGNED_ENCODING,
+    DISPUTE_REASON,
+    DISPUTE_STATE,
+    DISPUTE_PARTY,
+    DISPUTE_ACT,
+    DISPUTE_ANSWER,
+    EVIDENCE_FORMAT,
     SDR_ROLE,
     STATEMENT_FORMAT,
     DOCUMENT_FORMAT,

@@ -109,6 +109,12 @@ agreement = Table(
     integer("late_notice_hours"),
     integer("late_notice_days"),
     integer("payment_days"),
+    integer("dispute_days"),
+    integer("dispute_answer_days"),
+    integer("dispute_evidence_days"),
+    integer("dispute_decision_days"),
+    integer("dispute_stop_days"),
+    Column("dispute_carried", Boolean, nullable=False),
     schema="clearing",
 )
 
