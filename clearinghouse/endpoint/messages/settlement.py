@@ -25,6 +25,8 @@ class Position:
     payable: Decimal
     sdr_count: int
     energy_wh: int
+    receivable_gross: Decimal | None = None
+    payable_gross: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,7 @@ class GetPositionsResponse:
     window_state: WindowState | None = None
     position: tuple[Position, ...] = ()
     net: tuple[CurrencyAmount, ...] = ()
+    gross: tuple[CurrencyAmount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,7 @@ class StatementEntry:
     net: Decimal
     digest: str
     lines: int
+    gross: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
