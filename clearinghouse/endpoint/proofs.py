@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from clearinghouse.endpoint.messages.sdr import SubmitSdrsResponse
 from clearinghouse.endpoint.messages.settlement import GetProofResponse, TreePlace
 
 
@@ -33,6 +34,31 @@ def check_proof(answer: GetProofResponse, public_key: bytes | None = None) -> No
     if f"root {root_of(pair_row, in_window)}" not in block.decode().splitlines():
         raise ValueError("the pair does not lead to the root of the window")
     check_signature(block, answer.signature, public_key, answer.public_key)
+
+
+def check_receipt(answer: SubmitSdrsResponse, public_key: bytes) -> dict[str, str]:
+    """Check the receipt of a batch and return what it says, by name.
+
+    ``public_key`` in PEM: the operator's. Raises :class:`ValueError` when there is no
+    receipt, it is not signed with that key, or speaks of another batch.
+    """
+    receipt = answer.receipt
+    if receipt is None:
+        raise ValueError("the answer has no receipt")
+    check_signature(receipt.text.encode(), receipt.signature, public_key)
+    said = dict(line.split(" ", 1) for line in receipt.text.splitlines())
+    told = {
+        "batch": str(answer.batch_id),
+        "accepted": str(answer.accepted),
+        "held": str(answer.held),
+        "refused": str(answer.refused),
+        "duplicates": str(answer.duplicates),
+        "root": answer.batch_root,
+    }
+    wrong = [name for name, value in told.items() if said.get(name) != value]
+    if wrong:
+        raise ValueError(f"the receipt is of another batch: {', '.join(wrong)}")
+    return said
 
 
 def root_of(row: bytes, place: TreePlace) -> str:

@@ -208,6 +208,10 @@ class Batch:
             self._tx, self._pieces.all, self.batch_id, self._window_id, at=at
         )
 
+    def root(self) -> bytes:
+        """Return the root over what is stored of the batch, in the records' order."""
+        return self._leaves.root()
+
     def items(self) -> tuple[tuple[Item, ...], int]:
         """Return what to tell of the batch and single records; how many are left out.
 

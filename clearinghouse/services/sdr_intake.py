@@ -30,6 +30,7 @@ from clearinghouse.domain.sdrs import (
 from clearinghouse.services import sdr_gaps
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.sdr_batch import Batch, Counts, Unreadable
+from clearinghouse.services.sdr_receipts import SignedReceipt, Taken, receipt_of
 from clearinghouse.storage import messages, sdr_intake, settlement
 from clearinghouse.storage import sdr_gaps as stored_gaps
 from clearinghouse.telemetry import metrics
@@ -64,6 +65,7 @@ class Submitted:
     counts: Counts
     items: tuple[Item, ...]
     omitted: int
+    receipt: SignedReceipt
 
 
 def submit_sdrs(
@@ -159,12 +161,23 @@ def _take(
         *sdr_gaps.remark_on(last, at=exchange.received_at, hours=hours),
         *items,
     )
+    counts = batch.counts
+    taken = Taken(
+        batch_id=batch.batch_id,
+        batch_sequence=submission.batch_sequence,
+        accepted=counts.accepted,
+        held=counts.held,
+        refused=counts.refused,
+        duplicates=counts.duplicates,
+        root=batch.root(),
+    )
     return Submitted(
         batch_id=batch.batch_id,
         code=_code(batch.counts, items),
         counts=batch.counts,
         items=items,
         omitted=omitted,
+        receipt=receipt_of(env, tx, exchange, taken),
     )
 
 

@@ -32,7 +32,8 @@ TAGS = frozenset(
         *("simpleType", "restriction", "enumeration", "pattern"),
         *("minLength", "maxLength", "minInclusive", "maxInclusive"),
         *("totalDigits", "fractionDigits"),
-        *("complexType", "sequence", "choice", "anyAttribute"),
+        # any: the signature of a document, as the reader of schemas allows it
+        *("complexType", "sequence", "choice", "anyAttribute", "any"),
     }
 )
 ATTRIBUTES = frozenset(

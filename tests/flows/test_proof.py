@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 
 from clearinghouse import codes
+from clearinghouse.domain.merkle import root_of
 from clearinghouse.endpoint.messages.common import Result
+from clearinghouse.endpoint.messages.sdr import Receipt, SubmitSdrsResponse
 from clearinghouse.endpoint.messages.settlement import GetProofResponse, TreePlace
-from clearinghouse.endpoint.proofs import check_proof
+from clearinghouse.endpoint.proofs import check_proof, check_receipt
 from clearinghouse.services import held_sdrs, seals
+from clearinghouse.storage.tables.sdrs import sdr
+from tests.flows.sdr_messages import batch
 from tests.services.sdr_world import World, make_world
 
 if TYPE_CHECKING:
@@ -99,3 +106,34 @@ def test_sdr_that_counts_nowhere_has_no_proof(
     assert released.code == 0, released.raw
     check_proof(_read(released))
     assert unknown.code == codes.SDR_UNKNOWN.number
+
+
+def test_submitter_gets_a_signed_receipt_of_its_batch(
+    world: World, speaker: Callable[[Participant], Speaker]
+) -> None:
+    records = [world.session(), world.session(claimed_net=Decimal("20.00"))]
+    answer = speaker(world.cso).call("sdr", "SubmitSdrs", batch(1, records))
+    (written,) = answer.all("receipt")
+    text, key_id, signature = [child.text or "" for child in written]
+    told = SubmitSdrsResponse(
+        result=_RESULT,
+        batch_id=UUID(answer.required("batchId")),
+        accepted=1,
+        held=1,
+        refused=0,
+        duplicates=0,
+        batch_root=answer.required("batchRoot"),
+        receipt=Receipt(
+            text=text, key_id=key_id, signature=base64.b64decode(signature)
+        ),
+    )
+    pem = seals.keys(world.env)[-1].pem.encode()
+
+    said = check_receipt(told, pem)
+
+    assert (said["submitter"], said["sequence"]) == (world.cso.party_id, "1")
+    with world.env.database.begin_read_only() as tx:
+        leaves = tx.execute(select(sdr.c.leaf).order_by(sdr.c.sdr_no)).scalars()
+        assert said["root"] == root_of(list(leaves)).hex()
+    with pytest.raises(ValueError, match="of another batch: held"):
+        check_receipt(replace(told, held=2), pem)

@@ -126,6 +126,15 @@ class BatchControl:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What the clearing house signed for a batch; ``signature`` in DER."""
+
+    text: str
+    key_id: str
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitSdrsResponse:
     """How many records were taken, held, refused or known."""
 
@@ -135,6 +144,8 @@ class SubmitSdrsResponse:
     held: int | None = None
     refused: int | None = None
     duplicates: int | None = None
+    batch_root: str | None = None
+    receipt: Receipt | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,6 +57,13 @@ def _submitted(desk: Desk, call: Call, outcome: Submitted) -> bytes:
             held=counts.held,
             refused=counts.refused,
             duplicates=counts.duplicates,
+            batch_root=outcome.receipt.root.hex(),
+            receipt=desk.bindings.new(
+                "sdr:Receipt",
+                text=outcome.receipt.text,
+                key_id=outcome.receipt.key_id,
+                signature=outcome.receipt.signature,
+            ),
         )
     )
 
