@@ -386,11 +386,10 @@ FX_RATE_MISSING = _code(
 SEAL_BROKEN = _code(
     780, "SEAL_BROKEN", Kind.INTERNAL, "An SDR is not what its intake committed to."
 )
-
 PROOF_PENDING = _code(
     781,
     "PROOF_PENDING",
-    Kind.UNAVAILABLE,
+    _R,
     "The SDR's window is not closed and sealed yet.",
     again=True,
 )

@@ -17,8 +17,8 @@ def test_table_has_every_kind() -> None:
 
 @pytest.mark.parametrize("code", CATALOGUE.values(), ids=lambda one: one.name)
 def test_codes_from_800_are_faults_and_all_others_answers(code: Code) -> None:
-    # 702 is told to the operator only: no message of a partner can meet it.
-    if code is codes.PROOF_FAILED:
+    # A proof that fails is told to the operator; a partner learns that we are broken.
+    if code in {codes.PROOF_FAILED, codes.RUN_PROOF, codes.SEAL_BROKEN}:
         assert is_fault(code)
     else:
         assert is_fault(code) == (code.number >= 800)

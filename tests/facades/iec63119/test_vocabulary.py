@@ -23,6 +23,7 @@ WITHOUT_DOMAIN = {
     "authorization:RequestedServiceType": "one word, read by nobody yet",
     "common:BalanceRoleType": "stands in statements, which the reports write",
     "cso-endpoint:OutcomeType": "a yes or no, read by the gateway",
+    "settlement:DocumentKindType": "the names of its values, which are type codes",
     "tariff:WeekdayType": "a number in the domain, read with the tariff",
 }
 
