@@ -44,6 +44,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 OF_CSPS = frozenset(
     {
         "ConfirmSdrs",
+        "DisputeSdr",
         "GetEvses",
         "GetStatus",
         "PutCredentials",

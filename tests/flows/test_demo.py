@@ -116,6 +116,11 @@ def test_demo_once_stops_by_itself_and_its_last_line_counts_the_day(
 
     assert once.ended() == 0, once.said
     assert "sdr release" in once.said  # one is held, and a person has to know
+    assert "all is proved" in once.said
+    made = {path.name for path in (folder / "demo" / "statements").rglob("*.*")}
+    assert {"audit-bundle.zip", "public-key.pem"} <= made
+    for ending in ("-ubl.xml", "-cii.xml", "-pain.001.xml", "-EUR.pdf"):
+        assert any(name.endswith(ending) for name in made), ending
     assert LAST_LINE.fullmatch(once.said.strip().splitlines()[-1])
     assert not once.left()
 

@@ -54,7 +54,7 @@ def test_generated_client_logs_in_authorizes_and_submits(
     assert said == {
         "login": "0",
         "decision": "AUTHORIZED",
-        "submit": "0",
+        "submit": "160",  # taken, with the remark that it has no meter values
         "accepted": "1",
         "fault": codes.TOKEN.name,
     }

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.simulation.roster import Cso, Csp, Roster
 
-SESSIONS_PER_DAY = (3, 8)
+SESSIONS_PER_DAY = (2, 6)
 """The fewest and the most sessions of a day."""
 _EARLIEST_MINUTE, _LATEST_MINUTE = 60, 19 * 60
 _MINUTES = (15, 180)

@@ -31,6 +31,7 @@ MUTABLE = {
     "clearing.credential_list",
     "clearing.credential_list_entry",
     "clearing.credential_list_part",
+    "clearing.dispute",
     "clearing.document_series",
     "clearing.evse",
     "clearing.evse_list",

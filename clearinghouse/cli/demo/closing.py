@@ -1,4 +1,4 @@
-"""The end of the demo's day: the window closes, the sums are looked at."""
+"""The end of the demo's day: the window closes, is invoiced, paid and proved."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clearinghouse.cli.demo.aftermath import Aftermath, settle
 from clearinghouse.codes import PROOF_FAILED
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.domain.exchange import Role, Sender
@@ -27,6 +28,7 @@ class Day:
     net_sum: int
     folder: Path
     files: int
+    aftermath: Aftermath
 
     @property
     def line(self) -> str:
@@ -39,7 +41,7 @@ class Day:
 
 
 def close(stage: Stage, run: str) -> Day:
-    """Close the window, write its statements, and prove it once more.
+    """Close the window, write its documents, pay what is owed, and prove it all.
 
     Raises :class:`ClearingHouseError` (``PROOF_FAILED``) when a sum differs.
     """
@@ -54,6 +56,7 @@ def close(stage: Stage, run: str) -> Day:
     differences = settlement.prove(stage.env, window.window_id)
     if differences:
         raise ClearingHouseError(PROOF_FAILED, "; ".join(differences))
+    aftermath = settle(stage, window.window_id, window.label, folder)
     tally = stage.tally
     return Day(
         sessions=tally.sessions,
@@ -64,6 +67,7 @@ def close(stage: Stage, run: str) -> Day:
         net_sum=_net_sum(stage, window.window_id),
         folder=folder,
         files=len(files),
+        aftermath=aftermath,
     )
 
 

@@ -47,8 +47,7 @@ def _look_for_packages(output: Output) -> None:
     except ModuleNotFoundError as error:
         refuse(
             output,
-            f"demo: {error.name} is missing; "
-            "in the checkout: pip install '.[endpoint]'",
+            f"demo: {error.name} is missing; in the checkout: pip install '.[demo]'",
         )
 
 
@@ -65,7 +64,9 @@ def _perform(output: Output, own: Settings, *, once: bool) -> None:
             stories.play(raised, output.remark)
             output.remark("[3/4] closing the window")
             day = closing.close(raised, run)
-            output.remark(f"  {day.files} files in {_short(day.folder)}")
+            output.remark(f"  {day.files} statements in {_short(day.folder)}")
+            for line in day.aftermath.lines:
+                output.remark(f"  {line}")
             value = farewell.summary(raised, day)
             if not once:
                 output.value(value, day.line)

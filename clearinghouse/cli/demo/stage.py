@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clearinghouse import app
-from clearinghouse.cli.demo import uploads, world
+from clearinghouse.cli.demo import offices, uploads, world
 from clearinghouse.cli.demo.crew import Crew, hired
 from clearinghouse.cli.demo.players import Calendar, Player, Tally
 from clearinghouse.cli.demo.world import PARTNERS, Partner
@@ -165,6 +165,7 @@ def raised(settings: Settings, run: str) -> Iterator[Stage]:
         with app.environment(settings) as env:
             stage = Stage(crew, env)
             stage.admit_all()
+            offices.open_all(env)
             stage.connect_all(run)
             stage.upload_all()
             yield stage
