@@ -72,7 +72,10 @@ FORGERIES: dict[str, dict[str, Any]] = {
     "all": {"cso_id": "NLVIC", **_THERE},
 }
 
-_OWN_IDS = re.compile(rb"(batchId|correlationId|messageId)>[^<]*<")
+#: The root and the receipt are over the batch's own id.
+_OWN_IDS = re.compile(
+    rb"(batchId|correlationId|messageId|batchRoot)>[^<]*<|receipt>(?s:.*)</sdr:receipt>"
+)
 
 _FORGET = """
     SET session_replication_role = replica;

@@ -26,6 +26,9 @@ TOLERANCE_SHARE = Decimal("0.005")
 POWER_W_MAX = 23_100
 """105 % of the 22 kW that every EVSE of the file is uploaded with."""
 OVERLAP_SECONDS_MAX = 60
+NEAR = timedelta(seconds=60)
+NEAR_SHARE = Decimal("0.01")
+NAMELESS = "Sconosciuto"
 
 
 @dataclass(slots=True)
@@ -60,6 +63,16 @@ def shared_seconds(one: Row, other: Row) -> int:
     return (end - start) // timedelta(seconds=1)
 
 
+def is_near_duplicate(row: Row, other: Row) -> bool:
+    """Say whether both look like one session of one user, told twice."""
+    return (
+        row.csp == other.csp
+        and row.user == other.user != NAMELESS
+        and abs(row.started_at - other.started_at) <= NEAR
+        and abs(row.energy_wh - other.energy_wh) <= row.energy_wh * NEAR_SHARE
+    )
+
+
 def rated(row: Row) -> Decimal:
     """Return the price by the operator's tariff: energy and half a franc an hour."""
     if row.fee_free:
@@ -83,6 +96,8 @@ def deciding_rules(row: Row, earlier: Sequence[Row]) -> list[str]:
         rules.append("S-202")
     if any(shared_seconds(row, other) > OVERLAP_SECONDS_MAX for other in earlier):
         rules.append("S-205")
+    if any(is_near_duplicate(row, other) for other in earlier):
+        rules.append("S-207")
     price = rated(row)
     if abs(price - row.claimed) > max(CENT, price * TOLERANCE_SHARE):
         rules.append("S-208")
