@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from clearinghouse.domain.money import currency_of, minor_to_decimal
 from clearinghouse.domain.settlement import PairTotal, compare
-from clearinghouse.services import settlement
+from clearinghouse.services import seals, settlement
 from clearinghouse.storage import ledger, participants
 from clearinghouse.storage import settlement as store
 from tests.simulation.books import Books, Owed, Pair
@@ -29,10 +29,7 @@ _POSITIONS = text("""
     GROUP BY currency HAVING sum(p.net_minor) <> 0
 """)
 
-_DOCUMENTS = text("""
-    SELECT statement_id, format, digest FROM clearing.statement_rendering
-    ORDER BY statement_id COLLATE "C", format COLLATE "C"
-""")
+_ROOTS = text("SELECT root FROM clearing.audit_block ORDER BY seq")
 
 
 def check_closed(env: Environment, window_id: int, label: str, books: Books) -> None:
@@ -76,12 +73,15 @@ def check_house(env: Environment) -> None:
 
 
 def final_root(env: Environment) -> str:
-    """Return the digest of all that was issued: the same for the same seed."""
+    """Return the digest over the roots of all closed windows.
+
+    The same for the same seed: what is signed is, though not by which key.
+    """
+    seals.seal_pending(env)
     digest = sha256()
     with env.database.begin_read_only() as tx:
-        for row in tx.execute(_DOCUMENTS):
-            digest.update(f"{row.statement_id} {row.format} ".encode())
-            digest.update(row.digest)
+        for root in tx.execute(_ROOTS).scalars():
+            digest.update(root)
     return digest.hexdigest()
 
 

@@ -76,7 +76,7 @@ class Simulation:
 
     @property
     def root(self) -> str:
-        """What was issued so far, as one digest."""
+        """The roots of all windows so far, as one digest."""
         return final_root(self.world.env)
 
     def log_in(self) -> None:
