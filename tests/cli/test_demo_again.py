@@ -12,6 +12,7 @@ import pytest
 
 from clearinghouse import codes
 from clearinghouse.cli.demo import closing, notes, stories
+from clearinghouse.cli.demo.crew import OPERATOR
 from clearinghouse.cli.demo.players import Calendar, Player, Tally
 from clearinghouse.cli.demo.world import PARTNERS
 from clearinghouse.endpoint.errors import RefusedError
@@ -153,7 +154,8 @@ def test_closing_that_was_cut_off_is_finished_before_the_days(
 ) -> None:
     settlement.ensure_window(env, "first")
     settlement._cut_over(env, "second")  # noqa: SLF001 -- then that run was cut off
-    stage = SimpleNamespace(env=env, folder=tmp_path, tally=Tally())
+    crew = SimpleNamespace(secrets={OPERATOR: "a password of the demo's"})
+    stage = SimpleNamespace(env=env, folder=tmp_path, tally=Tally(), crew=crew)
 
     day = closing.close(cast("Any", stage), "again")
 
