@@ -24,12 +24,10 @@ from clearinghouse.domain.invoices import DocumentFormat, fits_en16931, missing
 from clearinghouse.reports import invoice_cii, invoice_pdf, invoice_ubl
 from clearinghouse.reports.invoice_texts import UnfitDocumentError
 from clearinghouse.services.environment import Environment
+from clearinghouse.services.statements import PART_BYTES
 from clearinghouse.storage import billing, documents, invoices, settlement
 from clearinghouse.storage.feeds import Page, parse_cursor
 from clearinghouse.storage.invoices import Issued, Listed, Rendered
-
-#: Bytes of one part of a document (contract: GetInvoice).
-PART_BYTES = 1_048_576
 
 #: Documents that one look for unissued ones finds; it is repeated until none is left.
 UNISSUED_MAX = 1_000

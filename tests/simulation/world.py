@@ -6,8 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -19,12 +18,12 @@ from clearinghouse.delivery.chores import CHORES
 from clearinghouse.facades import iec63119
 from clearinghouse.services.environment import Environment, Limits
 from clearinghouse.soap.operations import EngineSettings
-from clearinghouse.storage import access, schema
+from clearinghouse.storage import schema
 from clearinghouse.storage.database import Database
 from clearinghouse.storage.embedded.postgres import EmbeddedPostgres
 from clearinghouse.storage.vault import Vault
 from tests.fixtures.database import FAST, Site, given_bindir, make_state_dir
-from tests.fixtures.engine import Speaker, username
+from tests.fixtures.engine import Speaker, issue_token
 from tests.fixtures.partners import ScriptedPartners, StillClock
 
 if TYPE_CHECKING:
@@ -88,19 +87,7 @@ class World:
         """Return a participant's client with a token for today."""
         party_id, now = participant.party_id, self.clock.now()
         clear = f"ch1_{party_id}_{now:%Y%m%d%H%M%S}".ljust(47, "x")
-        with self.env.database.begin() as tx:
-            account = access.account_by_username(tx, username(party_id))
-            if account is None:
-                raise LookupError(f"{party_id} has no account")
-            token = access.Token(
-                token_hash=sha256(clear.encode()).digest(),
-                account_id=account.account_id,
-                participant_id=account.participant_id,
-                issued_at=now,
-                expires_at=now + timedelta(seconds=_TOKEN_SECONDS),
-                chain_started_at=now,
-            )
-            access.insert_token(tx, token)
+        issue_token(self.env, party_id, clear=clear, seconds=_TOKEN_SECONDS)
         return Speaker(
             engine=self.engine, clock=self.clock, party_id=party_id, token=clear
         )
