@@ -7,65 +7,17 @@ file. A published number never changes its meaning.
 Ranges: 0 done; 1xx accepted with a warning; 2xx agreement and partner; 3xx
 credential; 4xx session; 5xx EVSE; 6xx service detail record; 7xx settlement;
 8xx security, message and limits; 9xx clearing house.
+
+May import: the standard library. To add a file: never for codes, which stand here
+in the order of their numbers; what a code is stands in ``entries``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
+from clearinghouse.codes.entries import CATALOGUE, Code, Kind, by_number
+from clearinghouse.codes.entries import entry as _code
 
-
-class Kind(StrEnum):
-    """What sort of trouble a code stands for; façades map kinds, not numbers."""
-
-    DONE = "DONE"
-    WARNING = "WARNING"
-    REFUSED = "REFUSED"
-    MALFORMED = "MALFORMED"
-    NOT_PERMITTED = "NOT_PERMITTED"
-    NOT_FOUND = "NOT_FOUND"
-    CONFLICT = "CONFLICT"
-    LIMIT = "LIMIT"
-    UNAVAILABLE = "UNAVAILABLE"
-    INTERNAL = "INTERNAL"
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """One entry of the catalogue.
-
-    ``name`` is what stands in a fault (``CH.`` names) or in the documentation;
-    ``text`` is fixed and never holds a value of the message.
-    """
-
-    number: int
-    name: str
-    text: str
-    kind: Kind
-    retryable: bool = False
-
-
-CATALOGUE: dict[int, Code] = {}
-
-
-def _code(
-    number: int, name: str, kind: Kind, text: str, *, again: bool = False
-) -> Code:
-    code = Code(number, name, text, kind, again)
-    if number in CATALOGUE:
-        message = f"the number {number} is taken"
-        raise ValueError(message)
-    CATALOGUE[number] = code
-    return code
-
-
-def by_number(number: int) -> Code:
-    """Return the entry with this number.
-
-    Raises :class:`KeyError` when the catalogue has none.
-    """
-    return CATALOGUE[number]
-
+__all__ = ("CATALOGUE", "Code", "Kind", "by_number")
 
 _R = Kind.REFUSED
 _W = Kind.WARNING
