@@ -1,6 +1,6 @@
 """The catalogue of codes: every answer, warning, refusal and fault of the house.
 
-One entry has a stable number, a name, a fixed text and a word on whether the
+Purpose: one entry has a stable number, a name, a fixed text and a word on whether the
 caller may repeat the same message. The documentation page is made from this
 file. A published number never changes its meaning.
 
@@ -8,8 +8,8 @@ Ranges: 0 done; 1xx accepted with a warning; 2xx agreement and partner; 3xx
 credential; 4xx session; 5xx EVSE; 6xx service detail record; 7xx settlement;
 8xx security, message and limits; 9xx clearing house.
 
-May import: the standard library. To add a file: never for codes, which stand here
-in the order of their numbers; what a code is stands in ``entries``.
+May import nothing of the house. To add a code, write it here in the order of its
+number; what a code is stands in ``entries``.
 """
 
 from __future__ import annotations
