@@ -7,8 +7,10 @@ until the stop.
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 from uuid import UUID, uuid4, uuid5
 
 from clearinghouse import codes
@@ -16,6 +18,7 @@ from clearinghouse.endpoint.afterwards import Afterwards
 from clearinghouse.endpoint.behaviour import RemoteStart
 from clearinghouse.endpoint.client import ClearingHouse
 from clearinghouse.endpoint.clock import now
+from clearinghouse.endpoint.errors import RefusedError
 from clearinghouse.endpoint.journal import Entry, Journal
 from clearinghouse.endpoint.messages.common import SessionEvent
 from clearinghouse.endpoint.messages.cso_endpoint import (
@@ -68,6 +71,7 @@ class ReferenceCso:
             for entry in journal.entries("start")
             if journal.find("end", entry["id"]) is None
         }
+        self._afterwards.add(self._report_open)
         self._afterwards.add(self._submit_open)
         self._clock = threading.Thread(target=self._watch, name="station", daemon=True)
         self._clock.start()
@@ -89,9 +93,10 @@ class ReferenceCso:
                     "partner_session_id": f"{self._station.party_id}-{session_id[:8]}",
                     "started_at": now().isoformat(),
                 }
-                self._journal.append([known])
+                started = _event(session_id, "STARTED", known["started_at"], 0)
+                self._journal.append([known, started])
                 self._running[session_id] = _Charge.of(known)
-                self._report(known, "STARTED", known["started_at"], 0)
+                self._afterwards.add(self._report_open)
         return RemoteStart(
             outcome="ACCEPTED", partner_session_id=known["partner_session_id"]
         )
@@ -157,6 +162,7 @@ class ReferenceCso:
                         "ended_at": ended_at.isoformat(),
                         "energy_wh": str(energy_wh),
                     },
+                    _event(session_id, "ENDED", ended_at.isoformat(), energy_wh),
                     # The message id is stored before the first send.
                     {
                         "kind": "batch",
@@ -166,26 +172,30 @@ class ReferenceCso:
                     },
                 ]
             )
-            start = self._journal.find("start", session_id) or {}
-            self._report(start, "ENDED", ended_at.isoformat(), energy_wh)
+        self._afterwards.add(self._report_open)
         self._afterwards.add(self._submit_open)
 
-    def _report(
-        self, start: Entry, event: SessionEvent, occurred_at: str, energy_wh: int
-    ) -> None:
-        session_id = UUID(start["id"])
-        report = ReportSessionRequest(
-            session_id=session_id,
-            partner_session_id=start["partner_session_id"],
-            event=event,
-            # The same event has the same id, also after a restart.
-            event_id=uuid5(session_id, event),
-            occurred_at=datetime.fromisoformat(occurred_at),
-            energy_wh=energy_wh,
-        )
-        if self._house is not None:
-            house = self._house
-            self._afterwards.add(lambda: _ignore(house.report_session(report)))
+    def _report_open(self) -> None:
+        """Report what happened and was not taken yet, in the order it happened."""
+        if self._house is None:
+            return
+        for event in self._journal.entries("event"):
+            if self._journal.find("reported", event["id"]) is not None:
+                continue
+            start = self._journal.find("start", event["session_id"]) or {}
+            session_id = UUID(event["session_id"])
+            report = ReportSessionRequest(
+                session_id=session_id,
+                partner_session_id=start["partner_session_id"],
+                event=cast("SessionEvent", event["event"]),
+                # The same event has the same id, also after a restart.
+                event_id=uuid5(session_id, event["event"]),
+                occurred_at=datetime.fromisoformat(event["occurred_at"]),
+                energy_wh=int(event["energy_wh"]),
+            )
+            with suppress(RefusedError):  # a no is an answer: it is not asked again
+                self._house.report_session(report)
+            self._journal.append([{"kind": "reported", "id": event["id"]}])
 
     def _submit_open(self) -> None:
         """Submit what is not submitted, in order: the sequence has no gaps."""
@@ -205,5 +215,14 @@ class ReferenceCso:
             self._journal.append([{"kind": "submitted", "id": batch["id"]}])
 
 
-def _ignore(answer: object) -> None:
-    """Take an answer that changes nothing here."""
+def _event(
+    session_id: str, event: SessionEvent, occurred_at: str, energy_wh: int
+) -> Entry:
+    return {
+        "kind": "event",
+        "id": f"{session_id}-{event}",
+        "session_id": session_id,
+        "event": event,
+        "occurred_at": occurred_at,
+        "energy_wh": str(energy_wh),
+    }

@@ -259,6 +259,28 @@ def test_cso_submits_after_a_restart_with_the_same_message(
     assert {call.digest for call in refused} == {taken.digest}
 
 
+def test_cso_reports_after_a_restart_what_the_house_did_not_take(
+    tmp_path: Path, house: ScriptedHouse, client: ClearingHouse
+) -> None:
+    def away(_call: Call, _bindings: Bindings) -> Record:
+        raise SoapFault(codes.INTERNAL)
+
+    house.script["ReportSession"] = away
+    path = tmp_path / "cso.jsonl"
+    before = ReferenceCso(make_station(60), Journal(path), house=client)
+    before.start_session(_start())
+    before.close()
+    in_vain = {call.body.event_id for call in house.named("ReportSession")}
+    del house.script["ReportSession"]
+    house.calls.clear()
+
+    for _restart in range(2):
+        ReferenceCso(make_station(60), Journal(path), house=client).close()
+
+    [taken] = [call.body for call in house.named("ReportSession")]
+    assert (taken.event, {taken.event_id}) == ("STARTED", in_vain)
+
+
 def test_cso_goes_on_charging_after_a_restart(
     tmp_path: Path, house: ScriptedHouse, client: ClearingHouse
 ) -> None:
