@@ -4,7 +4,8 @@ Double entry by construction: a posting takes from one account what it gives to 
 A pair is accepted (debtor's PAY to creditor's RECV, net and VAT apart) and closed into
 positions (RECV and PAY to POS, gross). Afterwards each RECV and PAY is zero, POS is the
 net position. Keys repeat when a close is run again, so that nothing is posted twice.
-What a settlement run posts afterwards is in :mod:`clearinghouse.domain.run_postings`.
+What a settlement run posts afterwards is in :mod:`clearinghouse.domain.run_postings`,
+what is disputed in :mod:`clearinghouse.domain.suspense`.
 """
 
 from __future__ import annotations
@@ -55,6 +56,12 @@ class PostingCode(StrEnum):
     PAY_IN_RETURNED = "PAY-IN-RETURNED"
     PAY_OUT_RETURNED = "PAY-OUT-RETURNED"
     MIRROR = "MIRROR"
+    HOLD_ACCEPT = "HOLD-ACCEPT"
+    HOLD = "HOLD"
+    HOLD_OWED = "HOLD-OWED"
+    RELEASE_ACCEPT = "RELEASE-ACCEPT"
+    RELEASE = "RELEASE"
+    RELEASE_OWED = "RELEASE-OWED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from clearinghouse.domain.runs import RunState
 from clearinghouse.services import run_payments
 from clearinghouse.services.environment import Environment
-from clearinghouse.storage import balances, ledger, runs
+from clearinghouse.storage import balances, ledger, runs, suspense
 from clearinghouse.telemetry import logging
 from clearinghouse.telemetry.metrics import LEDGER_DIFFERENCES
 
@@ -60,7 +60,7 @@ def newest_differences(env: Environment) -> list[str]:
 
 
 def verify(env: Environment) -> Verified:
-    """Derive all balances anew: blocks, the sum of each currency, settled runs."""
+    """Derive all balances anew: blocks, sums of currencies, suspense, settled runs."""
     with env.database.begin_read_only("closing") as tx:
         broken = balances.differences(tx)
         sums: dict[str, int] = {}
@@ -71,6 +71,7 @@ def verify(env: Environment) -> Verified:
             for currency, minor in sorted(sums.items())
             if minor
         ]
+        broken += suspense.faults(tx)
         settled = [one for one in runs.runs(tx) if one.state is RunState.SETTLED]
         blocks = balances.last_block(tx)
     for run in settled:

@@ -34,7 +34,13 @@ from clearinghouse.domain.exchange import Exchange, Sender
 from clearinghouse.domain.money import currency_of, minor_or_none
 from clearinghouse.domain.sdrs import SdrStatus, uid_hash
 from clearinghouse.domain.settlement import WindowState
-from clearinghouse.services import approvals, dispute_outcomes, sdr_delivery
+from clearinghouse.domain.suspense import Held
+from clearinghouse.services import (
+    approvals,
+    dispute_outcomes,
+    sdr_delivery,
+    suspense,
+)
 from clearinghouse.services.environment import Environment
 from clearinghouse.storage import (
     agreements,
@@ -129,6 +135,8 @@ def dispute_sdr(
         rows.insert_dispute(tx, new, at=now)
         if new.carried:
             dispute_outcomes.carry_away(tx, found, at=now)
+        if found.window_state is WindowState.OPEN:
+            suspense.hold(tx, _held(found, new), at=now)
         said = Said(
             party=Party.CSP,
             act=Act.DISPUTE,
@@ -282,6 +290,7 @@ def _take(tx: Connection, found: Dispute, said: Said, *, at: datetime) -> Disput
     rows.set_state(tx, found.dispute_id, result, due_at=due_at, at=at)
     row = rows.add_step(tx, found.dispute_id, said, result.state, at=at)
     if result.agreed_minor is not None:
+        suspense.release_ended(tx, found.dispute_id, found.place.window_id, at=at)
         dispute_outcomes.book(tx, found, result.agreed_minor, at=at)
     _tell(tx, found, row, at=at)
     return result.state
@@ -399,6 +408,17 @@ def _new_dispute(
             DisputeState.OPEN, days, now=now, hard_stop_at=hard_stop_at
         ),
         hard_stop_at=hard_stop_at,
+    )
+
+
+def _held(found: StoredSdr, new: NewDispute) -> Held:
+    return Held(
+        new.dispute_id,
+        found.place.window_id,
+        found.submitter_party,
+        found.csp_party,
+        found.currency,
+        new.net_minor,
     )
 
 

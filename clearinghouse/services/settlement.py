@@ -24,7 +24,7 @@ from clearinghouse.domain.errors import ClearingHouseError, Item
 from clearinghouse.domain.exchange import Sender
 from clearinghouse.domain.settlement import Pair, PairTotal, Settlement, WindowState
 from clearinghouse.services import documents as booking
-from clearinghouse.services import invoices
+from clearinghouse.services import invoices, suspense
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.statements import issue_window
 from clearinghouse.storage import (
@@ -258,6 +258,7 @@ def _book(
         count = counts[one.currency]
         settlement.insert_settlement(tx, window.window_id, one, documents=count)
         ledger.append(tx, postings, at=at)
+    suspense.release_counted(tx, window.window_id, at=at)
     booking.book(tx, window.window_id, drafts, at=at)
     disagreements = settlement.disagreements(tx, window.window_id)
     disagreements += documents.faults(tx, window.window_id)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, select, text
+from sqlalchemy.dialects.postgresql import insert
 
 from clearinghouse.domain.ledger import LedgerEntry, Posting, PostingCode
 from clearinghouse.storage.database import Database
@@ -56,21 +57,35 @@ def append(tx: Connection, postings: Iterable[Posting], *, at: datetime) -> int:
         tx,
         posting,
         _COLUMNS,
-        (
-            (
-                entry.posting_key,
-                entry.window_id,
-                entry.debit_account,
-                entry.credit_account,
-                entry.currency,
-                entry.amount_minor,
-                entry.code.value,
-                at,
-                entry.run_id,
-            )
-            for entry in postings
-        ),
+        (_values(entry, at) for entry in postings),
     )
+
+
+def _values(entry: Posting, at: datetime) -> tuple[object, ...]:
+    """Return a posting in the order of the columns."""
+    return (
+        entry.posting_key,
+        entry.window_id,
+        entry.debit_account,
+        entry.credit_account,
+        entry.currency,
+        entry.amount_minor,
+        entry.code.value,
+        at,
+        entry.run_id,
+    )
+
+
+def append_new(tx: Connection, postings: Iterable[Posting], *, at: datetime) -> int:
+    """Add those of some postings whose keys are not there; return how many.
+
+    Where another transaction adds the same, it waits for the end of that one.
+    """
+    rows = [dict(zip(_COLUMNS, _values(entry, at), strict=True)) for entry in postings]
+    if not rows:
+        return 0
+    statement = insert(posting).values(rows).on_conflict_do_nothing()
+    return tx.execute(statement).rowcount
 
 
 def postings_of(tx: Connection, window_id: int) -> list[Posting]:
@@ -81,6 +96,11 @@ def postings_of(tx: Connection, window_id: int) -> list[Posting]:
 def postings_of_run(tx: Connection, run_id: int) -> list[Posting]:
     """Return the postings of a settlement run in order of their keys."""
     return _postings(tx, posting.c.run_id == run_id)
+
+
+def postings_with(tx: Connection, keys: Collection[str]) -> list[Posting]:
+    """Return the postings with these keys, in order of their keys."""
+    return _postings(tx, posting.c.posting_key.in_(keys))
 
 
 def _postings(tx: Connection, condition: ColumnElement[bool]) -> list[Posting]:
