@@ -10,6 +10,10 @@ from typing import NamedTuple
 
 from clearinghouse.domain.vat import VatCategory, vat_of
 
+#: Layout of the documents that are made now. What was booked under an earlier one is
+#: rendered in that one for ever: 1 knows neither kind, match nor referenced window.
+LAYOUT = 2
+
 
 class Direction(StrEnum):
     """Whether the participant gets or owes an amount."""
@@ -98,7 +102,8 @@ class StatementLine(NamedTuple):
     ``rules`` are the rules it met, with blanks between, ``reference`` the SDR that a
     credit or a replacement corrects. ``document`` is the invoice or credit note that it
     stands on, empty when it is on none. With the tariff version and the engine version
-    anybody can rate the line again.
+    anybody can rate the line again. ``kind`` is that of the SDR, ``match_kind`` how its
+    session was found, ``reference_window`` the window of the SDR that it corrects.
     """
 
     sdr_id: str
@@ -123,6 +128,9 @@ class StatementLine(NamedTuple):
     vat_category: str = ""
     vat_rate_bp: int = 0
     document: str = ""
+    kind: str = ""
+    match_kind: str = ""
+    reference_window: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +141,7 @@ class Statement:
     is without VAT. ``gross_minor`` is what is due; ``None`` for a window that was
     closed before there was VAT. ``counterparties`` are in order of their
     party ids, receivable before payable; months and days in order; lines in order of
-    start, submitter and SDR id.
+    start, submitter and SDR id. ``layout``: which fields its lines have.
     """
 
     statement_id: str
@@ -157,6 +165,7 @@ class Statement:
     line_count: int
     energy_wh: int
     gross_minor: int | None = None
+    layout: int = LAYOUT
 
     def gross_of(self, direction: Direction) -> int:
         """Return the sum of one direction, with VAT."""

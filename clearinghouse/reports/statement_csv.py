@@ -43,6 +43,10 @@ COLUMNS = (
 #: What follows them since there is VAT: by what a line is taxed, and where it stands.
 VAT_COLUMNS = ("vatCategory", "vatRate", "document")
 
+#: What follows these since layout 2: what an SDR is, how its session was found, and
+#: which SDR of which window it corrects.
+ORIGIN_COLUMNS = ("kind", "matchKind", "reference", "referenceWindow")
+
 # What spreadsheets begin a formula with; a tab or line break in front hides it.
 _FORMULA = re.compile(r"[=+\-@\t\r\n]")
 _TO_QUOTE = re.compile('[",\r\n]')
@@ -72,10 +76,15 @@ class CsvWriter:
         )
         self._currency = statement.currency
         self._is_taxed = statement.gross_minor is not None
+        self._has_origin = statement.layout > 1
 
     def head(self) -> bytes:
         """Return the heading."""
-        columns = (*COLUMNS, *VAT_COLUMNS) if self._is_taxed else COLUMNS
+        columns: tuple[str, ...] = COLUMNS
+        if self._is_taxed:
+            columns += VAT_COLUMNS
+        if self._has_origin:
+            columns += ORIGIN_COLUMNS
         return f"{','.join(columns)}\r\n".encode()
 
     def lines(self, batch: Iterable[LineText]) -> bytes:
@@ -89,6 +98,12 @@ class CsvWriter:
                 if self._is_taxed
                 else ""
             )
+            origin = (
+                f",{line.kind},{line.match_kind},{cell(line.reference)},"
+                f"{line.reference_window}"
+                if self._has_origin
+                else ""
+            )
             texts.append(
                 f"{prefix}{text.number},{text.role},{text.counterparty},"
                 f"{line.submitter_id},{cell(line.sdr_id)},{line.session_id},"
@@ -96,7 +111,7 @@ class CsvWriter:
                 f"{line.energy_wh},{line.charge_seconds},{line.idle_seconds},"
                 f"{line.parking_seconds},{cell(line.tariff_id)},{line.tariff_version},"
                 f"{line.engine_version},{currency},{text.claimed},{text.net},"
-                f"{line.rules}{vat}\r\n"
+                f"{line.rules}{vat}{origin}\r\n"
             )
         return "".join(texts).encode()
 

@@ -34,6 +34,7 @@ class XmlWriter:
         self._amount = AmountText(currency_of(statement.currency))
         self._digest = sha256()
         self._count = 0
+        self._has_origin = statement.layout > 1
 
     def head(self) -> bytes:
         """Return all that stands before the lines."""
@@ -66,6 +67,7 @@ class XmlWriter:
             rules = line.rules and _rules(line.rules)
             corrected = line.reference
             reference = corrected and f"<reference>{corrected}</reference>"
+            origin = _origin_of(line) if self._has_origin else ""
             texts.append(
                 f"<line><lineNo>{text.number}</lineNo><role>{text.role}</role>"
                 f"<counterpartyId>{text.counterparty}</counterpartyId>"
@@ -82,7 +84,8 @@ class XmlWriter:
                 f"<tariffVersion>{line.tariff_version}</tariffVersion>"
                 f"<engineVersion>{line.engine_version}</engineVersion>"
                 f"<claimedNet>{text.claimed}</claimedNet>"
-                f"<net>{text.net}</net>{rules}{reference}{_vat_of(line)}</line>\n"
+                f"<net>{text.net}</net>{rules}{reference}"
+                f"{_vat_of(line)}{origin}</line>\n"
             )
         self._count += len(texts)
         self._digest.update("".join(proofs).encode())
@@ -189,6 +192,14 @@ def _vat_of(line: StatementLine) -> str:
         f"<vatCategory>{line.vat_category}</vatCategory>"
         f"<vatRate>{percent(line.vat_rate_bp)}</vatRate>{document}"
     )
+
+
+def _origin_of(line: StatementLine) -> str:
+    """Return what an SDR is, of which window the one it corrects, and its match."""
+    window, match = line.reference_window, line.match_kind
+    corrected = window and f"<referenceWindow>{window}</referenceWindow>"
+    found = match and f"<matchKind>{match}</matchKind>"
+    return f"<kind>{line.kind}</kind>{corrected}{found}"
 
 
 def render(statement: Statement, lines: Iterable[StatementLine]) -> bytes:

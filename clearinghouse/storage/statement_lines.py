@@ -36,7 +36,8 @@ _LINES = sql.SQL("""
                 WHERE r.window_id = s.ref_window_id AND r.sdr_no = s.ref_sdr_no), '')
            END,
            s.vat_category, s.vat_rate_bp,
-           s.kind = 'CREDIT' AND s.ref_window_id <> s.window_id
+           s.kind = 'CREDIT' AND s.ref_window_id <> s.window_id,
+           s.kind, coalesce(s.match_kind, ''), coalesce(s.ref_window_id::text, '')
     FROM clearing.sdr AS s
     JOIN clearing.participant AS submitter ON submitter.participant_id = s.submitter_id
     JOIN clearing.participant AS csp ON csp.participant_id = s.csp_id
@@ -55,6 +56,7 @@ _TYPES = (
     *("int8",) * 4,
     *("text", "int8", "int8", "bool", "int8", "int8"),
     *("text", "text", "text", "int8", "bool"),
+    *("text",) * 3,
 )
 
 
@@ -77,11 +79,11 @@ def lines_of(
 
 
 def _line(row: Sequence[Any], stands_on: Mapping[Treated, str] | None) -> StatementLine:
-    receives, *amounts, category, rate_bp, is_note = row[14:]
+    receives, *amounts, category, rate_bp, is_note = row[14:22]
     vat = "", 0, ""
     if stands_on is not None:
         other = row[2] if receives else row[1]
         treated = (other, receives, category, rate_bp, is_note)
         vat = category, rate_bp, stands_on.get(treated, "")
     direction = Direction.RECEIVABLE if receives else Direction.PAYABLE
-    return StatementLine._make((*row[:14], direction, *amounts, *vat))
+    return StatementLine._make((*row[:14], direction, *amounts, *vat, *row[22:]))

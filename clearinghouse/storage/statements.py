@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, Select, insert, select, text
 
 from clearinghouse.domain import numbering
 from clearinghouse.domain.statements import (
+    LAYOUT,
     CounterpartyTotal,
     DayTotal,
     Direction,
@@ -108,6 +109,7 @@ class NewStatement:
     net_minor: int
     gross_minor: int
     line_count: int
+    layout: int = LAYOUT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -379,6 +381,7 @@ def _statement(tx: Connection, row: Row[Any]) -> Statement:
         line_count=row.line_count,
         energy_wh=sum(total.energy_wh for total in counterparties),
         gross_minor=row.gross_minor,
+        layout=row.layout,
     )
 
 

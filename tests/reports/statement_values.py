@@ -41,6 +41,8 @@ def make_line(number: int = 1, **override: Any) -> StatementLine:  # noqa: ANN40
         direction=Direction.RECEIVABLE,
         claimed_minor=1149,
         net_minor=1149,
+        kind="ORIGINAL",
+        match_kind="SESSION_ID",
     )
     return line._replace(**override)
 

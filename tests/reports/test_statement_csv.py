@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from clearinghouse.domain.statements import Direction
 from clearinghouse.reports import statement_csv, text
-from clearinghouse.reports.statement_csv import COLUMNS, render
+from clearinghouse.reports.statement_csv import COLUMNS, ORIGIN_COLUMNS, render
 from tests.reports.statement_values import make_line, make_statement
 
 EXPECTED = (
@@ -25,16 +25,38 @@ EXPECTED = (
 )
 
 
-def test_the_bytes_are_these_and_no_others() -> None:
+def test_a_statement_of_before_keeps_its_bytes() -> None:
     line = make_line(rules="S-301 S-304")
 
-    assert render(make_statement(line), [line]) == EXPECTED
+    assert render(make_statement(line, layout=1), [line]) == EXPECTED
+
+
+def test_the_bytes_are_these_and_no_others() -> None:
+    line = make_line(rules="S-301 S-304")
+    heading, first, _ = EXPECTED.split(b"\r\n")
+
+    assert render(make_statement(line), [line]).split(b"\r\n") == [
+        heading + b",kind,matchKind,reference,referenceWindow",
+        first + b",ORIGINAL,SESSION_ID,,",
+        b"",
+    ]
+
+
+def test_a_correction_names_what_it_corrects_and_in_which_window() -> None:
+    line = make_line(
+        kind="CREDIT", reference="=SDR,1", reference_window="6", match_kind=""
+    )
+
+    data = render(make_statement(line), [line]).decode()
+    (row,) = csv.DictReader(io.StringIO(data, newline=""))
+
+    assert [row[name] for name in ORIGIN_COLUMNS] == ["CREDIT", "", "'=SDR,1", "6"]
 
 
 def test_a_statement_without_lines_has_its_heading() -> None:
     data = render(make_statement(), [])
 
-    assert data.decode() == ",".join(COLUMNS) + "\r\n"
+    assert data.decode() == ",".join(COLUMNS + ORIGIN_COLUMNS) + "\r\n"
 
 
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1))

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SPACE = {"s": "urn:clearinghouse:iec63119:statement:1"}
 
+ORIGIN = ("kind", "reference", "referenceWindow", "matchKind")
+
 EXPECTED = b"""<?xml version='1.0' encoding='UTF-8'?>
 <statement xmlns="urn:clearinghouse:iec63119:statement:1">
 <statementId>ST-2026-000001</statementId>
@@ -52,10 +54,38 @@ EXPECTED = b"""<?xml version='1.0' encoding='UTF-8'?>
 """
 
 
-def test_the_bytes_are_these_and_no_others() -> None:
+def test_a_statement_of_before_keeps_its_bytes() -> None:
     line = make_line(rules="S-304")
 
-    assert render(make_statement(line), [line]) == EXPECTED
+    assert render(make_statement(line, layout=1), [line]) == EXPECTED
+
+
+def test_the_bytes_are_these_and_no_others() -> None:
+    line = make_line(rules="S-304")
+    origin = b"<kind>ORIGINAL</kind><matchKind>SESSION_ID</matchKind></line>"
+
+    data = render(make_statement(line), [line])
+
+    assert data == EXPECTED.replace(b"</line>", origin)
+
+
+def test_a_correction_names_what_it_corrects_and_in_which_window(
+    contract: Contract,
+) -> None:
+    line = make_line(
+        kind="CREDIT", reference="SDR-0000", reference_window="6", match_kind=""
+    )
+
+    root = parse_own(render(make_statement(line), [line]))
+
+    contract.schema("statement").assertValid(root)
+    found = {name: root.findtext(f"s:line/s:{name}", None, SPACE) for name in ORIGIN}
+    assert found == {
+        "kind": "CREDIT",
+        "reference": "SDR-0000",
+        "referenceWindow": "6",
+        "matchKind": None,
+    }
 
 
 @pytest.mark.parametrize("number", [0, 1, 3])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
+from dataclasses import replace
 from decimal import Decimal
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -15,11 +17,13 @@ from sqlalchemy import text
 from clearinghouse import codes
 from clearinghouse.contract.catalogue import Contract
 from clearinghouse.domain.errors import ClearingHouseError
-from clearinghouse.domain.sdrs import Verdict
+from clearinghouse.domain.sdrs import SdrKind, Verdict
 from clearinghouse.domain.statements import StatementFormat
 from clearinghouse.services import sdrs, statements
 from clearinghouse.services.sdrs import Word
 from clearinghouse.services.statement_signatures import made_with
+from clearinghouse.soap.parser import parse_own
+from clearinghouse.storage.statements import NewStatement
 from clearinghouse.storage.tables import settlement as books
 from tests.builders import make_sender
 from tests.services.sdr_world import World, count_of, make_world, message
@@ -52,8 +56,10 @@ def _listed(world: World, who: Participant) -> tuple[Issued, ...]:
     return page.items
 
 
-def _fetch(world: World, who: Participant, fmt: StatementFormat) -> bytes:
-    (issued, *_) = _listed(world, who)
+def _fetch(
+    world: World, who: Participant, fmt: StatementFormat, place: int = 0
+) -> bytes:
+    issued = _listed(world, who)[place]
     whole, part = b"", 0
     while True:
         part += 1
@@ -245,6 +251,46 @@ def test_the_csv_has_one_line_for_each_sdr(world: World) -> None:
     assert sorted(row["sdrId"] for row in rows) == sorted(r.sdr_id for r in records)
     assert {row["net"] for row in rows} == {"11.49"}
     assert {row["role"] for row in rows} == {"RECEIVABLE"}
+
+
+def test_a_line_says_what_it_corrects_and_how_its_session_was_found(
+    world: World,
+) -> None:
+    record = world.session()
+    world.submit([record])
+    first_window = world.close().window.window_id
+    credit = replace(
+        record, sdr_id="CREDIT-1", kind=SdrKind.CREDIT, ref_sdr_id=record.sdr_id
+    )
+    world.submit([credit])
+    world.close("2027-01")
+
+    xml = parse_own(_fetch(world, world.cso, StatementFormat.XML, -1))
+    text = _fetch(world, world.cso, StatementFormat.CSV, -1).decode()
+
+    (line,) = csv.DictReader(io.StringIO(text, newline=""))
+    names = ("kind", "reference", "referenceWindow", "matchKind")
+    expected = ["CREDIT", record.sdr_id, str(first_window), "SESSION_ID"]
+    assert [line[name] for name in names] == expected
+    in_xml = [xml.findtext(f"s:line/s:{name}", None, NAMESPACE) for name in names]
+    assert in_xml == expected
+
+
+def test_a_statement_that_was_booked_before_is_still_made_in_its_old_layout(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = functools.partial(NewStatement, layout=1)
+    monkeypatch.setattr("clearinghouse.services.settlement.NewStatement", before)
+    world.submit([world.session()])
+    world.close()
+
+    (issued,) = _listed(world, world.cso)
+    xml = _fetch(world, world.cso, StatementFormat.XML)
+    heading, _ = _fetch(world, world.cso, StatementFormat.CSV).split(b"\r\n", 1)
+
+    assert b"<kind>" not in xml
+    assert heading.endswith(b",vatCategory,vatRate,document")
+    assert statements.verify(world.env, issued.statement_id) == ()
 
 
 def test_a_long_statement_comes_in_parts_of_a_mebibyte(world: World) -> None:

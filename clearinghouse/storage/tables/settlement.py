@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, FetchedValue, LargeBinary, Table
+from sqlalchemy import Column, FetchedValue, LargeBinary, SmallInteger, Table
 
 from clearinghouse.storage.tables.columns import (
     Xid8,
@@ -109,6 +109,7 @@ statement = Table(
     bigint("line_count"),
     instant("created_at"),
     bigint("gross_minor", null=True),
+    Column("layout", SmallInteger, nullable=False),
     schema="clearing",
 )
 
