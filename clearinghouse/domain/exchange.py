@@ -7,6 +7,10 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+#: Bytes of what one message holds at most, in either direction. Partners take messages
+#: as long as we do; the rest of those 2 MiB is for envelope and header.
+CONTENT_BYTES_MAX = 2_000_000
+
 
 class Role(StrEnum):
     """The roles of a participant; one legal entity may hold both (clause 4.2-dual)."""

@@ -379,10 +379,15 @@ class ClearingHouse:
     # settlement
 
     def get_positions(
-        self, window_id: int | None = None
+        self,
+        window_id: int | None = None,
+        *,
+        cursor: str | None = None,
+        limit: int | None = None,
     ) -> settlement.GetPositionsResponse:
         """Return our positions in a window; without an id, in the open one."""
-        return self.call(calls.GET_POSITIONS, {"windowId": window_id})
+        fields = {"windowId": window_id, "cursor": cursor, "limit": limit}
+        return self.call(calls.GET_POSITIONS, fields)
 
     def list_statements(
         self, *, cursor: str | None = None, limit: int | None = None

@@ -236,8 +236,14 @@ def get_credentials(
         )
         homes = agreed.chosen(homes, csp_party)
         page = credentials.credentials_changed(tx, homes, cursor=place, limit=limit)
-    shown = [change for change in page.items if change.kind not in NOT_FOR_CSOS]
-    subjects = env.vault.reveal(change.subject_id for change in shown)
+    shown = [
+        (change, place)
+        for change, place in zip(page.items, page.places, strict=True)
+        if change.kind not in NOT_FOR_CSOS
+    ]
+    subjects = env.vault.reveal(change.subject_id for change, _ in shown)
+    # An erased subject has no value any more, so there is nothing to tell.
+    told = [one for one in shown if one[0].subject_id in subjects]
     listed = tuple(
         Listed(
             csp_party=homes[change.csp_id].party_id,
@@ -246,11 +252,10 @@ def get_credentials(
             status=change.status,
             valid_until=change.valid_until,
         )
-        for change in shown
-        # An erased subject has no value any more, so there is nothing to tell.
-        if change.subject_id in subjects
+        for change, _ in told
     )
-    return Page(listed, page.cursor, page.more)
+    places = tuple(place for _, place in told)
+    return Page(listed, page.cursor, page.more, places)
 
 
 def _judge(

@@ -68,7 +68,7 @@ def get_participants(
             tx, sender.participant_id, cursor=place, limit=limit
         )
     partners = tuple(_partner(env, entry, now) for entry in page.items)
-    return Page(partners, page.cursor, page.more)
+    return Page(partners, page.cursor, page.more, page.places)
 
 
 def put_endpoints(

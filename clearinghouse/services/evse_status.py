@@ -117,7 +117,7 @@ def get_status(
         )
         for one in page.items
     )
-    return Page(listed, page.cursor, page.more)
+    return Page(listed, page.cursor, page.more, page.places)
 
 
 def expire_statuses(env: Environment) -> int:

@@ -17,6 +17,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from clearinghouse.domain.errors import Item
+from clearinghouse.domain.exchange import CONTENT_BYTES_MAX
 from clearinghouse.domain.meters import MeterReading
 from clearinghouse.domain.money import currency_of, minor_to_decimal
 from clearinghouse.domain.outbox import SERVICE_OF, DeliveryKind
@@ -46,9 +47,8 @@ from clearinghouse.storage.vault import Subject
 #: SDRs of one delivery (contract: DeliverSdrs).
 DELIVERY_MAX = 500
 
-#: Bytes of the SDRs of one delivery. Partners take messages as long as we do; the rest
-#: of those 2 MiB is for envelope and header.
-DELIVERY_BYTES_MAX = 2_000_000
+#: Bytes of the SDRs of one delivery.
+DELIVERY_BYTES_MAX = CONTENT_BYTES_MAX
 
 # What the parts of an SDR take in a message at most, beside their free texts: markup,
 # times, numbers and ids, and the credential, which may be added when it is sent.

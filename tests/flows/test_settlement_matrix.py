@@ -180,6 +180,85 @@ def test_hub_sees_its_positions_with_hundreds_of_partners(
     assert len(positions) == 250
     assert len({answer.children(one)["counterpartyId"] for one in positions}) == 250
     assert len(answer.all("net")) == len(currencies)
+    assert answer.required("more") == "false"
+    assert not answer.has("nextCursor")
+
+
+def _hub(env: Environment, site: Site, partners: int) -> Participant:
+    """Make a hub that owes so many partners something, in one currency each."""
+    with env.database.begin() as tx:
+        hub = make_participant(tx, party_id="DEHUB")
+        for number in range(partners):
+            make_participant(tx, party_id=f"FR{number:03d}")
+    settlement.ensure_window(env, "2026-11")
+    with site.superuser() as connection:
+        # No batch is behind these totals: triggers and foreign keys rest.
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(_TOTALS, (["EUR", "SEK"], 2, hub.participant_id))
+    return hub
+
+
+def _rows(answer: Answer, name: str) -> list[dict[str, str]]:
+    return [answer.children(one) for one in answer.all(name)]
+
+
+def test_positions_come_in_pages_under_the_sums_of_all(
+    env: Environment, speaker: Callable[[Participant], Speaker], site: Site
+) -> None:
+    hub = _hub(env, site, 25)
+    client = speaker(hub)
+    whole = client.call("settlement", "GetPositions")
+
+    pages, cursor = [], ""
+    for _ in range(4):
+        words = f"{cursor}<limit>7</limit>"
+        pages.append(client.call("settlement", "GetPositions", words))
+        cursor = f"<cursor>{pages[-1].text('nextCursor') or ''}</cursor>"
+
+    shown = [_rows(page, "position") for page in pages]
+    assert [len(one) for one in shown] == [7, 7, 7, 4]
+    assert [one for page in shown for one in page] == _rows(whole, "position")
+    assert [page.required("more") for page in pages] == ["true"] * 3 + ["false"]
+    assert not pages[-1].has("nextCursor")
+    for page in pages:
+        for sums in ("net", "gross"):
+            assert _rows(page, sums) == _rows(whole, sums)
+            assert len(_rows(page, sums)) == 2
+
+
+def test_page_goes_on_in_its_window_also_when_that_one_closes(
+    env: Environment, speaker: Callable[[Participant], Speaker], site: Site
+) -> None:
+    client = speaker(_hub(env, site, 25))
+    first = client.call("settlement", "GetPositions", "<limit>7</limit>")
+    cursor = f"<cursor>{first.required('nextCursor')}</cursor>"
+    with site.superuser() as connection:
+        connection.execute(
+            "UPDATE clearing.settlement_window SET state = 'CUTOVER', cutover_at=now()"
+        )
+    settlement.ensure_window(env, "2026-12")
+
+    second = client.call("settlement", "GetPositions", cursor)
+    other = client.call("settlement", "GetPositions", f"<windowId>2</windowId>{cursor}")
+
+    assert second.required("windowLabel") == "2026-11"
+    assert len(second.all("position")) == 18
+    assert other.code == 826, other.raw
+
+
+@pytest.mark.parametrize("cursor", ["EUR", "1.EUR", "1.EUR.FRA2", "x.EUR.FRA23"])
+def test_foreign_cursor_of_positions_is_refused(
+    env: Environment,
+    speaker: Callable[[Participant], Speaker],
+    site: Site,
+    cursor: str,
+) -> None:
+    client = speaker(_hub(env, site, 2))
+
+    answer = client.call("settlement", "GetPositions", f"<cursor>{cursor}</cursor>")
+
+    assert answer.code == 826, answer.raw
+    assert not answer.has("position")
 
 
 _TOTALS = """

@@ -31,7 +31,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetPositionsResponse:
-    """All positions of one window."""
+    """Positions of one window, a page at a time; ``net`` and ``gross`` are of all."""
 
     result: Result
     window_id: int | None = None
@@ -40,6 +40,8 @@ class GetPositionsResponse:
     position: tuple[Position, ...] = ()
     net: tuple[CurrencyAmount, ...] = ()
     gross: tuple[CurrencyAmount, ...] = ()
+    next_cursor: str | None = None
+    more: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from clearinghouse import codes
 from clearinghouse.domain.credentials import CredentialStatus
 from clearinghouse.domain.errors import Item
-from clearinghouse.facades.iec63119 import results
+from clearinghouse.facades.iec63119 import pages, results
 from clearinghouse.facades.iec63119.operations import (
     Desk,
     OperationSpec,
@@ -36,7 +36,7 @@ from clearinghouse.services.credentials import (
     Unread,
     UpdateCredentials,
 )
-from clearinghouse.services.outcomes import Done, Refusal
+from clearinghouse.services.outcomes import Refusal
 from clearinghouse.soap.binding import Record
 from clearinghouse.soap.operations import Call
 
@@ -98,14 +98,7 @@ def _get_credentials(desk: Desk, call: Call) -> bytes:
         cursor=call.body.cursor,
         limit=call.body.limit or PAGE_LIMIT_DEFAULT,
     )
-    return results.answer(
-        desk.bindings,
-        call,
-        Done(),
-        entry=[_listed(desk, entry) for entry in page.items],
-        next_cursor=str(page.cursor),
-        more=page.more,
-    )
+    return pages.answer(desk, call, page, name="entry", listed=_listed)
 
 
 def _listed(desk: Desk, entry: Listed) -> Record:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clearinghouse.facades.iec63119 import results
+from clearinghouse.facades.iec63119 import pages, results
 from clearinghouse.facades.iec63119.operations import (
     Desk,
     OperationSpec,
@@ -32,14 +32,7 @@ def _get_participants(desk: Desk, call: Call) -> bytes:
         cursor=call.body.cursor,
         limit=call.body.limit or PAGE_LIMIT_DEFAULT,
     )
-    return results.answer(
-        desk.bindings,
-        call,
-        Done(),
-        participant=[_participant(desk, partner) for partner in page.items],
-        next_cursor=str(page.cursor),
-        more=page.more,
-    )
+    return pages.answer(desk, call, page, name="participant", listed=_participant)
 
 
 def _participant(desk: Desk, partner: Partner) -> Record:

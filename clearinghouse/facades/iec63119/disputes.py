@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from clearinghouse.domain.money import currency_of, minor_to_decimal
-from clearinghouse.facades.iec63119 import results
+from clearinghouse.facades.iec63119 import pages, results
 from clearinghouse.facades.iec63119.operations import (
     Desk,
     OperationSpec,
@@ -22,7 +22,6 @@ from clearinghouse.facades.iec63119.vocabulary import (
 )
 from clearinghouse.services import disputes
 from clearinghouse.services.disputes import PAGE_MAX, Complaint, Filed, Reply
-from clearinghouse.services.outcomes import Done
 from clearinghouse.soap.binding import Bindings, Record
 from clearinghouse.soap.operations import Call
 from clearinghouse.storage.disputes import Dispute, Evidence, Step
@@ -68,14 +67,11 @@ def _get_disputes(desk: Desk, call: Call) -> bytes:
         cursor=call.body.cursor,
         limit=call.body.limit or PAGE_MAX,
     )
-    return results.answer(
-        desk.bindings,
-        call,
-        Done(),
-        dispute=[_dispute(desk.bindings, one) for one in page.items],
-        next_cursor=str(page.cursor),
-        more=page.more,
-    )
+    return pages.answer(desk, call, page, name="dispute", listed=_listed)
+
+
+def _listed(desk: Desk, found: Dispute) -> Record:
+    return _dispute(desk.bindings, found)
 
 
 def _filed(desk: Desk, call: Call, outcome: Filed) -> bytes:

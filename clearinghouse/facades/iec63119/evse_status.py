@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clearinghouse.facades.iec63119 import results
+from clearinghouse.facades.iec63119 import pages, results
 from clearinghouse.facades.iec63119.operations import (
     Desk,
     OperationSpec,
@@ -46,14 +46,7 @@ def _get_status(desk: Desk, call: Call) -> bytes:
         cursor=call.body.cursor,
         limit=call.body.limit or PAGE_LIMIT_DEFAULT,
     )
-    return results.answer(
-        desk.bindings,
-        call,
-        Done(),
-        status=[_listed(desk, listed) for listed in page.items],
-        next_cursor=str(page.cursor),
-        more=page.more,
-    )
+    return pages.answer(desk, call, page, name="status", listed=_listed)
 
 
 def _listed(desk: Desk, listed: ListedStatus) -> Record:

@@ -7,8 +7,9 @@ allows are ten megabytes, and partners take messages as long as we do.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
+from clearinghouse.domain.exchange import CONTENT_BYTES_MAX
 from clearinghouse.facades.iec63119 import results
 from clearinghouse.facades.iec63119.operations import Desk
 from clearinghouse.services.outcomes import Done
@@ -16,10 +17,28 @@ from clearinghouse.soap.binding import Record
 from clearinghouse.soap.operations import Call
 from clearinghouse.storage.feeds import Page
 
-#: Bytes of one answer with a page; the rest of 2 MiB is for envelope and header.
-ANSWER_BYTES_MAX = 2_000_000
-
 T = TypeVar("T")
+
+
+class Continued(Protocol):
+    """What every page says of the pages behind it."""
+
+    @property
+    def cursor(self) -> object | None:
+        """Where the next page begins; ``None`` where there is nothing to ask for."""
+
+    @property
+    def more(self) -> bool:
+        """Whether there are further entries now."""
+
+
+def tail(page: Continued) -> dict[str, object]:
+    """Return the end of an answer with a page: ``nextCursor`` and ``more``."""
+    cursor = page.cursor
+    return {
+        "next_cursor": None if cursor is None else str(cursor),
+        "more": page.more,
+    }
 
 
 def answer(
@@ -37,9 +56,9 @@ def answer(
     """
     while True:
         entries = [listed(desk, one) for one in page.items]
-        told = {name: entries, "next_cursor": str(page.cursor), "more": page.more}
+        told = {name: entries, **tail(page)}
         written = results.answer(desk.bindings, call, Done(), **told)
-        if len(written) <= ANSWER_BYTES_MAX or len(entries) <= 1:
+        if len(written) <= CONTENT_BYTES_MAX or len(entries) <= 1:
             return written
-        fitting = len(entries) * ANSWER_BYTES_MAX // len(written)
+        fitting = len(entries) * CONTENT_BYTES_MAX // len(written)
         page = page.first(max(1, fitting))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clearinghouse.domain.money import currency_of, minor_to_decimal
-from clearinghouse.facades.iec63119 import results
+from clearinghouse.facades.iec63119 import pages, results
 from clearinghouse.facades.iec63119.operations import Desk, OperationSpec, sender_of
 from clearinghouse.facades.iec63119.vocabulary import SDR_ROLE
 from clearinghouse.services import sdr_digests
@@ -31,8 +31,7 @@ def _get_digest(desk: Desk, call: Call) -> bytes:
         call,
         Done(),
         digest=[digest_of_day(desk.bindings, one) for one in page.digests],
-        next_cursor=page.cursor,
-        more=page.more,
+        **pages.tail(page),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clearinghouse.domain.money import currency_of, minor_to_decimal
-from clearinghouse.facades.iec63119 import results
+from clearinghouse.facades.iec63119 import pages, results
 from clearinghouse.facades.iec63119.delivered_sdrs import delivered_sdr
 from clearinghouse.facades.iec63119.operations import (
     Desk,
@@ -84,8 +84,7 @@ def _get_sdrs(desk: Desk, call: Call) -> bytes:
         call,
         Done(),
         sdr=[delivered_sdr(desk.bindings, one) for one in page.items],
-        next_cursor=str(page.cursor),
-        more=page.more,
+        **pages.tail(page),
     )
 
 
@@ -122,8 +121,7 @@ def _get_sdr_status(desk: Desk, call: Call) -> bytes:
         call,
         Done(),
         status=[status_of_sdr(desk.bindings, one) for one in page.standings],
-        next_cursor=page.cursor,
-        more=page.more,
+        **pages.tail(page),
     )
 
 

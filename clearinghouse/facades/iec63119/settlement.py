@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from clearinghouse.domain.money import currency_of, minor_to_decimal
 from clearinghouse.domain.proofs import Place
 from clearinghouse.domain.settlement import WindowState
-from clearinghouse.facades.iec63119 import results
+from clearinghouse.facades.iec63119 import pages, results
 from clearinghouse.facades.iec63119.operations import Desk, OperationSpec, sender_of
 from clearinghouse.facades.iec63119.vocabulary import (
     DOCUMENT_FORMAT,
     STATEMENT_FORMAT,
     WINDOW_STATE,
 )
-from clearinghouse.services import invoices, proofs, settlement, statements
+from clearinghouse.services import invoices, position_pages, proofs, statements
 from clearinghouse.services.outcomes import Done
 from clearinghouse.services.settlement import CounterpartyPosition
 from clearinghouse.soap.binding import Record
@@ -30,7 +30,14 @@ _FIRST_PART = 1
 
 
 def _get_positions(desk: Desk, call: Call) -> bytes:
-    found = settlement.positions(desk.env, sender_of(call), call.body.window_id)
+    page = position_pages.positions_page(
+        desk.env,
+        sender_of(call),
+        call.body.window_id,
+        cursor=call.body.cursor,
+        limit=call.body.limit or position_pages.PAGE_MAX,
+    )
+    found = page.found
     # A window that failed its proof is still being closed, to a partner.
     state = found.window.state
     shown = WindowState.CUTOVER if state is WindowState.FAILED else state
@@ -44,6 +51,7 @@ def _get_positions(desk: Desk, call: Call) -> bytes:
         position=[_position(desk, one) for one in found.positions],
         net=_amounts(desk, found.net),
         gross=_amounts(desk, found.gross),
+        **pages.tail(page),
     )
 
 
@@ -80,14 +88,7 @@ def _list_statements(desk: Desk, call: Call) -> bytes:
         cursor=call.body.cursor,
         limit=call.body.limit or PAGE_LIMIT_DEFAULT,
     )
-    return results.answer(
-        desk.bindings,
-        call,
-        Done(),
-        statement=[_entry(desk, one) for one in page.items],
-        next_cursor=str(page.cursor),
-        more=page.more,
-    )
+    return pages.answer(desk, call, page, name="statement", listed=_entry)
 
 
 def _entry(desk: Desk, issued: Issued) -> Record:
@@ -167,14 +168,7 @@ def _list_invoices(desk: Desk, call: Call) -> bytes:
         cursor=call.body.cursor,
         limit=call.body.limit or PAGE_LIMIT_DEFAULT,
     )
-    return results.answer(
-        desk.bindings,
-        call,
-        Done(),
-        invoice=[_invoice(desk, one) for one in page.items],
-        next_cursor=str(page.cursor),
-        more=page.more,
-    )
+    return pages.answer(desk, call, page, name="invoice", listed=_invoice)
 
 
 def _invoice(desk: Desk, issued: IssuedInvoice) -> Record:
