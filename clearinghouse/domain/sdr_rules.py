@@ -16,18 +16,45 @@ from clearinghouse.domain.refusing_rules import CREDITED, REFUSING
 from clearinghouse.domain.remarking_rules import REMARKING
 from clearinghouse.domain.sdr_facts import Case, Judgement, Outcome, SdrFacts
 from clearinghouse.domain.sdrs import SdrKind, ServiceDetailRecord, content_digest
+from clearinghouse.domain.silent_rules import PROVEN, figures_if_silent
 
 _AFTER_RATING = (*HOLDING, *REMARKING)
 
+#: Whether the short way knows all rules: one that it has not heard of closes it.
+KNOWS_ALL_RULES = PROVEN.issuperset(
+    rule.__name__ for rule in (*REFUSING, *_AFTER_RATING)
+)
+
 
 def judge(record: ServiceDetailRecord, facts: SdrFacts) -> Judgement:
-    """Judge one record: all rules, in fixed order, without raising."""
-    case = Case(record, facts)
+    """Judge one record: all rules, in fixed order, without raising.
+
+    Most records meet none of them, which is shown in a fifth of the time.
+    """
     digest = content_digest(
         record,
         subject_id=facts.subject_id,
         contract_subject_id=facts.contract_subject_id,
     )
+    if KNOWS_ALL_RULES and (usual := figures_if_silent(record, facts)) is not None:
+        return Judgement(
+            Outcome.ACCEPTED,
+            (),
+            usual.net_minor,
+            usual.net_minor,
+            usual.energy_wh,
+            usual.charge_seconds,
+            digest,
+            facts.match_kind,
+        )
+    return judge_by_rules(record, facts, digest)
+
+
+def judge_by_rules(
+    record: ServiceDetailRecord, facts: SdrFacts, digest: bytes
+) -> Judgement:
+    """Judge one record by asking each rule; ``digest`` is that of its content."""
+    case = Case(record, facts)
     if facts.known_digest == digest:
         outcome = Outcome.DUPLICATE
     elif record.kind is SdrKind.CREDIT:
