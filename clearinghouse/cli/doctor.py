@@ -26,7 +26,7 @@ from clearinghouse.contract.catalogue import Contract
 from clearinghouse.contract.errors import ContractError
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.identifiers import zones
-from clearinghouse.services import balances, invoices, sdr_gaps
+from clearinghouse.services import balances, debit_caps, invoices, sdr_gaps
 from clearinghouse.services.environment import Environment
 from clearinghouse.settings import Settings, unknown_variables
 from clearinghouse.storage import schema
@@ -37,7 +37,7 @@ from clearinghouse.storage.sealing import KEY_BYTES, read_key
 FREE_BYTES_MIN = 1_000_000_000
 """Less free disk than this is a warning: the database must never fill it."""
 PARTIES_SHOWN = 5
-"""Submitters of missing batches that are named."""
+"""Parties that a line names."""
 LOOPBACK = "127.0.0.1"
 """Where a server that listens on all addresses, and its metrics, are asked."""
 
@@ -192,6 +192,7 @@ def _database(own: Settings) -> Iterator[Finding]:
                 yield from _vault(env, own)
                 yield from _ledger(env)
                 yield from _batches(env)
+                yield from _caps(env)
                 yield from _documents(env)
             finally:
                 env.database.close()
@@ -257,6 +258,25 @@ def _batches(env: Environment) -> Iterator[Finding]:
         text = f"missing from {', '.join(parties[:PARTIES_SHOWN])}{more}"
     advice = "see: clearinghouse sdr gaps; then ask the submitters"
     yield Finding("SDR batches", not parties, text, advice)
+
+
+def _caps(env: Environment) -> Iterator[Finding]:
+    """Tell whose net debit cap is nearly used up; without caps there is nothing."""
+    if not app.is_ready(env.database) or schema_of(env) != schema.head():
+        return
+    uses = debit_caps.uses(env)
+    parties = [
+        f"{use.cap.party_id} {use.percent or 0} % of {use.cap.currency}"
+        for use in uses
+        if use.alarm is not None
+    ]
+    if uses:
+        text = f"{len(uses)} in force, none is nearly used up"
+        if parties:
+            more = " ..." if len(parties) > PARTIES_SHOWN else ""
+            text = f"nearly used up: {', '.join(parties[:PARTIES_SHOWN])}{more}"
+        advice = "see: clearinghouse cap list; settle, or put a higher cap"
+        yield Finding("net debit caps", not parties, text, advice)
 
 
 def _documents(env: Environment) -> Iterator[Finding]:

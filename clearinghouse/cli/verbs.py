@@ -124,6 +124,7 @@ VERBS = (
     ),
     Entry(name="ledger", place="ledger:group", summary="The ledger."),
     Entry(name="fee", place="fees:group", summary="Fees of the house."),
+    Entry(name="cap", place="caps:group", summary="Net debit caps of CSPs."),
     Entry(name="fx", place="fx:group", summary="Exchange rates, only where agreed."),
     Entry(name="report", place="reports:group", summary="Reports."),
     Entry(

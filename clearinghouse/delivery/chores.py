@@ -15,6 +15,7 @@ from clearinghouse.services import (
     access,
     agreements,
     balances,
+    debit_caps,
     disputes,
     evse_status,
     held_sdrs,
@@ -51,6 +52,10 @@ DISPUTES_SECONDS = 300
 HELD_SECONDS = 600
 #: Held SDRs are taken in this late when the session that they missed is known.
 REMATCH_SECONDS = 60
+#: SDRs that a net debit cap held are taken in this late when there is room again.
+ADMIT_SECONDS = 60
+#: That a net debit cap is nearly used up is told this late, and again as often.
+CAPS_SECONDS = 60
 #: SDRs of which the home CSP says nothing count as confirmed this late.
 CONFIRM_SECONDS = 3600
 #: New postings are in a snapshot this late; as often one block is derived again.
@@ -120,6 +125,8 @@ CHORES = (
         every_seconds=REMATCH_SECONDS,
         run=held_sdrs.rematch_due,
     ),
+    Chore(name="admit_held_sdrs", every_seconds=ADMIT_SECONDS, run=held_sdrs.admit_due),
+    Chore(name="watch_debit_caps", every_seconds=CAPS_SECONDS, run=debit_caps.watch),
     Chore(
         name="confirm_silent_sdrs",
         every_seconds=CONFIRM_SECONDS,

@@ -1,10 +1,11 @@
-"""Rules that hold an SDR until somebody looks at it: S-201 to S-210."""
+"""Rules that hold an SDR until somebody looks at it: S-201 to S-211."""
 
 from __future__ import annotations
 
 from clearinghouse.domain import sdr_catalogue as catalogue
 from clearinghouse.domain.claim_rules import claim, high_amount
 from clearinghouse.domain.clock import seconds_between
+from clearinghouse.domain.debit_caps import supply_of
 from clearinghouse.domain.energy import average_power_w, exceeds_power
 from clearinghouse.domain.neighbour_rules import among_others
 from clearinghouse.domain.sdr_catalogue import SESSION_PATH
@@ -87,6 +88,26 @@ def _credential(case: Case) -> None:
             case.hit(catalogue.S210, path, expected, "expired")
 
 
+def _debit_cap(case: Case) -> None:
+    """Ask for room under the net debit cap; how much the CSP owes is nobody's to know.
+
+    What is refused adds no debt, and an answer that costs its sender nothing must not
+    tell of the CSP.
+    """
+    facts, debits = case.facts, case.facts.debits
+    if debits is None or case.net_minor <= 0 or case.is_refused():
+        return
+    vat = (facts.vat.category.value, facts.vat.rate_bp)
+    charge = supply_of(facts.window_id, facts.submitter_id, vat, case.net_minor)
+    if not debits.has_room(charge):
+        case.hit(
+            catalogue.S211,
+            f"{SESSION_PATH}/cspId",
+            "room under the net debit cap of the CSP",
+            f"{case.money(case.net_minor)} without VAT more",
+        )
+
+
 HOLDING = (
     _match,
     _power,
@@ -96,4 +117,5 @@ HOLDING = (
     claim,
     high_amount,
     _credential,
+    _debit_cap,
 )

@@ -67,6 +67,7 @@ S207_FOREIGN = Rule("S-207", _N, codes.SDR_NEAR_DUPLICATE)
 S208 = Rule("S-208", _H, codes.SDR_AMOUNT)
 S209 = Rule("S-209", _H, codes.SDR_HIGH_AMOUNT)
 S210 = Rule("S-210", _H, codes.SDR_CREDENTIAL)
+S211 = Rule("S-211", _H, codes.SDR_DEBIT_CAP)
 S301 = Rule("S-301", _W, codes.SDR_WITHIN_TOLERANCE)
 S302 = Rule("S-302", _W, codes.SDR_TINY)
 S303 = Rule("S-303", _W, codes.SDR_CLOCK)
@@ -211,6 +212,14 @@ CATALOGUE = (
         "H",
         "On the home CSP's list the credential was blocked or had expired at the"
         " start, and no session of it was authorized here.",
+    ),
+    Described(
+        "S-211",
+        "H",
+        "The CSP would owe more than it may before a settlement: its net debit cap,"
+        " which the operator of the house sets per currency. Debts count with VAT until"
+        " the run that took them is settled. The SDR goes to its home CSP all the same,"
+        " as HELD, and is taken in by itself when there is room.",
     ),
     Described(
         "S-301",

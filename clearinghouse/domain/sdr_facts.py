@@ -16,6 +16,7 @@ from uuid import UUID
 from clearinghouse.domain.agreements import Agreement, Terms
 from clearinghouse.domain.clock import seconds_between
 from clearinghouse.domain.credentials import CredentialStatus
+from clearinghouse.domain.debit_caps import Debits
 from clearinghouse.domain.money import CURRENCIES, minor_text
 from clearinghouse.domain.rating import Rater
 from clearinghouse.domain.sdr_catalogue import S201, Rule
@@ -181,7 +182,8 @@ class SdrFacts:
     ``match_kind``: how ``session`` was found. ``listed``: what the home CSP's list says
     of the credentials that no session of ours vouches for. ``user_id``: who charged, by
     what was sent or else by the session. ``tariff_changed_at``: when another version of
-    the tariff came into force during the session, or it ended.
+    the tariff came into force during the session, or it ended. ``debits``: what the CSP
+    owes, where it has a net debit cap; ``window_id``: the window that is open then.
     """
 
     now: datetime
@@ -209,6 +211,8 @@ class SdrFacts:
     place: str = ""
     vat: VatTreatment = UNTAXED
     vat_rate_bp: int = 0
+    debits: Debits | None = None
+    window_id: int = 0
 
     @property
     def zone(self) -> str:

@@ -108,7 +108,11 @@ class ReferenceCsp:
         self._journal.append([entry])
 
     def deliver_sdrs(self, request: DeliverSdrsRequest) -> None:
-        """Store each SDR once, whatever the delivery it came in."""
+        """Store each SDR once, whatever the delivery it came in.
+
+        One that a net debit cap holds (S-211) is HELD: it is noted, and decided when it
+        comes again to be settled.
+        """
         entries = [self._entry(sdr) for sdr in request.sdr]
         delivery = {"kind": "delivery", "id": str(request.delivery_id)}
         new = self._journal.append([*entries, delivery])
@@ -135,7 +139,7 @@ class ReferenceCsp:
     def _entry(self, sdr: DeliveredSdr) -> Entry:
         sdr_id = sdr.service_detail_record.sdr_id
         return {
-            "kind": "sdr",
+            "kind": "announcement" if sdr.status == "HELD" else "sdr",
             "id": f"{sdr.submitter_id}/{sdr_id}",
             "submitter_id": sdr.submitter_id,
             "sdr_id": sdr_id,

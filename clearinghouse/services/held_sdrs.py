@@ -19,9 +19,11 @@ from clearinghouse.domain.sdrs import SdrStatus, uid_hash
 from clearinghouse.services import sdr_delivery
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.participants import note, participant_named
+from clearinghouse.services.sdr_debits import has_room
 from clearinghouse.services.sdr_delivery import Piece
 from clearinghouse.storage import (
     corrections,
+    debit_caps,
     rule_hits,
     sdr_decisions,
     sdr_intake,
@@ -42,9 +44,12 @@ EXPIRED_MAX = 500
 #: Held SDRs that one round of matching takes in.
 REMATCHED_MAX = 500
 
+#: Held SDRs of one CSP and currency that one round looks at when a cap has room.
+ADMITTED_MAX = 100
+
 #: What partners read as the reason.
 _RELEASED, _PUT_AWAY, _EXPIRED = "RELEASED", "HELD_REJECTED", "HELD_EXPIRED"
-_MATCHED = "MATCHED"
+_MATCHED, _ADMITTED = "MATCHED", "DEBIT_CAP_FREED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +83,7 @@ def release(env: Environment, submitter_party: str, sdr_id: str) -> StoredSdr:
     """
     with env.database.begin() as tx:
         stored = _held(tx, submitter_party, sdr_id)
-        _require_unpaid_session(tx, stored)
-        if stored.session_id is not None:
-            # Held for a visited CSP, it left the session as it was.
-            sdr_intake.mark_sessions(tx, [stored.session_id])
+        _mark_session(tx, stored)
         _take_in(tx, stored, _RELEASED, at=env.clock.now())
         note(tx, env, "release sdr", f"{submitter_party} {sdr_id}")
     return stored
@@ -91,8 +93,9 @@ def rematch_due(env: Environment) -> int:
     """Take in what was held for want of a session that is known now; return how many.
 
     A late authorization or report may bring it, when a station was without connection.
-    Only what nothing else held; one session, one SDR.
+    Only what nothing else holds, a net debit cap included; one session, one SDR.
     """
+    now = env.clock.now()
     with env.database.begin_read_only() as tx:
         matches = waiting.rematched(tx, limit=REMATCHED_MAX)
         found = waiting.sdrs_at(tx, list(matches)) if matches else []
@@ -106,11 +109,58 @@ def rematch_due(env: Environment) -> int:
                 continue
             if sdr_decisions.has_paid_sdr(tx, match.session_id, stored.evse_key):
                 continue
+            window = settlement.join_open_window(tx)
+            if not has_room(tx, stored, window.window_id, at=now):
+                continue
             # Whoever ends the session has it: another SDR may have come meanwhile.
             if sdr_intake.mark_sessions(tx, [match.session_id]):
-                _take_in(tx, stored, _MATCHED, at=env.clock.now(), match=match)
+                _take_in(tx, stored, _MATCHED, at=now, match=match)
                 count += 1
     return count
+
+
+def admit_due(env: Environment) -> int:
+    """Take in what a net debit cap held and has room for now; return how many.
+
+    The oldest first; one that is too large does not stop smaller ones.
+    """
+    with env.database.begin_read_only() as tx:
+        places = debit_caps.waiting(tx, limit=ADMITTED_MAX)
+        by_place = {one.place: one for one in waiting.sdrs_at(tx, places)}
+    too_large: dict[tuple[int, str], int] = {}
+    count = 0
+    for place in places:
+        stored = by_place[place]
+        key = (stored.csp_id, stored.currency)
+        if stored.net_minor >= too_large.get(key, stored.net_minor + 1):
+            continue
+        try:
+            admitted = _admit(env, stored)
+        except ClearingHouseError as error:
+            if error.code is not codes.SDR_DECIDED:
+                raise
+            continue  # its session or its credit has another SDR: a person decides
+        if admitted:
+            count += 1
+        else:
+            too_large[key] = stored.net_minor
+    return count
+
+
+def _admit(env: Environment, stored: StoredSdr) -> bool:
+    """Take one in, if there is room; say whether it waits no more."""
+    now = env.clock.now()
+    with env.database.begin() as tx:
+        sdr_decisions.lock_decisions(tx, stored.csp_id)
+        current = _current(tx, stored.submitter_id, stored.sdr_uid)
+        if current.status is not SdrStatus.HELD:
+            return True
+        window = settlement.join_open_window(tx)
+        if not has_room(tx, stored, window.window_id, at=now):
+            return False
+        _mark_session(tx, stored)
+        _take_in(tx, stored, _ADMITTED, at=now)
+    return True
 
 
 def reject(env: Environment, submitter_party: str, sdr_id: str) -> StoredSdr:
@@ -183,6 +233,16 @@ def _take_in(
     piece = Piece(stored.csp_id, number, number, count=1)
     sdr_delivery.queue_pieces(tx, [piece], stored.batch_id, window.window_id, at=at)
     _tell(tx, stored, Event(successor, SdrStatus.ACCEPTED, reason), at=at)
+
+
+def _mark_session(tx: Connection, stored: StoredSdr) -> None:
+    """Let the session have this SDR: held for a visited CSP, it left it as it was.
+
+    Raises :class:`ClearingHouseError` (``SDR_DECIDED``) when it has one to be paid.
+    """
+    _require_unpaid_session(tx, stored)
+    if stored.session_id is not None:
+        sdr_intake.mark_sessions(tx, [stored.session_id])
 
 
 def _require_unpaid_session(tx: Connection, stored: StoredSdr) -> None:

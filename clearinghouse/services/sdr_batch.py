@@ -38,6 +38,7 @@ from clearinghouse.services.sdr_facts import Knowledge
 from clearinghouse.services.sdr_rows import (
     BatchPlace,
     hit_row,
+    is_announced,
     is_matched,
     is_note,
     rule_codes,
@@ -313,6 +314,8 @@ class Batch:
             rows.sessions.append(served)
         if found.outcome is Outcome.HELD:
             self.counts.held += 1
+            if is_announced(hits):
+                self._deliver(row, candidate, hits)
         else:
             self._accept(rows, row, candidate, hits)
         return served
@@ -361,8 +364,8 @@ class Batch:
         if candidate.reference is not None:
             place = Place(row.window_id, row.sdr_no)
             rows.links.append(Link(candidate.reference.place, place, None))
-        size = sdr_delivery.bytes_max(candidate.record, hits)
-        self._pieces.add(row.csp_id, row.sdr_no, size)
+        self._deliver(row, candidate, hits)
+        self._knowledge.debits.take(row)
         claimed = (
             row.csp_id,
             row.currency,
@@ -376,6 +379,12 @@ class Batch:
         total[0] += 1
         total[1] += row.energy_wh
         total[2] += row.net_minor
+
+    def _deliver(
+        self, row: NewSdr, candidate: Candidate, hits: Sequence[RuleHit]
+    ) -> None:
+        size = sdr_delivery.bytes_max(candidate.record, hits)
+        self._pieces.add(row.csp_id, row.sdr_no, size)
 
     def _served(self, candidate: Candidate, found: Judgement) -> UUID | None:
         """Return the session that an SDR ends: the one that it fits.

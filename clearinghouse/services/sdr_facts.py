@@ -32,6 +32,7 @@ from clearinghouse.identifiers.zones import zone_named
 from clearinghouse.services.corrections import version_of
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.sdr_candidates import Candidate, personal, recognise
+from clearinghouse.services.sdr_debits import DebitDesk
 from clearinghouse.services.sdr_matching import add_sessions
 from clearinghouse.services.sdr_neighbours import (
     OVERLAP,
@@ -68,6 +69,7 @@ class Knowledge:
         self._tx = tx
         self._sender = sender
         self._now = env.clock.now()
+        self.debits = DebitDesk(tx, now=self._now)
         self._ids = {party: n for n, party in participants.party_ids(tx).items()}
         self._vat = VatDesk(
             tx, sender.party_id, {n: party for party, n in self._ids.items()}
@@ -115,6 +117,7 @@ class Knowledge:
         self._add_tariffs(candidates)
         add_neighbours(self._tx, submitter_id, candidates)
         add_means(self._tx, submitter_id, candidates, now=self._now)
+        self.debits.add(candidates)
         return candidates
 
     def refresh(self, candidate: Candidate) -> SdrFacts:

@@ -12,6 +12,7 @@ from clearinghouse import codes
 from clearinghouse.domain.clock import instant_text
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.domain.rating import ENGINE_VERSION
+from clearinghouse.domain.sdr_catalogue import S211
 from clearinghouse.domain.sdr_facts import Judgement, TariffFacts
 from clearinghouse.domain.sdr_rows import Around, leaf_of_row, row_of
 from clearinghouse.domain.sdrs import (
@@ -225,6 +226,15 @@ def _offset_minutes(at: datetime) -> int:
 def is_note(hit: RuleHit) -> bool:
     """Say whether a hit is the home CSP's alone to know."""
     return hit.severity is Severity.N
+
+
+def is_announced(hits: Sequence[RuleHit]) -> bool:
+    """Say whether only a net debit cap holds an SDR: its home CSP has it all the same.
+
+    Delivery does not wait for settlement (S-211).
+    """
+    held = [hit.rule for hit in hits if hit.severity is Severity.H]
+    return bool(held) and all(rule == S211.rule for rule in held)
 
 
 def rule_codes(hits: Sequence[RuleHit]) -> str:

@@ -7,7 +7,7 @@ The home CSP sees what it has to pay, the submitter what it sent. Deliveries are
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -34,6 +34,7 @@ from clearinghouse.services.ports import DeliveredSdr
 from clearinghouse.services.sdr_delivery import Said
 from clearinghouse.storage import (
     corrections,
+    debit_caps,
     messages,
     participants,
     refused_sdrs,
@@ -192,10 +193,11 @@ def get_sdr_status(
         refused = (
             refused_sdrs.refused_by_id(tx, submitter_id, list(hashes)) if own else {}
         )
+        announced = _announced(tx, stored.values())
         seen = {
             key: found
             for (_, key), found in stored.items()
-            if own or _is_payable(found, sender.participant_id)
+            if own or _is_told(found, sender.participant_id, announced)
         }
         places = [found.place for found in seen.values()]
         hits = rule_hits.hits_of(tx, places, as_home=not own)
@@ -254,13 +256,17 @@ def _weigh(
     ids = {party: number for number, party in participants.party_ids(tx).items()}
     keys = [(ids.get(word.submitter_party, 0), uid_hash(word.sdr_id)) for word in words]
     found = sdrs.sdrs_by_hash(tx, set(keys))
+    announced = _announced(tx, found.values())
     said: dict[tuple[int, bytes], SdrStatus] = {}
     items: list[Item] = []
     taken: list[_Taken] = []
     for index, (key, word) in enumerate(zip(keys, words, strict=True)):
         stored = found.get(key)
-        if stored is None or not _is_payable(stored, csp_id):
+        if stored is None or not _is_told(stored, csp_id, announced):
             items.append(_item(codes.SDR_UNKNOWN, index, word.sdr_id))
+            continue
+        if stored.status is SdrStatus.HELD:
+            items.append(_item(codes.SDR_WAITS, index, stored.status.value))
             continue
         current = said.get(key, stored.status)
         wanted = _wanted(tx, stored, current, word.verdict)
@@ -319,9 +325,20 @@ def _exclusion(taken: _Taken) -> Exclusion:
     return Exclusion(taken.stored.place, taken.stored.session_id, reason)
 
 
-def _is_payable(stored: StoredSdr, csp_id: int) -> bool:
-    """Say whether an SDR is a home CSP's to see: its own, and not held by a rule."""
-    return stored.csp_id == csp_id and stored.status is not SdrStatus.HELD
+def _announced(tx: Connection, stored: Iterable[StoredSdr]) -> Collection[Place]:
+    """Return where SDRs stand that only a net debit cap holds."""
+    held = [one.place for one in stored if one.status is SdrStatus.HELD]
+    return debit_caps.capped(tx, held)
+
+
+def _is_told(stored: StoredSdr, csp_id: int, announced: Collection[Place]) -> bool:
+    """Say whether an SDR is a home CSP's to see: its own, and not held by a rule.
+
+    What a net debit cap holds is delivered all the same.
+    """
+    if stored.csp_id != csp_id:
+        return False
+    return stored.status is not SdrStatus.HELD or stored.place in announced
 
 
 def _batch_standing(

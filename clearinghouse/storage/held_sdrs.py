@@ -57,7 +57,7 @@ _REMATCHED = text("""
       AND NOT EXISTS (
         SELECT FROM clearing.rule_hit AS h
         WHERE h.window_id = s.window_id AND h.sdr_no = s.sdr_no
-          AND h.severity = 'H' AND h.rule <> 'S-201')
+          AND h.severity = 'H' AND h.rule NOT IN ('S-201', 'S-211'))
     ORDER BY s.received_at, s.sdr_no
     LIMIT :limit
 """)

@@ -9,7 +9,13 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from clearinghouse.domain.sdrs import SdrStatus
-from clearinghouse.storage.sdrs import EXCLUDED, WholeSdr, whole_of, whole_query
+from clearinghouse.storage.sdrs import (
+    ANNOUNCED,
+    EXCLUDED,
+    WholeSdr,
+    whole_of,
+    whole_query,
+)
 from clearinghouse.storage.tables.sdrs import sdr
 
 _DELIVERED = text("""
@@ -36,7 +42,7 @@ class Stretch(NamedTuple):
 
 
 def sdrs_of_stretch(tx: Connection, stretch: Stretch) -> list[WholeSdr]:
-    """Return the SDRs of a delivery that still have to be paid."""
+    """Return the SDRs of a delivery that still have to be paid, or will have."""
     query = (
         whole_query()
         .where(
@@ -44,7 +50,7 @@ def sdrs_of_stretch(tx: Connection, stretch: Stretch) -> list[WholeSdr]:
             sdr.c.csp_id == stretch.csp_id,
             sdr.c.batch_id == stretch.batch_id,
             sdr.c.sdr_no.between(stretch.first, stretch.last),
-            sdr.c.status == SdrStatus.ACCEPTED,
+            (sdr.c.status == SdrStatus.ACCEPTED) | ANNOUNCED,
             ~EXCLUDED,
         )
         .order_by(sdr.c.sdr_no)

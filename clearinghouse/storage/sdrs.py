@@ -141,6 +141,11 @@ EXCLUDED = exists().where(same_place(sdr_exclusion, sdr))
 _succeeded = exists().where(
     same_place(sdr_exclusion, sdr), sdr_exclusion.c.successor_sdr_no.is_not(None)
 )
+#: Only a net debit cap holds the SDR: its home CSP has it, and cannot decide yet.
+ANNOUNCED = and_(
+    sdr.c.status == SdrStatus.HELD,
+    func.clearing.is_capped(sdr.c.window_id, sdr.c.sdr_no),
+)
 #: Something that counts itself stands for the SDR.
 CORRECTED = func.clearing.is_corrected(sdr.c.window_id, sdr.c.sdr_no)
 _referred = sdr.alias("referred")
@@ -177,14 +182,14 @@ _changed_at = func.greatest(
 def sdrs_for_csp(
     tx: Connection, csp_id: int, *, cursor: Cursor, limit: int
 ) -> Iterator[Sequence[Found]]:
-    """Give the SDRs that a home CSP has to pay, in the order they came.
+    """Give the SDRs that a home CSP has to pay, or will have, in the order they came.
 
     In parts of :data:`PART_MAX`, each read when it is asked for, and one more than the
     limit, which tells that there is another page.
     """
     mine = sdr.c.csp_id == csp_id
-    accepted = sdr.c.status == SdrStatus.ACCEPTED
-    return _in_parts(tx, whole_query().where(mine, accepted), cursor, limit)
+    told = (sdr.c.status == SdrStatus.ACCEPTED) | (ANNOUNCED & ~_succeeded)
+    return _in_parts(tx, whole_query().where(mine, told), cursor, limit)
 
 
 def sdrs_of_submitter(

@@ -42,6 +42,11 @@ SDR_ALARMS = Gauge(
     "Batches of SDRs that should be here: gaps, and submitters that are silent.",
     ["kind"],
 )
+DEBIT_CAPS = Gauge(
+    "clearinghouse_debit_caps",
+    "Net debit caps that are nearly used up (NEAR: 80 % and more) or wholly (FULL).",
+    ["state"],
+)
 
 
 def observer(histogram: Histogram, *labels: str) -> Callable[[float], None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -295,3 +296,23 @@ def test_cso_goes_on_charging_after_a_restart(
 
     events = [call.body.event for call in house.named("ReportSession")]
     assert events == ["STARTED", "ENDED"]
+
+
+def test_csp_decides_of_a_held_sdr_when_it_comes_to_be_settled(
+    tmp_path: Path, house: ScriptedHouse, client: ClearingHouse
+) -> None:
+    csp = make_csp(tmp_path, client)
+    settled = make_delivery(("A23-1", "1"))
+    held = replace(
+        settled,
+        delivery_id=uuid4(),
+        sdr=tuple(replace(one, status="HELD") for one in settled.sdr),
+    )
+
+    csp.deliver_sdrs(held)
+    assert not house.named("ConfirmSdrs")
+    csp.deliver_sdrs(settled)
+    csp.close()
+
+    [call] = house.named("ConfirmSdrs")
+    assert [one.sdr_id for one in call.body.decision] == ["A23-1"]

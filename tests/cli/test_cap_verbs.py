@@ -1,0 +1,48 @@
+"""The operator's verbs on net debit caps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.fixtures.verbs import admit, value_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from typer.testing import Result
+
+
+def test_cap_is_put_listed_and_lifted(run: Callable[..., Result]) -> None:
+    admit(run, "DEABC", "CSP")
+
+    put = value_of(run("--json", "cap", "put", "DEABC", "50000.00"))
+    listed = value_of(run("--json", "cap", "list"))
+    later = run("cap", "put", "DEABC", "1", "--from", "2199-01-01")
+    lifted = value_of(run("--json", "cap", "lift", "DEABC"))
+
+    assert put["cap"] == "50000.00"
+    assert listed == [
+        {
+            "party": "DEABC",
+            "currency": "EUR",
+            "cap": "50000.00",
+            "owed": "0.00",
+            "percent": 0,
+            "alarm": None,
+        }
+    ]
+    assert later.output == "DEABC may owe 1.00 EUR from 2199-01-01T00:00:00Z on\n"
+    assert lifted["cap"] is None
+    assert value_of(run("--json", "cap", "list")) == []
+    history = value_of(run("--json", "cap", "history"))
+    assert [row["cap"] for row in history] == ["50000.00", "1.00", None]
+
+
+def test_cap_that_makes_no_sense_is_refused(run: Callable[..., Result]) -> None:
+    admit(run, "DEABC", "CSP")
+
+    for words in (("DEABC", "1.005"), ("DEABC", "1", "--currency", "XYZ"), ("NO", "1")):
+        refused = run("cap", "put", *words)
+        assert refused.exit_code != 0
+        assert "Traceback" not in refused.output
+    assert value_of(run("--json", "cap", "history")) == []
