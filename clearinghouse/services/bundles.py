@@ -2,7 +2,8 @@
 
 A ZIP of text files, of which an auditor recomputes every figure without access to the
 house, and a signed list of their digests. Written in one pass with flat memory; the
-same window gives the same bytes as long as the signing key is the same.
+same window gives the same bytes as long as the signing key is the same and no
+settlement run of it went on.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ from clearinghouse.services import seals as sealing
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.statements import issue_window
 from clearinghouse.storage import bundles, seals, settlement
-from clearinghouse.storage.bundles import BundleFile
+from clearinghouse.storage.bundle_files import BundleFile
 from clearinghouse.storage.settlement import Window
 
 #: The form of a bundle: another set or order of files gets another number.
-BUNDLE_VERSION = 1
+BUNDLE_VERSION = 2
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
@@ -92,7 +93,11 @@ def _write(
     key = env.signer.key()
     with zipfile.ZipFile(path, "w") as bundle:
         entries = [
-            _add(bundle, file, bundles.lines_of(tx, file, window.window_id))
+            _add(
+                bundle,
+                file,
+                bundles.lines_of(tx, file, window.window_id, house=env.limits.party_id),
+            )
             for file in bundles.FILES
         ]
         manifest = {

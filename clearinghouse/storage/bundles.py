@@ -8,25 +8,19 @@ as they are, since their leaves are made of these very bytes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 from psycopg import sql
 from sqlalchemy import Connection
 
 from clearinghouse.domain.sdr_rows import FIELDS
 from clearinghouse.domain.seals import PAIR_FIELDS
-from clearinghouse.storage.database import Database
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BundleFile:
-    """A file of the bundle: its name, its heading, and the query for its lines."""
-
-    name: str
-    fields: tuple[str, ...]
-    query: sql.SQL
-
+from clearinghouse.storage import (
+    bundle_documents,
+    bundle_originals,
+    bundle_runs,
+    bundle_terms,
+)
+from clearinghouse.storage.bundle_files import BundleFile, copied_lines
 
 # No quote and no delimiter that a row could hold: the row is written as it is.
 _ROWS = sql.SQL("""
@@ -180,15 +174,6 @@ _STATEMENTS = sql.SQL("""
     ) TO STDOUT
 """)
 
-_SERIES = sql.SQL("""
-    COPY (
-        SELECT count(*) FROM clearing.statement AS t
-        WHERE t.window_id < {window_id} AND left(t.statement_id, 8) IN (
-            SELECT left(s.statement_id, 8) FROM clearing.statement AS s
-            WHERE s.window_id = {window_id})
-    ) TO STDOUT
-""")
-
 _CHAIN = sql.SQL("""
     COPY (
         SELECT b.seq, b.window_id, w.label, b.key_id, encode(b.signature, 'hex'),
@@ -331,7 +316,10 @@ FILES = (
         ),
         query=_STATEMENTS,
     ),
-    BundleFile(name="series.tsv", fields=("statementsBefore",), query=_SERIES),
+    *bundle_terms.FILES,
+    bundle_originals.FILE,
+    *bundle_documents.FILES,
+    *bundle_runs.FILES,
     BundleFile(
         name="chain.tsv",
         fields=("seq", "windowId", "label", "keyId", "signature", "text"),
@@ -343,7 +331,13 @@ FILES = (
 )
 
 
-def lines_of(tx: Connection, file: BundleFile, window_id: int) -> Iterator[str]:
-    """Give the lines of a file for a window, without their heading."""
-    statement: Any = file.query.format(window_id=sql.Literal(window_id))
-    return Database.copied_lines(tx, statement)
+def lines_of(
+    tx: Connection, file: BundleFile, window_id: int, *, house: str
+) -> Iterator[str]:
+    """Give the lines of a file for a window, without their heading.
+
+    ``house`` is the party id of the clearing house, the seller of its fees.
+    """
+    if file.query is None:
+        return bundle_originals.lines_of(tx, window_id)
+    return copied_lines(tx, file.query, window_id, house)

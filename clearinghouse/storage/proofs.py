@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from sqlalchemy import Connection, text
 
@@ -44,6 +45,19 @@ _LEAVES = text("""
 """)
 
 
+class PairPlace(Protocol):
+    """What names a directed pair in a window; a row of a query has it."""
+
+    @property
+    def window_id(self) -> int: ...  # noqa: D102 -- as in the table
+    @property
+    def csp_id(self) -> int: ...  # noqa: D102 -- as in the table
+    @property
+    def submitter_id(self) -> int: ...  # noqa: D102 -- as in the table
+    @property
+    def currency(self) -> str: ...  # noqa: D102 -- as in the table
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """An SDR of the asker; ``counts``: it is under the root of its window."""
@@ -73,12 +87,16 @@ def find_sdr(
 
 def leaves_of_pair(tx: Connection, found: Found) -> tuple[list[bytes], int]:
     """Return the leaves of an SDR's pair in order, and the place of the SDR in it."""
+    leaves = leaves_by_number(tx, found)
+    return list(leaves.values()), list(leaves).index(found.sdr_no)
+
+
+def leaves_by_number(tx: Connection, of: PairPlace) -> dict[int, bytes]:
+    """Return the leaves of a pair in a window by the number of the SDR, in order."""
     place = {
-        "window_id": found.window_id,
-        "csp_id": found.csp_id,
-        "submitter_id": found.submitter_id,
-        "currency": found.currency,
+        "window_id": of.window_id,
+        "csp_id": of.csp_id,
+        "submitter_id": of.submitter_id,
+        "currency": of.currency,
     }
-    rows = tx.execute(_LEAVES, place).all()
-    numbers = [row.sdr_no for row in rows]
-    return [row.leaf for row in rows], numbers.index(found.sdr_no)
+    return {row.sdr_no: row.leaf for row in tx.execute(_LEAVES, place)}

@@ -22,7 +22,7 @@ MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
 
 #: The form of bundle that this program knows.
-BUNDLE_VERSION = 1
+BUNDLE_VERSION = 2
 
 #: The files of a bundle and the headings that they must have.
 HEADINGS: Mapping[str, str] = {
@@ -57,7 +57,62 @@ HEADINGS: Mapping[str, str] = {
     "statements.tsv": (
         "statementId currency partyId netMinor lineCount xmlDigest csvDigest grossMinor"
     ),
-    "series.tsv": "statementsBefore",
+    "profiles.tsv": "partyId version validFrom country vatId isTaxableDealer createdAt",
+    "vatrules.tsv": (
+        "ruleId service seller buyer place dealer validFrom validUntil endsOn endedAt "
+        "category rateBp reasonCode priority createdAt"
+    ),
+    "agreements.tsv": (
+        "agreementId visitedId homeId currency validFrom toleranceMinor tolerancePpm "
+        "energyWhMax durationSecondsMax elapsedSlackSeconds netCeilingMinor"
+    ),
+    "judgements.tsv": "sdrNo agreementId ruleVersion matchKind",
+    "corrections.tsv": "sdrNo refWindowId refSdrNo disputeId",
+    "originals.tsv": (
+        "windowId sdrNo row pairIndex pairSize pairPath pairRow windowIndex windowSize "
+        "windowPath"
+    ),
+    "series.tsv": "series numbersBefore",
+    "documents.tsv": (
+        "number kind sellerId buyerId currency isOutside netMinor vatMinor grossMinor "
+        "issuedAt"
+    ),
+    "documentlines.tsv": (
+        "number category rateBp placeCountry ruleId sdrCount energyWh netMinor"
+    ),
+    "documentvat.tsv": (
+        "number category rateBp ruleId reasonCode sdrCount energyWh baseMinor vatMinor"
+    ),
+    "renderings.tsv": "number format sha256",
+    "runs.tsv": (
+        "runId currency model fees reversesRunId state grossMinor movedMinor proposedAt"
+    ),
+    "runexclusions.tsv": "runId partyId",
+    "runpairs.tsv": (
+        "runId windowId currency debtorId creditorId sdrCount amountMinor"
+    ),
+    "choices.tsv": "choiceId party other fromCurrency toCurrency validFrom createdAt",
+    "rates.tsv": "currency day version rateMicro createdAt",
+    "runrates.tsv": "runId currency day version",
+    "conversions.tsv": "runId currency debtor creditor fromMinor toMinor",
+    "feeplans.tsv": (
+        "planId partyId currency validFrom side tiers sharePpm minimumMinor "
+        "maximumMinor createdAt"
+    ),
+    "runfees.tsv": (
+        "runId partyId planId sdrCount turnoverMinor sdrMinor shareMinor netMinor "
+        "vatCategory vatRateBp vatRuleId vatMinor"
+    ),
+    "feedocuments.tsv": (
+        "number kind runId partyId currency netMinor vatMinor refersTo issuedAt"
+    ),
+    "rundebts.tsv": "runId debtor creditor kind amountMinor",
+    "runaccounts.tsv": "runId owner receivableMinor payableMinor feeMinor netMinor",
+    "runtransfers.tsv": "runId place endToEndId kind payer payee amountMinor",
+    "confirmations.tsv": "endToEndId number amountMinor postedMinor outcome",
+    "runpostings.tsv": (
+        "runId postingKey debitAccount creditAccount currency amountMinor code"
+    ),
     "chain.tsv": "seq windowId label keyId signature text",
     "keys.tsv": "keyId validFrom publicKey",
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,9 +17,14 @@ import duckdb
 
 from clearinghouse.verify import signatures
 from clearinghouse.verify.archive import HEADINGS, Unpacked, unpack
+from clearinghouse.verify.originals import check_originals, said_by_window
 from clearinghouse.verify.report import TOLD_MAX, BundleError, Report
 from clearinghouse.verify.rerating import rerate
 from clearinghouse.verify.signatures import PublicKey
+
+#: What is computed anew after the rating, and the checks that compare it, in order.
+COMPUTED = ("vat.sql", "documents.sql")
+CHECKS = ("checks.sql", "checks_corrections.sql", "checks_documents.sql")
 
 #: Levels of a tree: 2^40 leaves.
 LEVELS_MAX = 40
@@ -49,9 +55,14 @@ def verify(bundle: Path, key: Path, progress: Progress = lambda _: None) -> Repo
             _set_variables(db, unpacked, said)
             progress("computing the roots of batches, pairs and window")
             _grow_trees(db)
+            check_originals(db, said_by_window(db), report)
             progress("rating every SDR again")
+            db.execute(_text("corrections.sql"))
             rerate(db, report)
-            for what, statement in _checks("checks.sql"):
+            progress("computing VAT, documents and settlement runs")
+            for name in COMPUTED:
+                db.execute(_text(name))
+            for what, statement in chain.from_iterable(map(_checks, CHECKS)):
                 progress(f"checking that {what}")
                 _check(db, statement, report)
     return report
@@ -76,8 +87,12 @@ def _load(
             report.add(name, 1, "heading", heading, found.replace("\t", " "))
     progress("reading the files")
     db.execute("SET VARIABLE folder = ?", [str(bundle.folder)])
+    db.execute("CREATE TABLE sdr_field (place INTEGER, name VARCHAR)")
+    fields = enumerate(HEADINGS["sdrs.tsv"].split(), 1)
+    db.executemany("INSERT INTO sdr_field VALUES (?, ?)", list(fields))
     try:
         db.execute(_text("load.sql"))
+        db.execute(_text("load_runs.sql"))
     except duckdb.Error as error:
         raise BundleError("a file holds what is no line of a table") from error
 
@@ -111,6 +126,10 @@ def _set_variables(db: _Connection, bundle: Unpacked, said: dict[str, str]) -> N
     window = bundle.manifest["window"]
     db.execute("SET VARIABLE window_id = ?", [str(window.get("windowId"))])
     db.execute("SET VARIABLE window_year = ?", [str(window.get("closedAt"))[:4]])
+    db.execute("SET VARIABLE closed_at = ?", [str(window.get("closedAt"))])
+    issuer = bundle.manifest.get("issuer")
+    house = issuer.get("partyId") if isinstance(issuer, dict) else None
+    db.execute("SET VARIABLE house = ?", [str(house)])
     db.execute("SET VARIABLE window_root = ?", [said.get("root")])
     db.execute("SET VARIABLE block_first = ?", [said.get("first")])
     db.execute("SET VARIABLE block_last = ?", [said.get("last")])

@@ -65,7 +65,8 @@ SELECT 'sdrs.tsv', s.line_no, 'batchId', 'a batch of batches.tsv or a release',
 FROM sdr AS s
 WHERE NOT EXISTS (SELECT 1 FROM batch AS b WHERE b.batch_id = s.batch_id
                     AND b.submitter = s.submitter)
-  AND NOT EXISTS (SELECT 1 FROM released AS r WHERE r.sdr_no = s.sdr_no);
+  AND NOT EXISTS (SELECT 1 FROM released AS r WHERE r.sdr_no = s.sdr_no)
+  AND NOT EXISTS (SELECT 1 FROM booked AS d WHERE d.sdr_no = s.sdr_no);
 
 -- no record of a batch is there twice
 SELECT 'sdrs.tsv', max(line_no), 'recordNo', 'once', count(*) || ' times'
@@ -145,24 +146,17 @@ WHERE s.status = 'ACCEPTED' AND (t.line_no IS NULL OR t.publisher <> s.submitter
     OR s.started_at >= t.valid_until);
 
 -- the matrix is the sum of the SDRs with the VAT of their documents
-WITH treated AS (
-    SELECT currency, csp, submitter, vat_rate_bp AS rate, count(*) AS sdr_count,
-           sum(energy_wh) AS energy_wh,
-           coalesce(sum(net_minor) FILTER (NOT is_late), 0) AS charged,
-           coalesce(sum(net_minor) FILTER (is_late), 0) AS credited
-    FROM counted GROUP BY currency, csp, submitter, vat_category, vat_rate_bp
+WITH charged AS (
+    SELECT currency, csp, submitter, count(*) AS sdr_count, sum(energy_wh) AS energy_wh,
+           sum(net_minor) AS net
+    FROM counted GROUP BY currency, csp, submitter
 ), taxed AS (
-    -- Rounded once per document, category and rate, half away from zero: charges on the
-    -- invoice, late credits on the credit note, and charges below nothing there too.
-    SELECT *, (2 * greatest(charged, 0) * rate + 10000) // 20000
-            + CASE WHEN charged < 0
-                   THEN -((-2 * (charged + credited) * rate + 10000) // 20000)
-                   ELSE -((-2 * credited * rate + 10000) // 20000) END AS vat
-    FROM treated
+    SELECT currency, buyer AS csp, seller AS submitter,
+           sum(CASE kind WHEN '380' THEN vat_minor ELSE -vat_minor END) AS vat
+    FROM due_vat GROUP BY ALL
 ), owed AS (
-    SELECT currency, csp, submitter, sum(sdr_count) AS sdr_count,
-           sum(energy_wh) AS energy_wh, sum(charged + credited) AS net, sum(vat) AS vat
-    FROM taxed GROUP BY currency, csp, submitter
+    SELECT c.*, coalesce(t.vat, 0) AS vat
+    FROM charged AS c LEFT JOIN taxed AS t USING (currency, csp, submitter)
 ), expected AS (
     -- A gross below nothing is turned round.
     SELECT currency, CASE WHEN net + vat < 0 THEN submitter ELSE csp END AS debtor,
@@ -308,7 +302,8 @@ SELECT 'statements.tsv', line_no, 'statementId', expected, statement_id FROM (
                length(number))::INTEGER, '0') AS expected
     FROM (
         SELECT line_no, statement_id, (row_number() OVER (ORDER BY currency, party_id)
-            + (SELECT max(statements_before) FROM series))::VARCHAR AS number
+            + coalesce((SELECT max(numbers_before) FROM series
+                WHERE series = 'ST-' || getvariable('window_year')), 0))::VARCHAR AS number
         FROM statement)
 ) WHERE statement_id IS DISTINCT FROM expected;
 

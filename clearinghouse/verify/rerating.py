@@ -41,6 +41,7 @@ _COMPARE = """
                || s.tariff_version_id), s.net_minor::VARCHAR
     FROM sdr AS s LEFT JOIN rerated AS r USING (sdr_no)
     WHERE s.status = 'ACCEPTED' AND r.net_minor IS DISTINCT FROM s.net_minor
+      AND s.sdr_no NOT IN (SELECT sdr_no FROM agreed)
     ORDER BY s.line_no
 """
 

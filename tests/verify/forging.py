@@ -54,6 +54,9 @@ class Forged:
     def add(self, name: str, line: int, field: str, by: int) -> None:
         self.set(name, line, field, int(self.get(name, line, field)) + by)
 
+    def drop(self, name: str, line: int) -> None:
+        del self.files[name][line]
+
     def find(self, name: str, field: str, value: str) -> int:
         at = self.column(name, field)
         return next(
@@ -69,6 +72,7 @@ class Forged:
         self.files["leaves.tsv"][1:] = [[n, leaf.hex()] for n, leaf in leaves.items()]
         out = {line[0] for line in self.files["exclusions.tsv"][1:]}
         late = {line[0] for line in self.files["releases.tsv"][1:]}
+        late |= {line[0] for line in self.files["corrections.tsv"][1:] if line[3]}
         pairs: dict[tuple[str, str, str], list[bytes]] = {}
         batches: dict[str, list[bytes]] = {}
         at = {name: n for n, name in enumerate(self.files["sdrs.tsv"][0])}

@@ -32,7 +32,7 @@ def key(tmp_path: Path) -> Path:
 def _members() -> dict[str, bytes]:
     """Return the files of a bundle with nothing in them."""
     files = {name: heading.replace(" ", "\t") for name, heading in HEADINGS.items()}
-    manifest = {"bundle": 1, "window": {"windowId": 1}, "files": []}
+    manifest = {"bundle": 2, "window": {"windowId": 1}, "files": []}
     return {
         **{name: f"{heading}\n".encode() for name, heading in files.items()},
         MANIFEST: json.dumps(manifest).encode(),
@@ -147,9 +147,9 @@ def test_file_that_is_longer_than_it_says_is_refused(key: Path) -> None:
     [
         (b"{", "no JSON"),
         (b"[" * 100_000, "no JSON"),
-        (b"[]", "not of form 1"),
-        (b'{"bundle": 2}', "not of form 1"),
-        (b'{"bundle": 1, "window": 1, "files": []}', "lacks the window"),
+        (b"[]", "not of form 2"),
+        (b'{"bundle": 1}', "not of form 2"),
+        (b'{"bundle": 2, "window": 1, "files": []}', "lacks the window"),
     ],
 )
 def test_manifest_that_is_none_is_refused(manifest: bytes, why: str, key: Path) -> None:

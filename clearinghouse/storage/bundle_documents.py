@@ -1,0 +1,93 @@
+"""The invoices and credit notes of a window, and the numbers given out before it."""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from clearinghouse.storage.bundle_files import file_of
+
+_DOCUMENTS = sql.SQL("""
+    COPY (
+        SELECT d.number, d.kind, d.seller_party, d.buyer_party, d.currency,
+               EXISTS (SELECT FROM clearing.document_vat AS v
+                       WHERE v.number = d.number AND v.category = 'O')::text,
+               d.net_minor, d.vat_minor, d.gross_minor,
+               to_char(d.issued_at AT TIME ZONE 'UTC',
+                       'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+        FROM clearing.document AS d WHERE d.window_id = {window_id}
+        ORDER BY d.number COLLATE "C"
+    ) TO STDOUT
+""")
+
+_LINES = sql.SQL("""
+    COPY (
+        SELECT l.number, l.category, l.rate_bp, l.place_country, l.rule_id,
+               l.sdr_count, l.energy_wh, l.net_minor
+        FROM clearing.document_line AS l
+        JOIN clearing.document AS d USING (number)
+        WHERE d.window_id = {window_id}
+        ORDER BY l.number COLLATE "C", l.line_no
+    ) TO STDOUT
+""")
+
+_VAT = sql.SQL("""
+    COPY (
+        SELECT v.number, v.category, v.rate_bp, v.rule_id, v.reason_code, v.sdr_count,
+               v.energy_wh, v.base_minor, v.vat_minor
+        FROM clearing.document_vat AS v
+        JOIN clearing.document AS d USING (number)
+        WHERE d.window_id = {window_id}
+        ORDER BY v.number COLLATE "C", v.category COLLATE "C", v.rate_bp
+    ) TO STDOUT
+""")
+
+_RENDERINGS = sql.SQL("""
+    COPY (
+        SELECT r.number, r.format, encode(r.digest, 'hex')
+        FROM clearing.document_rendering AS r
+        JOIN clearing.document AS d USING (number)
+        WHERE d.window_id = {window_id}
+        ORDER BY r.number COLLATE "C", r.format COLLATE "C"
+    ) TO STDOUT
+""")
+
+# Each series that the window or a run of it gave a number from, and how many numbers it
+# had given before the first of these.
+_SERIES = sql.SQL("""
+    COPY (
+        SELECT mine.series, (
+            SELECT count(*) FROM clearing.document AS d
+            WHERE d.series = mine.series AND d.window_id < {window_id})
+        FROM (SELECT DISTINCT d.series FROM clearing.document AS d
+              WHERE d.window_id = {window_id}) AS mine
+        UNION ALL
+        SELECT mine.series, (
+            SELECT count(*) FROM clearing.statement AS t
+            WHERE t.window_id < {window_id} AND left(t.statement_id, 7) = mine.series)
+        FROM (SELECT DISTINCT left(t.statement_id, 7) AS series
+              FROM clearing.statement AS t WHERE t.window_id = {window_id}) AS mine
+        ORDER BY 1
+    ) TO STDOUT
+""")
+
+#: The files of this kind in the order in which they stand in the bundle.
+FILES = (
+    file_of("series.tsv", "series numbersBefore", _SERIES),
+    file_of(
+        "documents.tsv",
+        "number kind sellerId buyerId currency isOutside netMinor vatMinor grossMinor"
+        " issuedAt",
+        _DOCUMENTS,
+    ),
+    file_of(
+        "documentlines.tsv",
+        "number category rateBp placeCountry ruleId sdrCount energyWh netMinor",
+        _LINES,
+    ),
+    file_of(
+        "documentvat.tsv",
+        "number category rateBp ruleId reasonCode sdrCount energyWh baseMinor vatMinor",
+        _VAT,
+    ),
+    file_of("renderings.tsv", "number format sha256", _RENDERINGS),
+)

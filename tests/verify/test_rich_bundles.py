@@ -1,0 +1,225 @@
+"""Bundles with VAT, credits, disputes, tolerances: proved, and forgeries named."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import TYPE_CHECKING
+
+import pytest
+
+from clearinghouse.verify.cli import run
+from tests.verify.forging import Forged
+from tests.verify.worlds import Made, make_rich_bundle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+#: A bundle is made once and forged many times.
+_MADE: dict[str, Made] = {}
+
+
+@pytest.fixture
+def made(request: pytest.FixtureRequest, tmp_path: Path) -> Made:
+    if "bundle" not in _MADE:
+        env = request.getfixturevalue("env")
+        _MADE["bundle"] = make_rich_bundle(env, tmp_path)
+    return _MADE["bundle"]
+
+
+def told_of(made: Made, forged: Forged, folder: Path) -> tuple[int, str]:
+    """Return how the command ends, and what it tells."""
+    key = folder / "public.pem"
+    key.write_text(made.pem, encoding="ascii")
+    path = forged.write(folder / "forged.zip")
+    out = StringIO()
+    code = run(["--quiet", str(path), "--key", str(key)], out, StringIO())
+    return code, out.getvalue()
+
+
+def test_bundle_with_vat_credits_and_disputes_is_proved(
+    made: Made, tmp_path: Path
+) -> None:
+    forged = Forged.open(made.content)
+
+    code, told = told_of(made, forged, tmp_path)
+
+    assert (code, told) == (0, f"{tmp_path / 'forged.zip'}: all is proved\n")
+    assert len(forged.files["originals.tsv"]) == 3
+    assert len(forged.files["corrections.tsv"]) == 6
+
+
+def _number(forged: Forged, line: int, number: str) -> None:
+    """Give a document another number, wherever it stands."""
+    old = forged.get("documents.tsv", line, "number")
+    for name in ("documents.tsv", "documentlines.tsv", "documentvat.tsv"):
+        for fields in forged.files[name][1:]:
+            fields[0] = number if fields[0] == old else fields[0]
+
+
+def _tax(forged: Forged, by: int) -> None:
+    """Change the VAT of the first invoice on all of its lines."""
+    forged.add("documents.tsv", 2, "vatMinor", by)
+    forged.add("documents.tsv", 2, "grossMinor", by)
+    number = forged.get("documents.tsv", 2, "number")
+    line = forged.find("documentvat.tsv", "number", number)
+    forged.add("documentvat.tsv", line, "vatMinor", by)
+
+
+def _untaxed(forged: Forged) -> None:
+    line = forged.find("sdrs.tsv", "kind", "ORIGINAL")
+    for field, value in (("vatCategory", "O"), ("vatRateBp", 0), ("vatRuleId", 0)):
+        forged.set("sdrs.tsv", line, field, value)
+
+
+def _rate(forged: Forged) -> None:
+    rule = forged.get("sdrs.tsv", 2, "vatRuleId")
+    forged.set("vatrules.tsv", forged.find("vatrules.tsv", "ruleId", rule), "rateBp", 1)
+
+
+def _energy(forged: Forged) -> None:
+    line = forged.find("sdrs.tsv", "kind", "ORIGINAL")
+    forged.add("sdrs.tsv", line, "energyWh", 1000)
+    forged.add("batches.tsv", 1, "energyWh", 1000)
+
+
+def _original(forged: Forged, field: int, value: str) -> None:
+    row = forged.get("originals.tsv", 1, "row").split("\\t")
+    row[field] = value
+    forged.set("originals.tsv", 1, "row", "\\t".join(row))
+
+
+def _remark(forged: Forged) -> None:
+    """Leave out that the claim of an SDR is not our rating."""
+    at = forged.column("sdrs.tsv", "rules")
+    for line in forged.files["sdrs.tsv"]:
+        line[at] = line[at].replace("S-301 ", "").replace("S-301", "")
+
+
+def _tolerance(forged: Forged) -> None:
+    for field in ("toleranceMinor", "tolerancePpm"):
+        for line in range(1, len(forged.files["agreements.tsv"])):
+            forged.set("agreements.tsv", line, field, 0)
+
+
+def _credited_more(forged: Forged) -> None:
+    forged.add("sdrs.tsv", forged.find("sdrs.tsv", "sdrId", "C-1"), "netMinor", -1)
+
+
+def _credited_otherwise(forged: Forged) -> None:
+    """Let the credit and its original say another amount, both the same."""
+    line = forged.find("sdrs.tsv", "sdrId", "C-1")
+    forged.set("sdrs.tsv", line, "netMinor", -100)
+    _original(forged, 24, "100")
+
+
+def _no_dispute(forged: Forged) -> None:
+    for line in forged.files["corrections.tsv"][1:]:
+        line[3] = ""
+
+
+#: What the operator changes, who holds the key and makes all leaves, roots, digests and
+#: signatures fit again; and the place that is named.
+FORGERIES: dict[str, tuple[Callable[[Forged], None], str]] = {
+    "VAT of an invoice": (
+        lambda f: _tax(f, 1),
+        "documents.tsv line 3, vatMinor of the invoice of CHREP to DEABC in EUR",
+    ),
+    "VAT of one category": (
+        lambda f: f.add("documentvat.tsv", 1, "vatMinor", -1),
+        "documentvat.tsv line 2, CN-CHREP-2026-000001 S 810 vatMinor",
+    ),
+    "category of VAT": (_untaxed, "sdrs.tsv line 3, category, rate and rule of VAT of"),
+    "rate in the table of VAT": (_rate, "sdrs.tsv line 3, category, rate and rule of"),
+    "seller without a VAT id": (
+        lambda f: f.set("profiles.tsv", 1, "vatId", ""),
+        "sdrs.tsv line 3, category, rate and rule of VAT of",
+    ),
+    "country of the EVSE": (
+        lambda f: f.set("sdrs.tsv", 2, "placeCountry", "DE"),
+        "sdrs.tsv line 3, category, rate and rule of VAT of",
+    ),
+    "invoice is numbered anew": (
+        lambda f: _number(f, 2, "IN-CHREP-2026-000009"),
+        "documents.tsv line 3, number of the invoice of CHREP to DEABC in EUR:",
+    ),
+    "gap in the numbers of invoices": (
+        lambda f: _number(f, 3, "IN-CHREP-2026-000004"),
+        "documents.tsv line 4, number after IN-CHREP-2026-000002",
+    ),
+    "number that is given twice": (
+        lambda f: _number(f, 3, "IN-CHREP-2026-000002"),
+        "documents.tsv line 4, IN-CHREP-2026-000002: expected once",
+    ),
+    "numbers before the window": (
+        lambda f: f.add("series.tsv", 2, "numbersBefore", 1),
+        "documents.tsv line 3, number of the invoice of CHREP to DEABC in EUR",
+    ),
+    "invoice is missing": (
+        lambda f: f.drop("documents.tsv", 2),
+        "documents.tsv, number of the invoice of CHREP to DEABC in EUR",
+    ),
+    "line of an invoice": (
+        lambda f: f.add("documentlines.tsv", 2, "netMinor", 100),
+        "documentlines.tsv line 3, IN-CHREP-2026-000002 S 810 CH netMinor",
+    ),
+    "day of an invoice": (
+        lambda f: f.set("documents.tsv", 2, "issuedAt", "2025-11-23T00:00:00.000000Z"),
+        "documents.tsv line 3, issuedAt of IN-CHREP-2026-000002",
+    ),
+    "energy of an SDR and of its batch": (_energy, "sdrs.tsv line 3, energyWh of"),
+    "rating rules of nobody": (
+        lambda f: f.set("sdrs.tsv", 2, "engineVersion", 3),
+        "sdrs.tsv line 3, engineVersion of",
+    ),
+    "credit is more than its original": (
+        _credited_more,
+        "sdrs.tsv line 2, netMinor of credit C-1: expected -1149, found -1150",
+    ),
+    "credit and its original say another amount": (
+        _credited_otherwise,
+        "originals.tsv line 2, pairPath of",
+    ),
+    "credit without an original": (
+        lambda f: f.drop("originals.tsv", 1),
+        "sdrs.tsv line 2, refSdrNo of C-1",
+    ),
+    "original of another window": (
+        lambda f: f.set("originals.tsv", 1, "windowId", 2),
+        "originals.tsv line 2, row",
+    ),
+    "agreed amount without a dispute": (
+        _no_dispute,
+        "sdrs.tsv line 8, netMinor of CH-",
+    ),
+    "claim within the tolerance is not remarked": (
+        _remark,
+        "sdrs.tsv line 4, rules of",
+    ),
+    "tolerance of the agreement": (_tolerance, "sdrs.tsv line 4, rules of"),
+    "agreement of others": (
+        lambda f: f.set("agreements.tsv", 1, "homeId", "FRXYZ"),
+        "judgements.tsv line 2, agreementId of C-1",
+    ),
+    "held SDR counts without a decision": (
+        lambda f: f.set("sdrs.tsv", 2, "rules", "S-202"),
+        "sdrs.tsv line 3, status of",
+    ),
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_operator_who_signs_wrong_figures_is_found_out(
+    forgery: str, made: Made, tmp_path: Path
+) -> None:
+    forged, private = Forged.open(made.content), made.signer.key()
+    change, place = FORGERIES[forgery]
+
+    change(forged)
+    forged.seal(private)
+    forged.list(private)
+
+    code, told = told_of(made, forged, tmp_path)
+    assert code == 1
+    assert any(line.startswith(place) for line in told.splitlines()), told
+    assert "manifest" not in told
