@@ -26,7 +26,13 @@ from clearinghouse.contract.catalogue import Contract
 from clearinghouse.contract.errors import ContractError
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.identifiers import zones
-from clearinghouse.services import balances, debit_caps, invoices, sdr_gaps
+from clearinghouse.services import (
+    balances,
+    debit_caps,
+    fee_documents,
+    invoices,
+    sdr_gaps,
+)
 from clearinghouse.services.environment import Environment
 from clearinghouse.settings import Settings, unknown_variables
 from clearinghouse.storage import schema
@@ -287,6 +293,10 @@ def _documents(env: Environment) -> Iterator[Finding]:
     if count:
         verb = "clearinghouse document pending"
         yield Finding("documents", True, f"{count} wait to be issued; see: {verb}")
+    if fee_documents.lacks_profile(env):
+        found = "the house has no billing profile: no VAT on fees, their invoices wait"
+        advice = f"clearinghouse billing set {env.limits.party_id}"
+        yield Finding("fees", False, found, advice)
 
 
 def _is_there(path: Path) -> bool:

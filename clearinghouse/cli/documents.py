@@ -11,6 +11,7 @@ from clearinghouse.cli.output import Output
 from clearinghouse.domain import money
 from clearinghouse.services import invoices, settlement
 from clearinghouse.services.environment import Environment
+from clearinghouse.storage.invoices import Listed
 
 group = typer.Typer(no_args_is_help=True, help="Invoices and credit notes.")
 
@@ -23,20 +24,27 @@ def list_them(context: typer.Context, window: str = _WINDOW) -> None:
     output = output_of(context)
     with house(context) as env:
         found = invoices.documents_of(env, _window(output, env, window))
-    rows = [
-        {
-            "number": one.number,
-            "kind": one.kind.value,
-            "seller": one.seller,
-            "buyer": one.buyer,
-            "net": _text(one.net_minor, one.currency),
-            "vat": _text(one.vat_minor, one.currency),
-            "gross": _text(one.gross_minor, one.currency),
-            "currency": one.currency,
-        }
-        for one in found
-    ]
+    rows = [_row(one) for one in found]
     output.rows("Documents", rows, empty=f"{window} has no document")
+
+
+@group.command()
+def fees(
+    context: typer.Context,
+    run: int = typer.Argument(help="Number of a settlement run."),
+    folder: Path | None = typer.Option(
+        None, help="Write what is issued of them to this folder."
+    ),
+) -> None:
+    """List the house's invoices for the fees of a run, and its credit notes."""
+    output = output_of(context)
+    with house(context) as env:
+        found = invoices.documents_of_run(env, run)
+        written = [] if folder is None else invoices.export_run(env, run, folder)
+    rows = [_row(one) for one in found]
+    output.rows("Documents", rows, empty=f"run {run} has no document")
+    if folder is not None:
+        output.remark(f"{len(written)} files in {folder}")
 
 
 @group.command()
@@ -85,6 +93,19 @@ def _window(output: Output, env: Environment, label: str) -> int:
     if found is None:
         refuse(output, f"no window {label}; see: clearinghouse settlement list")
     return found.window_id
+
+
+def _row(one: Listed) -> dict[str, object]:
+    return {
+        "number": one.number,
+        "kind": one.kind.value,
+        "seller": one.seller,
+        "buyer": one.buyer,
+        "net": _text(one.net_minor, one.currency),
+        "vat": _text(one.vat_minor, one.currency),
+        "gross": _text(one.gross_minor, one.currency),
+        "currency": one.currency,
+    }
 
 
 def _text(amount_minor: int, currency: str) -> str:

@@ -104,6 +104,8 @@ def _charged(shown: Shown) -> dict[str, object]:
         "documents": [
             {
                 "number": one.number,
+                "kind": one.kind.value,
+                "corrects": one.refers_to,
                 "party": one.party_id,
                 "gross": _text(one.net_minor + one.vat_minor, currency),
             }

@@ -9,22 +9,33 @@ made here and nowhere else; how they look is another matter, and comes later.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from typing import NamedTuple
 
 from clearinghouse.domain.billing import BillingProfile
 from clearinghouse.domain.numbering import DocumentKind
 from clearinghouse.domain.settlement import PairTotal
-from clearinghouse.domain.vat import VatCategory, vat_of
+from clearinghouse.domain.vat import REASONED, UNTAXED, VatCategory, VatRule, vat_of
+
+
+class LineItem(StrEnum):
+    """What a line is for; all but the first stand on invoices of the house alone."""
+
+    CHARGING = "CHARGING"
+    FEE_PER_SDR = "FEE_PER_SDR"
+    FEE_SHARE = "FEE_SHARE"
+    FEE_MINIMUM = "FEE_MINIMUM"  #: what lifts a fee to the minimum of its plan
+    FEE_MAXIMUM = "FEE_MAXIMUM"  #: what takes it down to the cap
 
 
 class DocumentLine(NamedTuple):
     """What is supplied under one category, rate and rule at one place (a country).
 
     Amounts are as the document shows them: positive, also on a credit note, unless a
-    line takes back more than it charges.
+    line takes back more than it charges. ``detail`` says how a fee was computed.
     """
 
     category: VatCategory
@@ -34,6 +45,8 @@ class DocumentLine(NamedTuple):
     sdr_count: int
     energy_wh: int
     net_minor: int
+    item: LineItem = LineItem.CHARGING
+    detail: str = ""
 
 
 class VatTotal(NamedTuple):
@@ -102,7 +115,8 @@ class Document:
 
     ``reasons`` go with ``vat``, place by place; ``None`` where VAT is charged.
     ``preceding`` are the invoices that a credit note corrects (BT-25). Days are of the
-    calendar of UTC, ``period_until`` is the last one.
+    calendar of UTC, ``period_until`` is the last one. ``run_id`` is the settlement run
+    of an invoice of the house for its fees; its window is the last that the run took.
     """
 
     number: str
@@ -123,6 +137,7 @@ class Document:
     vat: tuple[VatTotal, ...]
     reasons: tuple[Reason | None, ...]
     preceding: tuple[str, ...] = ()
+    run_id: int | None = None
 
 
 def drafts_of(charges: Iterable[PairTotal]) -> tuple[Draft, ...]:
@@ -151,6 +166,16 @@ def drafts_of(charges: Iterable[PairTotal]) -> tuple[Draft, ...]:
             place = _Place(currency, seller_id, buyer_id, kind, is_outside)
             lines[place] += [_line(charge, kind.sign) for charge in found]
     return tuple(_draft(place, lines[place]) for place in sorted(lines))
+
+
+def reason_of(total: VatTotal, rules: Mapping[int, VatRule]) -> Reason | None:
+    """Return why there is no VAT; ``None`` where the category needs no reason."""
+    if total.category not in REASONED:
+        return None
+    rule = rules.get(total.rule_id)
+    if rule is None:
+        return Reason(code=UNTAXED.reason_code, text=UNTAXED.reason)
+    return Reason(code=rule.reason_code, text=rule.reason)
 
 
 def vat_by_pair(drafts: Iterable[Draft]) -> dict[tuple[str, int, int], int]:

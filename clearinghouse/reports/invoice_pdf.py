@@ -53,7 +53,10 @@ def _facts(document: Document) -> Iterator[tuple[str, str]]:
     yield "Issued on", document.issued_at.date().isoformat()
     yield "Due on", document.due_on.isoformat()
     period = f"{document.period_from} to {document.period_until}"
-    yield "Settlement window", f"{document.window_label}, {period}"
+    if document.run_id is None:
+        yield "Settlement window", f"{document.window_label}, {period}"
+    else:
+        yield "Settlement run", f"{document.run_id}, {period}"
     yield "Currency", document.currency
     if document.preceding:
         yield "Corrects", ", ".join(document.preceding)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from clearinghouse.domain.billing import BillingProfile
-from clearinghouse.domain.documents import Document, DocumentLine, Party
+from clearinghouse.domain.documents import Document, DocumentLine, LineItem, Party
 from clearinghouse.domain.invoices import (
     DECIMALS_MAX,
     fits_en16931,
@@ -24,6 +26,15 @@ SPECIFICATION = "urn:cen.eu:en16931:2017"
 PAYMENT_MEANS = "97"
 
 _BP_DIGITS = 100
+
+_FEES: Mapping[LineItem, str] = MappingProxyType(
+    {
+        LineItem.FEE_PER_SDR: "Clearing fee per service detail record",
+        LineItem.FEE_SHARE: "Clearing fee on the turnover",
+        LineItem.FEE_MINIMUM: "Up to the minimum clearing fee",
+        LineItem.FEE_MAXIMUM: "Down to the highest clearing fee",
+    }
+)
 
 
 class UnfitDocumentError(Exception):
@@ -82,21 +93,36 @@ def quantity(line: DocumentLine) -> Quantity:
 
 def line_name(document: Document, line: DocumentLine) -> str:
     """Return the name of what is sold (BT-153)."""
-    where = f" in {line.place}" if line.place else ""
-    return f"EV charging by roaming{where}, settlement window {document.window_label}"
+    if line.item is LineItem.CHARGING:
+        where = f" in {line.place}" if line.place else ""
+        return f"EV charging by roaming{where}, {occasion(document)}"
+    return f"{_FEES[line.item]}, {occasion(document)}"
 
 
 def line_description(line: DocumentLine) -> str:
     """Return what the line is made of (BT-154)."""
+    if line.item not in {LineItem.CHARGING, LineItem.FEE_PER_SDR}:
+        return line.detail
     noun = "service detail record" if line.sdr_count == 1 else "service detail records"
-    return f"{line.sdr_count} {noun}, listed on the statement of the window"
+    where = "the statement of the window"
+    if line.item is LineItem.FEE_PER_SDR:
+        where = "the statements of the windows that the run settled"
+    return f"{line.sdr_count} {noun}, listed on {where}"
+
+
+def occasion(document: Document) -> str:
+    """Return what a document belongs to: a settlement window, or a settlement run."""
+    if document.run_id is not None:
+        return f"settlement run {document.run_id}"
+    return f"settlement window {document.window_label}"
 
 
 def terms(document: Document) -> str:
     """Return how the amount is settled (BT-20)."""
+    if document.run_id is not None:
+        return f"Settled in {occasion(document)}; do not pay it apart."
     return (
-        "Netted with the other amounts of settlement window "
-        f"{document.window_label}; do not pay it apart."
+        f"Netted with the other amounts of {occasion(document)}; do not pay it apart."
     )
 
 

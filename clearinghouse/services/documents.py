@@ -15,9 +15,9 @@ from sqlalchemy import Connection
 
 from clearinghouse.domain.agreements import Terms
 from clearinghouse.domain.billing import profile_in_force
-from clearinghouse.domain.documents import Draft, Party, Reason, VatTotal
+from clearinghouse.domain.documents import Draft, Party, reason_of
 from clearinghouse.domain.numbering import DocumentKind, series_key, series_of
-from clearinghouse.domain.vat import REASONED, UNTAXED, VatCategory, VatRule
+from clearinghouse.domain.vat import VatCategory, VatRule
 from clearinghouse.storage import agreements, billing, documents, participants, vat
 from clearinghouse.storage.documents import NewDocument, Side
 from clearinghouse.storage.statements import draw_numbers
@@ -101,7 +101,7 @@ def _new(
         seller=around.parties[draft.seller_id],
         buyer=around.parties[draft.buyer_id],
         due_on=at.date() + timedelta(days=days),
-        reasons=tuple(_reason(total, around.rules) for total in draft.vat),
+        reasons=tuple(reason_of(total, around.rules) for total in draft.vat),
         preceding=tuple(_preceding(draft, around.preceding)),
     )
 
@@ -112,13 +112,3 @@ def _preceding(draft: Draft, known: Mapping[Side, Sequence[str]]) -> Sequence[st
     is_outside = any(one.category is VatCategory.OUTSIDE for one in draft.vat)
     side = (draft.seller_id, draft.buyer_id, draft.currency, is_outside)
     return known.get(side, ())
-
-
-def _reason(total: VatTotal, rules: Mapping[int, VatRule]) -> Reason | None:
-    """Return why there is no VAT; ``None`` where the category needs no reason."""
-    if total.category not in REASONED:
-        return None
-    rule = rules.get(total.rule_id)
-    if rule is None:
-        return Reason(code=UNTAXED.reason_code, text=UNTAXED.reason)
-    return Reason(code=rule.reason_code, text=rule.reason)

@@ -8,7 +8,7 @@ waits, and it is said for what: nothing is issued by halves.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -25,7 +25,14 @@ from clearinghouse.reports import invoice_cii, invoice_pdf, invoice_ubl
 from clearinghouse.reports.invoice_texts import UnfitDocumentError
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.statements import PART_BYTES
-from clearinghouse.storage import billing, documents, invoices, settlement
+from clearinghouse.storage import (
+    billing,
+    documents,
+    fee_documents,
+    invoices,
+    runs,
+    settlement,
+)
 from clearinghouse.storage.feeds import Page, parse_cursor
 from clearinghouse.storage.invoices import Issued, Listed, Rendered
 
@@ -78,11 +85,12 @@ def get_invoice(
 ) -> Part:
     """Return one part of a document that the sender sold or bought by.
 
-    Raises :class:`ClearingHouseError`: ``DOCUMENT_UNKNOWN`` when the sender has no such
-    document, it is not issued yet, or not in this form; ``DOCUMENT_PART``.
+    The invoices of the house are among them. Raises :class:`ClearingHouseError`:
+    ``DOCUMENT_UNKNOWN`` when the sender has no such document, it is not issued yet, or
+    not in this form; ``DOCUMENT_PART``.
     """
     with env.database.begin_read_only() as tx:
-        if sender.participant_id not in (documents.sides_of(tx, number) or ()):
+        if sender.participant_id not in _readers(tx, number):
             raise ClearingHouseError(codes.DOCUMENT_UNKNOWN, number)
         rendered = invoices.rendering_of(tx, number, fmt)
     if rendered is None:
@@ -138,8 +146,7 @@ def issue(env: Environment, number: str) -> Waiting | None:
             return Waiting(number=number, reasons=reasons)
         for fmt in _formats(document):
             invoices.insert_rendering(tx, number, fmt, _rendered(document, fmt))
-        sides = documents.sides_of(tx, number) or ()
-        invoices.insert_issue(tx, number, sides, at=env.clock.now())
+        invoices.insert_issue(tx, number, _readers(tx, number), at=env.clock.now())
     return None
 
 
@@ -154,14 +161,37 @@ def documents_of(env: Environment, window_id: int) -> list[Listed]:
         return invoices.documents_of(tx, window_id)
 
 
+def documents_of_run(env: Environment, run_id: int) -> list[Listed]:
+    """Return the house's invoices and credit notes of a settlement run, issued or not.
+
+    Raises :class:`ClearingHouseError` (``RUN_UNKNOWN``).
+    """
+    with env.database.begin_read_only() as tx:
+        if runs.run_by_id(tx, run_id) is None:
+            raise ClearingHouseError(codes.RUN_UNKNOWN, str(run_id))
+        return invoices.documents_of_run(tx, run_id)
+
+
 def export(env: Environment, window_id: int, folder: Path) -> list[Path]:
     """Write the issued documents of a window to files; return their paths.
 
     Named as ``IN-DEABC-2026-000001-ubl.xml``. Raises :class:`ClearingHouseError`
     (``WINDOW_UNKNOWN``), :class:`OSError` when the folder cannot be written to.
     """
+    return _export(env, documents_of(env, window_id), folder)
+
+
+def export_run(env: Environment, run_id: int, folder: Path) -> list[Path]:
+    """Write the house's issued documents of a settlement run to files, as others are.
+
+    Raises :class:`ClearingHouseError` (``RUN_UNKNOWN``), :class:`OSError`.
+    """
+    return _export(env, documents_of_run(env, run_id), folder)
+
+
+def _export(env: Environment, found: Iterable[Listed], folder: Path) -> list[Path]:
     written = []
-    for listed in documents_of(env, window_id):
+    for listed in found:
         for fmt in DocumentFormat:
             with env.database.begin_read_only() as tx:
                 rendered = invoices.rendering_of(tx, listed.number, fmt)
@@ -205,7 +235,9 @@ def _document(env: Environment, tx: Connection, number: str) -> Document:
     A profile that was in force when it was booked stands, unless the document cannot be
     issued with it: then the one of today takes its place.
     """
-    document = documents.document_facts(tx, number)
+    document = documents.document_facts(tx, number) or fee_documents.fee_document_facts(
+        tx, number
+    )
     if document is None:
         raise ClearingHouseError(codes.DOCUMENT_UNKNOWN, number)
     if not missing(document):
@@ -215,6 +247,15 @@ def _document(env: Environment, tx: Connection, number: str) -> Document:
         seller=_of_today(env, tx, document.seller),
         buyer=_of_today(env, tx, document.buyer),
     )
+
+
+def _readers(tx: Connection, number: str) -> tuple[int, ...]:
+    """Return who may read a document: seller and buyer, or whom the house charges."""
+    sides = documents.sides_of(tx, number)
+    if sides is not None:
+        return sides
+    buyer = fee_documents.buyer_of(tx, number)
+    return () if buyer is None else (buyer,)
 
 
 def _of_today(env: Environment, tx: Connection, party: Party) -> Party:

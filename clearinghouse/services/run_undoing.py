@@ -17,14 +17,18 @@ from clearinghouse.domain import run_postings
 from clearinghouse.domain import runs as rules
 from clearinghouse.domain.approvals import Approval, Operator, Payload, Wanted
 from clearinghouse.domain.errors import ClearingHouseError
-from clearinghouse.domain.numbering import DocumentKind, series_of
 from clearinghouse.domain.runs import FeeMode, Plan, RunState
-from clearinghouse.services import approvals, run_payments, settlement_runs
+from clearinghouse.services import (
+    approvals,
+    fee_documents,
+    run_payments,
+    settlement_runs,
+)
 from clearinghouse.services.approvals import actor_named
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.participants import participant_named
 from clearinghouse.services.settlement_runs import Wish, locked, store_plan
-from clearinghouse.storage import fees, ledger, settlement, statements
+from clearinghouse.storage import ledger, settlement
 from clearinghouse.storage import runs as store
 from clearinghouse.storage.run_payments import payments_of
 from clearinghouse.storage.runs import WHOLE, Cause, NewRun, Run
@@ -147,31 +151,8 @@ def _book_reversal(
     store_plan(tx, reversal_id, made)
     recorded = ledger.postings_of_run(tx, run.run_id)
     ledger.append(tx, run_postings.mirror_postings(reversal_id, recorded), at=at)
-    _credit_fees(tx, env, run, reversal_id, at=at)
+    fee_documents.credit(tx, env, run, reversal_id)
     return reversal_id, made
-
-
-def _credit_fees(
-    tx: Connection, env: Environment, run: Run, reversal_id: int, *, at: datetime
-) -> None:
-    """Issue a credit note for each invoice of the house in a run that is reversed."""
-    invoices = fees.documents_of(tx, run.run_id)
-    numbers = statements.draw_numbers(
-        tx,
-        series=series_of(DocumentKind.CREDIT_NOTE, env.limits.party_id),
-        year=at.year,
-        count=len(invoices),
-    )
-    notes = [
-        invoice._replace(
-            number=str(number),
-            kind=DocumentKind.CREDIT_NOTE,
-            run_id=reversal_id,
-            refers_to=invoice.number,
-        )
-        for number, invoice in zip(numbers, invoices, strict=True)
-    ]
-    fees.insert_documents(tx, notes, at=at)
 
 
 def _abort(tx: Connection, run_id: int, cause: Cause) -> None:

@@ -20,7 +20,6 @@ from clearinghouse.domain import runs as rules
 from clearinghouse.domain.approvals import Operator
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.domain.money import AmountError, currency_of
-from clearinghouse.domain.numbering import DocumentKind, series_of
 from clearinghouse.domain.run_postings import Conversion
 from clearinghouse.domain.runs import (
     Account,
@@ -30,7 +29,7 @@ from clearinghouse.domain.runs import (
     Plan,
     RunState,
 )
-from clearinghouse.services import run_amounts
+from clearinghouse.services import fee_documents, run_amounts
 from clearinghouse.services.approvals import actor_named
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.participants import note
@@ -42,7 +41,6 @@ from clearinghouse.storage import (
     run_payments,
     run_proof,
     settlement,
-    statements,
 )
 from clearinghouse.storage import runs as store
 from clearinghouse.storage.fees import FeeDocument, RunFee
@@ -239,7 +237,7 @@ def store_plan(tx: Connection, run_id: int, made: Plan) -> None:
 
 
 def _book(tx: Connection, env: Environment, run: Run) -> None:
-    """Post conversions and fees, and number the house's invoices."""
+    """Post conversions and fees, and book the house's invoices."""
     now = env.clock.now()
     converted = fx.conversions_of(tx, run.run_id)
     left = run_amounts.residues(converted, run.currency, fx.rates_of(tx, run.run_id))
@@ -261,26 +259,7 @@ def _book(tx: Connection, env: Environment, run: Run) -> None:
     ]
     if foreign:
         raise ClearingHouseError(codes.RUN_PROOF, "; ".join(foreign))
-    numbers = statements.draw_numbers(
-        tx,
-        series=series_of(DocumentKind.INVOICE, env.limits.party_id),
-        year=now.year,
-        count=len(charged),
-    )
-    issued = [
-        FeeDocument(
-            str(number),
-            DocumentKind.INVOICE,
-            run.run_id,
-            one.party_id,
-            run.currency,
-            one.fee.net_minor,
-            one.vat_minor,
-            None,
-        )
-        for number, one in zip(numbers, charged, strict=True)
-    ]
-    fees.insert_documents(tx, issued, at=now)
+    fee_documents.book(tx, env, run, charged)
 
 
 def _no_booking(_tx: Connection, _env: Environment, _run: Run) -> None:

@@ -254,7 +254,15 @@ def _party_row(party: Party) -> tuple[object, ...]:
 
 
 def _values(line: DocumentLine) -> Iterable[object]:
-    return (line.category.value, *line[1:])
+    return (
+        line.category.value,
+        line.rate_bp,
+        line.place,
+        line.rule_id,
+        line.sdr_count,
+        line.energy_wh,
+        line.net_minor,
+    )
 
 
 def _vat_row(number: str, total: VatTotal, reason: Reason | None) -> tuple[object, ...]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable
-from datetime import datetime
-from typing import NamedTuple
+from datetime import date, datetime
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Row, insert, select
 
 from clearinghouse.domain.fees import Fee, FeePlan, FeeSide, Tier
 from clearinghouse.domain.numbering import DocumentKind
@@ -32,7 +32,11 @@ class RunFee(NamedTuple):
 
 
 class FeeDocument(NamedTuple):
-    """An invoice of the house for a fee, or the credit note that takes it back."""
+    """An invoice of the house for a fee, or the credit note that takes it back.
+
+    Versions are those of the billing profiles of house and buyer, ``None`` where there
+    was none; ``due_on`` is ``None`` for what was booked before it was known.
+    """
 
     number: str
     kind: DocumentKind
@@ -42,6 +46,9 @@ class FeeDocument(NamedTuple):
     net_minor: int
     vat_minor: int
     refers_to: str | None
+    seller_version: int | None = None
+    buyer_version: int | None = None
+    due_on: date | None = None
 
 
 def add_plan(tx: Connection, plan: FeePlan, *, at: datetime) -> int:
@@ -72,20 +79,13 @@ def plans(
         query = query.where(among(fee_plan.c.party_id, party_ids))
     if currency is not None:
         query = query.where(fee_plan.c.currency == currency)
-    return [
-        FeePlan(
-            party_id=row.party_id,
-            currency=row.currency,
-            valid_from=row.valid_from,
-            side=FeeSide(row.side),
-            tiers=tuple(Tier(*tier) for tier in json.loads(row.tiers)),
-            share_ppm=row.share_ppm,
-            minimum_minor=row.minimum_minor,
-            maximum_minor=row.maximum_minor,
-            plan_id=row.plan_id,
-        )
-        for row in tx.execute(query.limit(PLANS_MAX))
-    ]
+    return [_plan(row) for row in tx.execute(query.limit(PLANS_MAX))]
+
+
+def plan_by_id(tx: Connection, plan_id: int) -> FeePlan:
+    """Return a plan that was put; it is never changed."""
+    row = tx.execute(select(fee_plan).where(fee_plan.c.plan_id == plan_id)).one()
+    return _plan(row)
 
 
 def insert_fees(tx: Connection, run_id: int, fees: Iterable[RunFee]) -> None:
@@ -137,9 +137,8 @@ def insert_documents(
     tx: Connection, documents: Iterable[FeeDocument], *, at: datetime
 ) -> None:
     """Book invoices and credit notes of the house."""
-    names = [column.name for column in fee_document.columns]
     rows = ((one.number, one.kind.value, *one[2:], at) for one in documents)
-    Database.copy(tx, fee_document, names, rows)
+    Database.copy(tx, fee_document, (*FeeDocument._fields, "issued_at"), rows)
 
 
 def documents_of(tx: Connection, run_id: int) -> list[FeeDocument]:
@@ -155,6 +154,23 @@ def documents_of(tx: Connection, run_id: int) -> list[FeeDocument]:
             row.net_minor,
             row.vat_minor,
             row.refers_to,
+            row.seller_version,
+            row.buyer_version,
+            row.due_on,
         )
         for row in tx.execute(query.order_by(fee_document.c.party_id.collate("C")))
     ]
+
+
+def _plan(row: Row[Any]) -> FeePlan:
+    return FeePlan(
+        party_id=row.party_id,
+        currency=row.currency,
+        valid_from=row.valid_from,
+        side=FeeSide(row.side),
+        tiers=tuple(Tier(*tier) for tier in json.loads(row.tiers)),
+        share_ppm=row.share_ppm,
+        minimum_minor=row.minimum_minor,
+        maximum_minor=row.maximum_minor,
+        plan_id=row.plan_id,
+    )

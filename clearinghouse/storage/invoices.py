@@ -7,13 +7,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    Subquery,
+    func,
+    insert,
+    null,
+    select,
+    text,
+    union_all,
+)
 
 from clearinghouse.domain.invoices import DocumentFormat
 from clearinghouse.domain.numbering import DocumentKind
 from clearinghouse.storage import feeds
 from clearinghouse.storage.tables.documents import document
 from clearinghouse.storage.tables.invoices import document_issue, document_rendering
+from clearinghouse.storage.tables.run_terms import fee_document
+from clearinghouse.storage.tables.runs import run_window
 
 #: First half of the key of the lock under which a document is issued.
 INVOICE_LOCK = 73_119_033
@@ -21,11 +36,52 @@ INVOICE_LOCK = 73_119_033
 _LOCK = text("SELECT pg_advisory_xact_lock(:space, hashtext(:number))")
 
 _UNISSUED = text("""
-    SELECT number FROM clearing.document AS d
+    SELECT number FROM (
+        SELECT number FROM clearing.document
+        UNION ALL SELECT number FROM clearing.fee_document
+    ) AS d
     WHERE number COLLATE "C" > :after AND NOT EXISTS (
         SELECT FROM clearing.document_issue AS i WHERE i.number = d.number)
     ORDER BY number COLLATE "C" LIMIT :limit
 """)
+
+
+def _booked() -> Subquery:
+    """Return the documents between partners and those of the house as one."""
+    own, fee = document.c, fee_document.c
+    between = select(
+        own.number,
+        own.kind,
+        own.window_id,
+        null().cast(Integer).label("run_id"),
+        own.seller_party,
+        own.buyer_party,
+        own.currency,
+        own.net_minor,
+        own.vat_minor,
+        own.gross_minor,
+        own.issued_at,
+    )
+    last = select(func.max(run_window.c.window_id)).where(
+        run_window.c.run_id == fee.run_id
+    )
+    of_the_house = select(
+        fee.number,
+        fee.kind,
+        last.scalar_subquery().label("window_id"),
+        fee.run_id,
+        func.split_part(fee.number, "-", 2).label("seller_party"),
+        fee.party_id.label("buyer_party"),
+        fee.currency,
+        fee.net_minor,
+        fee.vat_minor,
+        (fee.net_minor + fee.vat_minor).label("gross_minor"),
+        fee.issued_at,
+    )
+    return union_all(between, of_the_house).subquery("booked")
+
+
+_BOOKED = _booked()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +95,11 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """A booked document as it is listed; amounts in minor units."""
+    """A booked document as it is listed; amounts in minor units.
+
+    ``run_id`` is the settlement run of an invoice of the house, whose window is the
+    last that the run took; ``None`` of documents between partners.
+    """
 
     number: str
     kind: DocumentKind
@@ -51,6 +111,7 @@ class Listed:
     vat_minor: int
     gross_minor: int
     booked_at: datetime
+    run_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +183,7 @@ def issued_to(
     query = (
         _listed()
         .add_columns(document_issue.c.changed_xid, document_issue.c.change_id)
-        .join(document_issue, document_issue.c.number == document.c.number)
+        .join(document_issue, document_issue.c.number == _BOOKED.c.number)
         .where(document_issue.c.participant_id == participant_id)
     )
     rows = tx.execute(feeds.paged(query, document_issue, cursor, limit)).all()
@@ -136,11 +197,18 @@ def issued_to(
 
 def documents_of(tx: Connection, window_id: int) -> list[Listed]:
     """Return the booked documents of a window in order of their numbers."""
-    query = _listed().where(document.c.window_id == window_id)
-    return [
-        _entry(row)
-        for row in tx.execute(query.order_by(document.c.number.collate("C")))
-    ]
+    columns = _BOOKED.c
+    return _entries(tx, columns.run_id.is_(None), columns.window_id == window_id)
+
+
+def documents_of_run(tx: Connection, run_id: int) -> list[Listed]:
+    """Return the house's documents of a settlement run in order of their numbers."""
+    return _entries(tx, _BOOKED.c.run_id == run_id)
+
+
+def _entries(tx: Connection, *conditions: ColumnElement[bool]) -> list[Listed]:
+    query = _listed().where(*conditions).order_by(_BOOKED.c.number.collate("C"))
+    return [_entry(row) for row in tx.execute(query)]
 
 
 def _digests(
@@ -159,19 +227,7 @@ def _digests(
 
 
 def _listed() -> Select[Any]:
-    columns = document.c
-    return select(
-        columns.number,
-        columns.kind,
-        columns.window_id,
-        columns.seller_party,
-        columns.buyer_party,
-        columns.currency,
-        columns.net_minor,
-        columns.vat_minor,
-        columns.gross_minor,
-        columns.issued_at,
-    )
+    return select(*_BOOKED.c)
 
 
 def _entry(row: Row[Any]) -> Listed:
@@ -186,4 +242,5 @@ def _entry(row: Row[Any]) -> Listed:
         vat_minor=row.vat_minor,
         gross_minor=row.gross_minor,
         booked_at=row.issued_at,
+        run_id=row.run_id,
     )

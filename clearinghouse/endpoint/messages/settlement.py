@@ -131,6 +131,7 @@ class InvoiceEntry:
     gross: Decimal
     booked_at: datetime
     form: tuple[DocumentDigest, ...] = ()
+    run_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

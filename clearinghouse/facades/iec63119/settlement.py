@@ -194,6 +194,7 @@ def _invoice(desk: Desk, issued: IssuedInvoice) -> Record:
             )
             for fmt, digest in issued.digests
         ],
+        run_id=found.run_id,
     )
 
 

@@ -59,6 +59,9 @@ fee_document = Table(
     bigint("vat_minor"),
     text("refers_to", null=True),
     instant("issued_at"),
+    integer("seller_version", null=True),
+    integer("buyer_version", null=True),
+    Column("due_on", Date),
     schema="clearing",
 )
 
