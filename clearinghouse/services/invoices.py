@@ -113,7 +113,7 @@ def get_invoice(
 def issue_pending(env: Environment) -> int:
     """Issue every document that can be issued; return how many were."""
     issued, after = 0, ""
-    while numbers := _unissued(env, after):
+    while numbers := _issuable(env, after):
         issued += sum(issue(env, number) is None for number in numbers)
         after = numbers[-1]
     return issued
@@ -122,7 +122,9 @@ def issue_pending(env: Environment) -> int:
 def waiting(env: Environment) -> list[Waiting]:
     """Return the documents that wait, the first :data:`UNISSUED_MAX`, and for what."""
     found = []
-    for number in _unissued(env, ""):
+    with env.database.begin_read_only() as tx:
+        numbers = invoices.unissued(tx, after="", limit=UNISSUED_MAX)
+    for number in numbers:
         with env.database.begin_read_only() as tx:
             reasons = missing(_document(env, tx, number))
         found.append(Waiting(number=number, reasons=reasons or ("the next issue",)))
@@ -206,9 +208,9 @@ def _export(env: Environment, found: Iterable[Listed], folder: Path) -> list[Pat
     return written
 
 
-def _unissued(env: Environment, after: str) -> list[str]:
+def _issuable(env: Environment, after: str) -> list[str]:
     with env.database.begin_read_only() as tx:
-        return invoices.unissued(tx, after=after, limit=UNISSUED_MAX)
+        return invoices.issuable(tx, after=after, limit=UNISSUED_MAX)
 
 
 def _formats(document: Document) -> tuple[DocumentFormat, ...]:

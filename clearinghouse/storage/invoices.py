@@ -45,6 +45,17 @@ _UNISSUED = text("""
     ORDER BY number COLLATE "C" LIMIT :limit
 """)
 
+# A party without any profile keeps all its documents waiting: looking into each of
+# them, at every close, would cost more than all else.
+_ISSUABLE = text("""
+    SELECT number FROM clearing.document AS d
+    WHERE number COLLATE "C" > :after AND NOT EXISTS (
+        SELECT FROM clearing.document_issue AS i WHERE i.number = d.number)
+    AND seller_party IN (SELECT party_id FROM clearing.billing_profile)
+    AND buyer_party IN (SELECT party_id FROM clearing.billing_profile)
+    ORDER BY number COLLATE "C" LIMIT :limit
+""")
+
 
 def _booked() -> Subquery:
     """Return the documents between partners and those of the house as one."""
@@ -130,6 +141,11 @@ def lock_issue(tx: Connection, number: str) -> None:
 def unissued(tx: Connection, *, after: str, limit: int) -> list[str]:
     """Return numbers of documents that wait to be issued, behind a number."""
     return list(tx.execute(_UNISSUED, {"after": after, "limit": limit}).scalars())
+
+
+def issuable(tx: Connection, *, after: str, limit: int) -> list[str]:
+    """Return numbers as :func:`unissued`, of parties that have billing profiles."""
+    return list(tx.execute(_ISSUABLE, {"after": after, "limit": limit}).scalars())
 
 
 def is_issued(tx: Connection, number: str) -> bool:

@@ -8,7 +8,7 @@ import sys
 
 from clearinghouse.cli.output import Output
 from clearinghouse.telemetry import logging
-from tests.simulation.days import Simulation, begun
+from tests.simulation.days import BrokenDay, Simulation, begun
 from tests.simulation.world import opened
 
 DAYS = 90
@@ -16,13 +16,11 @@ _SEEDS = 1_000_000
 
 
 def simulate(days: int, seed: int, output: Output) -> Simulation:
-    """Run the days; raises :class:`AssertionError` on the day something is wrong."""
+    """Run the days; raises :class:`BrokenDay` on the day something is wrong."""
     with opened() as world:
         run = begun(world, seed)
         with output.progress(f"seed {seed}", days) as advance:
-            for _ in range(days):
-                run.play_day()
-                advance(1)
+            run.play(days, lambda: advance(1))
         output.remark(_troubles(run))
         output.value(
             {"seed": seed, "days": days, "sdrs": run.books.accepted, "root": run.root},
@@ -44,8 +42,8 @@ def _last_line(run: Simulation, seed: int) -> str:
         f"simulation: seed {seed}, {run.day} days, {run.sessions} sessions, "
         f"{len(books.where)} SDRs counted, {books.refused} refused, "
         f"{books.duplicates} repeated, {books.rejected} rejected, "
-        f"{books.released} released, {run.treasury.settled} runs settled, "
-        f"root {run.root[:16]}"
+        f"{books.released} released, {run.closed} windows, "
+        f"{run.treasury.settled} runs settled, root {run.root}"
     )
 
 
@@ -64,8 +62,8 @@ def main() -> int:
     output.remark(f"seed {seed}; the same days again: ./run simulate --seed {seed}")
     try:
         simulate(arguments.days, seed, output)
-    except AssertionError as wrong:
-        output.remark(f"seed {seed}: {wrong}")
+    except BrokenDay as wrong:
+        output.remark(str(wrong))
         return 1
     return 0
 

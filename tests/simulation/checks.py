@@ -10,8 +10,9 @@ from sqlalchemy import text
 
 from clearinghouse.domain.money import currency_of, minor_to_decimal
 from clearinghouse.domain.settlement import PairTotal, compare
+from clearinghouse.services import balances as ledger_balances
 from clearinghouse.services import seals, settlement
-from clearinghouse.storage import ledger, participants
+from clearinghouse.storage import balances, ledger, participants
 from clearinghouse.storage import settlement as store
 from tests.simulation.books import Books, Owed, Pair
 
@@ -48,15 +49,21 @@ def check_closed(env: Environment, window_id: int, label: str, books: Books) -> 
         raise AssertionError(f"{label}: the house says {found}, the books {wanted}")
 
 
-def check_house(env: Environment) -> None:
+def check_house(env: Environment, books: Books, label: str) -> None:
     """Check the whole house: positions, ledger, and the window that is open.
+
+    The open window has this label; what it owes must be what the bystander says.
 
     Raises :class:`AssertionError` with what differs.
     """
+    ledger_balances.snapshot(env)
     with env.database.begin_read_only() as tx:
         off = [str(row) for row in tx.execute(_POSITIONS)]
         if off:
             raise AssertionError(f"positions do not sum to zero: {off}")
+        off = balances.differences(tx)
+        if off:
+            raise AssertionError(f"balances are not what the postings give: {off}")
         sums: dict[str, int] = {}
         for (_, currency), balance in ledger.balances(tx).items():
             sums[currency] = sums.get(currency, 0) + balance
@@ -67,9 +74,27 @@ def check_house(env: Environment) -> None:
             raise AssertionError("no window is open")
         claim = store.claim_of(tx, opened.window_id)
         proof = store.proof_of(tx, opened.window_id)
+        found = _owed(tx, claim)
     differences = compare(claim, proof)
     if differences:
         raise AssertionError(f"{opened.label}: {differences}")
+    wanted = books.of(label)
+    if opened.label != label or found != wanted:
+        raise AssertionError(f"{label}: the house says {found}, the books {wanted}")
+
+
+def check_settled(env: Environment) -> None:
+    """Derive the whole ledger anew after a settlement, with every settled run.
+
+    Raises :class:`AssertionError` with what differs, or what is left on an account.
+    """
+    verified = ledger_balances.verify(env)
+    if verified.differences:
+        raise AssertionError(f"the ledger is not proved: {verified.differences}")
+    with env.database.begin_read_only() as tx:
+        left = {key: found for key, found in ledger.balances(tx).items() if found}
+    if left:
+        raise AssertionError(f"after all is settled there is left: {left}")
 
 
 def final_root(env: Environment) -> str:

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from clearinghouse.codes import SDR_WINDOW_CLOSED
+from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.services import held_sdrs, settlement
 from tests.fixtures.operators import make_operators
 from tests.simulation.books import Books
-from tests.simulation.chance import stream, uuid_from
+from tests.simulation.chance import happens, stream, uuid_from
 from tests.simulation.checks import check_closed, check_house, final_root
 from tests.simulation.line import Line
 from tests.simulation.paying import Treasury
@@ -39,6 +40,10 @@ _CLOSED_AT = timedelta(hours=23, minutes=45)
 #: The windows of so many days are settled together.
 _DAYS_OF_A_RUN = 7
 
+#: How often a window ends with its day, in a thousand; the others last for days, and
+#: none beyond the evening on which the house settles.
+_ENDS = 500
+
 _PAGE = "<limit>100</limit>"
 
 
@@ -50,10 +55,21 @@ class Step:
     do: Callable[[], None]
 
 
+class BrokenDay(AssertionError):  # noqa: N818 - it is a day
+    """A day on which something did not hold, and how to live through it again."""
+
+    def __init__(self, seed: int, day: int, wrong: Exception) -> None:
+        super().__init__(
+            f"seed {seed}, day {day}: {wrong}\n"
+            f"again: ./run simulate --days {day + 1} --seed {seed}"
+        )
+
+
 @dataclass(slots=True)
 class Simulation:
     """A run over a world; make it with :func:`begun`."""
 
+    seed: int
     world: World
     roster: Roster
     line: Line
@@ -68,11 +84,8 @@ class Simulation:
     sessions: int = 0
     day: int = 0
     morning: datetime = BEGINNING
-
-    @property
-    def label(self) -> str:
-        """The name of today's window."""
-        return f"day {self.day:03d}"
+    label: str = "from day 000"  #: the name of the open window
+    closed: int = 0
 
     @property
     def root(self) -> str:
@@ -84,6 +97,18 @@ class Simulation:
         self.speakers = {
             one.party_id: self.world.speaker(one) for one in self.roster.participants
         }
+
+    def play(self, days: int, after_each: Callable[[], None] = lambda: None) -> None:
+        """Live through so many days.
+
+        Raises :class:`BrokenDay` on the first on which something does not hold.
+        """
+        for _ in range(days):
+            try:
+                self.play_day()
+            except (AssertionError, ClearingHouseError, TimeoutError) as wrong:
+                raise BrokenDay(self.seed, self.day, wrong) from wrong
+            after_each()
 
     def play_day(self) -> None:
         """Live through one day and check everything at its end."""
@@ -99,9 +124,11 @@ class Simulation:
             self._decide(csp, self._pull(csp))
         self.world.clock.at = self.morning + _DECIDED_AT
         self._decide_held()
-        check_house(self.world.env)
-        self._close()
-        if self.day % _DAYS_OF_A_RUN == _DAYS_OF_A_RUN - 1:
+        check_house(self.world.env, self.books, self.label)
+        settles = self.day % _DAYS_OF_A_RUN == _DAYS_OF_A_RUN - 1
+        if happens(self.streams["operator"], _ENDS) or settles:
+            self._close()
+        if settles:
             self.treasury.settle_all()
         self.day += 1
         self.morning += timedelta(days=1)
@@ -246,15 +273,17 @@ class Simulation:
                 self.books.put_away += 1
 
     def _close(self) -> None:
-        """Close the day's window, breaking off at first now and then."""
+        """Close the window, breaking off at first now and then."""
         env, label = self.world.env, self.label
         self.world.clock.at = self.morning + _CLOSED_AT
-        following = f"day {self.day + 1:03d}"
+        following = f"from day {self.day + 1:03d}"
         closing = self.line.until_done(
             lambda: settlement.close(env, next_label=following)
         )
         check_closed(env, closing.window.window_id, label, self.books)
-        check_house(env)
+        self.label = following
+        self.closed += 1
+        check_house(env, self.books, following)
 
 
 def begun(world: World, seed: int) -> Simulation:
@@ -266,6 +295,7 @@ def begun(world: World, seed: int) -> Simulation:
     roster = admit(world)
     anna, ben = make_operators(world.env)
     made = Simulation(
+        seed=seed,
         world=world,
         roster=roster,
         line=line,

@@ -20,7 +20,7 @@ from tests.simulation.chance import happens, uuid_from
 if TYPE_CHECKING:
     from random import Random
 
-    from tests.simulation.world import Cuts
+    from tests.simulation.cuts import Cuts
 
 #: Times that a message is sent before the partner gives up, which never happens.
 ATTEMPTS_MAX = 30

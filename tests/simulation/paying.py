@@ -14,8 +14,8 @@ from clearinghouse.domain.runs import Model, RunState
 from clearinghouse.services import approvals, run_payments, run_undoing
 from clearinghouse.services import settlement_runs as runs
 from clearinghouse.services.approved_actions import EXECUTORS
-from clearinghouse.storage import ledger
 from tests.simulation.chance import happens
+from tests.simulation.checks import check_settled
 
 if TYPE_CHECKING:
     from random import Random
@@ -56,10 +56,7 @@ class Treasury:
         """
         for currency in CURRENCIES:
             self._settle(currency)
-        with self.env.database.begin_read_only() as tx:
-            left = {key: found for key, found in ledger.balances(tx).items() if found}
-        if left:
-            raise AssertionError(f"after all is settled there is left: {left}")
+        check_settled(self.env)
 
     def _settle(self, currency: str) -> None:
         bilateral = happens(self.chance, _BILATERAL)

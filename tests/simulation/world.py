@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from itertools import count
+from typing import TYPE_CHECKING
 
-import psycopg
+from psycopg import sql
 from sqlalchemy import Engine as SqlEngine
 from sqlalchemy import event
 
@@ -20,11 +21,13 @@ from clearinghouse.services.environment import Environment, Limits
 from clearinghouse.soap.operations import EngineSettings
 from clearinghouse.storage import schema
 from clearinghouse.storage.database import Database
+from clearinghouse.storage.embedded.bootstrap import create_database
 from clearinghouse.storage.embedded.postgres import EmbeddedPostgres
 from clearinghouse.storage.vault import Vault
 from tests.fixtures.database import FAST, Site, given_bindir, make_state_dir
 from tests.fixtures.engine import Speaker, issue_token
 from tests.fixtures.partners import ScriptedPartners, StillClock
+from tests.simulation.cuts import Cuts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,37 +44,7 @@ _LEFT_OUT = frozenset({"measure_outbox"})
 #: The token of a partner lives as long as a day's messages take.
 _TOKEN_SECONDS = 86_400
 
-
-@dataclass(slots=True)
-class Cuts:
-    """Cuts the house off from its database in the midst of a message, as a crash does.
-
-    The server ends the connection; what it had not committed never was.
-    """
-
-    admin: psycopg.Connection[tuple[object, ...]]
-    statements: int | None = None
-    made: int = 0
-
-    def after(self, statements: int) -> None:
-        """Cut before the statement of this number from now; 1 is the next."""
-        self.statements = statements
-
-    def none(self) -> None:
-        """Let the messages after this one pass."""
-        self.statements = None
-
-    def before(self, connection: Any, *_: object) -> None:  # noqa: ANN401 - SQLAlchemy's
-        """Count a statement of the house, and cut when it is the one."""
-        if self.statements is None:
-            return
-        self.statements -= 1
-        if self.statements == 0:
-            self.statements = None
-            self.made += 1
-            raw = connection.connection.driver_connection
-            pid = raw.info.backend_pid
-            self.admin.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+_TEMPLATE = "house_plan"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,19 +72,61 @@ class World:
                 chore.run(self.env)
 
 
+class Ground:
+    """A running server with a migrated template: each house gets a copy of it.
+
+    Nothing is synced to disk. What breaks off here are transactions and connections,
+    which need no disk; power cuts and killed servers are the matter of other tests.
+    """
+
+    def __init__(self, server: EmbeddedPostgres) -> None:
+        self._server = server
+        self._numbers = count(1)
+        self._admin = Site(server, "postgres").superuser()
+        create_database(self._admin, _TEMPLATE)
+        schema.upgrade(Site(server, _TEMPLATE).owner_url)
+
+    def close(self) -> None:
+        """Close our own connection."""
+        self._admin.close()
+
+    @contextmanager
+    def opened(self, contract: Contract) -> Iterator[World]:
+        """Give a house on a new database; it is gone afterwards."""
+        site = Site(self._server, f"house_{next(self._numbers)}")
+        create_database(self._admin, site.name, template=_TEMPLATE)
+        folder = make_state_dir()
+        try:
+            yield from _on(site, folder, contract)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            name = sql.Identifier(site.name)
+            self._admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
 @contextmanager
-def opened(contract: Contract | None = None) -> Iterator[World]:
-    """Give a house on a new database; it is gone afterwards."""
+def broken() -> Iterator[Ground]:
+    """Break new ground: a server of its own, gone afterwards."""
     folder = make_state_dir()
     try:
         with EmbeddedPostgres(folder, bindir=given_bindir(), options=FAST) as server:
-            yield from _on(Site(server, "clearinghouse"), folder, contract)
+            ground = Ground(server)
+            try:
+                yield ground
+            finally:
+                ground.close()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _on(site: Site, folder: Path, contract: Contract | None) -> Iterator[World]:
-    schema.upgrade(site.owner_url)
+@contextmanager
+def opened(contract: Contract | None = None) -> Iterator[World]:
+    """Give a house on ground of its own."""
+    with broken() as ground, ground.opened(contract or Contract.load()) as world:
+        yield world
+
+
+def _on(site: Site, folder: Path, contract: Contract) -> Iterator[World]:
     clock = StillClock(BEGINNING)
     database = Database(site.business_url, pool_size=4)
     vault = Vault(site.privacy_url, key_path=folder / "kek.key")
@@ -122,9 +137,7 @@ def _on(site: Site, folder: Path, contract: Contract | None) -> Iterator[World]:
         partners=ScriptedPartners(),
         limits=Limits(allow_private_endpoints=True, allow_http_endpoints=True),
     )
-    engine = iec63119.engine(
-        env, contract or Contract.load(), EngineSettings(read_seconds=None)
-    )
+    engine = iec63119.engine(env, contract, EngineSettings(read_seconds=None))
     with site.superuser() as admin:
         cuts = Cuts(admin)
         event.listen(SqlEngine, "before_cursor_execute", cuts.before)
