@@ -145,7 +145,7 @@ class NoPartners:
     """The gateway of a process that calls no partner; to call one is our mistake."""
 
     authorize = start_session = stop_session = _absent
-    notify_session = deliver_sdrs = notify_sdrs = _absent
+    notify_session = deliver_sdrs = notify_sdrs = notify_settlement = _absent
 
 
 class Front:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from clearinghouse.domain.outbox import Attempt, DeliveryKind
-from clearinghouse.services import sdr_delivery, sessions
+from clearinghouse.services import sdr_delivery, sessions, settlement_notices
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.ports import (
     Answered,
@@ -42,6 +42,8 @@ def attempt(env: Environment, delivery: Delivery) -> Attempt:
             return _deliver_sdrs(env, delivery)
         case DeliveryKind.NOTIFY_SDRS:
             return _notify_sdrs(env, delivery)
+        case DeliveryKind.NOTIFY_SETTLEMENT:
+            return _notify_settlement(env, delivery)
         case _:
             assert_never(delivery.kind)
 
@@ -82,6 +84,23 @@ def _notify_sdrs(env: Environment, delivery: Delivery) -> Attempt:
         notices=notices,
         deadline=Deadline.after(CALL_MILLISECONDS),
     )
+    return outcome_of(reply)
+
+
+def _notify_settlement(env: Environment, delivery: Delivery) -> Attempt:
+    notices = settlement_notices.notices(env, delivery)
+    if not notices:
+        return Attempt.MOOT
+    reply = env.partners.notify_settlement(
+        delivery.participant_id,
+        delivery.delivery_id,
+        notices=notices,
+        deadline=Deadline.after(CALL_MILLISECONDS),
+    )
+    # A partner of an older contract knows no such operation, and finds out by asking.
+    # Nothing is lost with a notice, so nobody has to look after it.
+    if reply == Faulted(took_effect_unknown=False):
+        return Attempt.MOOT
     return outcome_of(reply)
 
 

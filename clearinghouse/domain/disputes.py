@@ -178,6 +178,17 @@ _TERM_OF = MappingProxyType(
     }
 )
 
+#: Who has to act in each state that is not final.
+TURN_OF: Mapping[DisputeState, Party] = MappingProxyType(
+    {
+        _S.OPEN: _P.SUBMITTER,
+        _S.OFFERED: _P.CSP,
+        _S.ANSWERED: _P.CSP,
+        _S.EVIDENCE: _P.SUBMITTER,
+        _S.ESCALATED: _P.HOUSE,
+    }
+)
+
 _CODE_OF = MappingProxyType(
     {
         _S.OPEN: codes.DISPUTE_IS_OPEN,

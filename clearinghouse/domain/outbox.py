@@ -33,6 +33,7 @@ class DeliveryKind(StrEnum):
     NOTIFY_SESSION = "NOTIFY_SESSION"
     DELIVER_SDRS = "DELIVER_SDRS"
     NOTIFY_SDRS = "NOTIFY_SDRS"
+    NOTIFY_SETTLEMENT = "NOTIFY_SETTLEMENT"
 
 
 #: The service of the partner that takes each kind.
@@ -41,6 +42,7 @@ SERVICE_OF = MappingProxyType(
         DeliveryKind.NOTIFY_SESSION: EndpointService.CSP_ENDPOINT,
         DeliveryKind.DELIVER_SDRS: EndpointService.CSP_ENDPOINT,
         DeliveryKind.NOTIFY_SDRS: EndpointService.CSO_ENDPOINT,
+        DeliveryKind.NOTIFY_SETTLEMENT: EndpointService.CSP_ENDPOINT,
     }
 )
 

@@ -50,6 +50,9 @@ class CspBehaviour(Protocol):
     def deliver_sdrs(self, request: csp_endpoint.DeliverSdrsRequest) -> None:
         """Store SDRs; the same ``delivery_id`` and the same SDR may come again."""
 
+    def notify_settlement(self, request: csp_endpoint.NotifySettlementRequest) -> None:
+        """Take note of news; the same ``delivery_id`` may come again."""
+
 
 class CsoBehaviour(Protocol):
     """What a CSO does with the calls of the clearing house."""

@@ -16,6 +16,8 @@ from clearinghouse.endpoint.messages.csp_endpoint import (
     AuthorizeRequest,
     DeliverSdrsRequest,
     NotifySessionRequest,
+    NotifySettlementRequest,
+    SettlementNotice,
 )
 from clearinghouse.endpoint.messages.sdr import DeliveredSdr, SdrDecision
 
@@ -118,6 +120,22 @@ class ReferenceCsp:
         new = self._journal.append([*entries, delivery])
         self._decide([entry for entry in new if entry["kind"] == "sdr"])
 
+    def notify_settlement(self, request: NotifySettlementRequest) -> None:
+        """Take note of the news of a delivery once."""
+        named = str(request.delivery_id)
+        news = [
+            {
+                "kind": "settlement",
+                "id": f"{named}/{place}",
+                "news": notice.news,
+                "name": _name_of(notice),
+                "state": notice.dispute_state or "",
+                "turn_of": notice.turn_of or "",
+            }
+            for place, notice in enumerate(request.notice)
+        ]
+        self._journal.append([*news, {"kind": "delivery", "id": named}])
+
     def close(self) -> None:
         """Finish what is queued."""
         self._afterwards.finish()
@@ -145,6 +163,18 @@ class ReferenceCsp:
             "sdr_id": sdr_id,
             "objection": self._objection(sdr) or "",
         }
+
+
+def _name_of(notice: SettlementNotice) -> str:
+    """Return what the news is about: what is asked for next."""
+    names = (
+        notice.statement_id,
+        notice.document_number,
+        notice.dispute_id,
+        notice.run_id,
+        notice.window_id,
+    )
+    return next((str(name) for name in names if name is not None), "")
 
 
 def _decision(entry: Entry) -> SdrDecision:

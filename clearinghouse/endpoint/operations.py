@@ -96,6 +96,13 @@ def _deliver_sdrs(
     return csp.DeliverSdrsResponse(result=result)
 
 
+def _notify_settlement(
+    behaviour: CspBehaviour, request: csp.NotifySettlementRequest, result: Result
+) -> csp.NotifySettlementResponse:
+    behaviour.notify_settlement(request)
+    return csp.NotifySettlementResponse(result=result)
+
+
 def _start_session(
     behaviour: CsoBehaviour, request: cso.StartSessionRequest, result: Result
 ) -> cso.StartSessionResponse:
@@ -127,6 +134,9 @@ NOTIFY_SESSION = Script(
     csp.NotifySessionRequest, csp.NotifySessionResponse, _notify_session
 )
 DELIVER_SDRS = Script(csp.DeliverSdrsRequest, csp.DeliverSdrsResponse, _deliver_sdrs)
+NOTIFY_SETTLEMENT = Script(
+    csp.NotifySettlementRequest, csp.NotifySettlementResponse, _notify_settlement
+)
 START_SESSION = Script(
     cso.StartSessionRequest, cso.StartSessionResponse, _start_session
 )

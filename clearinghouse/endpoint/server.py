@@ -202,6 +202,14 @@ class CspEndpoint(ServiceBase):
         """Take SDRs."""
         return _answer(ctx, element, operations.DELIVER_SDRS)
 
+    @operation("notifySettlement")
+    def notify_settlement(
+        ctx: MethodContext,  # noqa: N805
+        element: etree._Element,
+    ) -> etree._Element:
+        """Take news of the settlement."""
+        return _answer(ctx, element, operations.NOTIFY_SETTLEMENT)
+
 
 class CsoEndpoint(ServiceBase):
     """What a CSO offers to the clearing house."""

@@ -39,6 +39,7 @@ from clearinghouse.services import (
     approvals,
     dispute_outcomes,
     sdr_delivery,
+    settlement_notices,
     suspense,
 )
 from clearinghouse.services.environment import Environment
@@ -145,7 +146,7 @@ def dispute_sdr(
             evidence=complaint.evidence,
         )
         row = rows.add_step(tx, new.dispute_id, said, DisputeState.OPEN, at=now)
-        _tell(tx, new, row, at=now)
+        _tell(tx, new, Party.CSP, row, at=now)
         answer = render(Filed(dispute=_dispute(tx, new.dispute_id)))
         messages.remember(tx, exchange, answer, at=now)
     return answer
@@ -292,7 +293,7 @@ def _take(tx: Connection, found: Dispute, said: Said, *, at: datetime) -> Disput
     if result.agreed_minor is not None:
         suspense.release_ended(tx, found.dispute_id, found.place.window_id, at=at)
         dispute_outcomes.book(tx, found, result.agreed_minor, at=at)
-    _tell(tx, found, row, at=at)
+    _tell(tx, found, said.party, row, at=at)
     return result.state
 
 
@@ -457,5 +458,9 @@ def _minor(amount: Decimal | None, currency: str, path: str) -> int | None:
     return found
 
 
-def _tell(tx: Connection, found: NewDispute, row: int, *, at: datetime) -> None:
+def _tell(
+    tx: Connection, found: NewDispute, by: Party, row: int, *, at: datetime
+) -> None:
     sdr_delivery.queue_dispute_notice(tx, found.submitter_id, found.csp_id, row, at=at)
+    sides = {Party.CSP: found.csp_id, Party.SUBMITTER: found.submitter_id}
+    settlement_notices.queue_step(tx, sides, by, row, at=at)

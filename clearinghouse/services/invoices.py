@@ -23,6 +23,7 @@ from clearinghouse.domain.exchange import Sender
 from clearinghouse.domain.invoices import DocumentFormat, fits_en16931, missing
 from clearinghouse.reports import invoice_cii, invoice_pdf, invoice_ubl
 from clearinghouse.reports.invoice_texts import UnfitDocumentError
+from clearinghouse.services import settlement_notices
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.statements import PART_BYTES
 from clearinghouse.storage import (
@@ -148,7 +149,9 @@ def issue(env: Environment, number: str) -> Waiting | None:
             return Waiting(number=number, reasons=reasons)
         for fmt in _formats(document):
             invoices.insert_rendering(tx, number, fmt, _rendered(document, fmt))
-        invoices.insert_issue(tx, number, _readers(tx, number), at=env.clock.now())
+        readers, now = _readers(tx, number), env.clock.now()
+        invoices.insert_issue(tx, number, readers, at=now)
+        settlement_notices.queue_invoice(tx, number, readers, at=now)
     return None
 
 

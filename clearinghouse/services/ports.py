@@ -19,6 +19,7 @@ from clearinghouse.domain.authorization import Verdict
 from clearinghouse.domain.errors import Item
 from clearinghouse.domain.sdrs import News, SdrStatus, ServiceDetailRecord
 from clearinghouse.domain.sessions import SessionEventKind, SessionState
+from clearinghouse.domain.settlement_notices import Notice
 from clearinghouse.identifiers.credential import CredentialKind
 
 _MILLISECOND_NS = 1_000_000
@@ -257,4 +258,15 @@ class PartnerGateway(Protocol):
         deadline: Deadline,
     ) -> Reply[Taken]:
         """Tell a submitter what home CSPs said; the same ``delivery_id`` each time."""
+        ...
+
+    def notify_settlement(
+        self,
+        participant_id: int,
+        delivery_id: UUID,
+        *,
+        notices: Sequence[Notice],
+        deadline: Deadline,
+    ) -> Reply[Taken]:
+        """Tell news of the settlement; the same ``delivery_id`` at each attempt."""
         ...

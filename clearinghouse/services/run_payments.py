@@ -19,6 +19,7 @@ from clearinghouse.domain import runs as rules
 from clearinghouse.domain.approvals import Operator
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.domain.runs import RunState, TransferKind
+from clearinghouse.services import settlement_notices
 from clearinghouse.services.approvals import actor_named
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.participants import note
@@ -238,6 +239,7 @@ def end(tx: Connection, run_id: int, cause: Cause) -> None:
     broken = _left(tx, found(tx, run_id))
     if broken:
         raise ClearingHouseError(codes.RUN_PROOF, "; ".join(broken))
+    settlement_notices.queue_run(tx, run_id, standing, at=cause.at)
     _log.info("run_settled", run=run_id)
 
 

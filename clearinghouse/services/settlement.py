@@ -24,7 +24,7 @@ from clearinghouse.domain.errors import ClearingHouseError, Item
 from clearinghouse.domain.exchange import Sender
 from clearinghouse.domain.settlement import Pair, PairTotal, Settlement, WindowState
 from clearinghouse.services import documents as booking
-from clearinghouse.services import invoices, suspense
+from clearinghouse.services import invoices, settlement_notices, suspense
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.statements import issue_window
 from clearinghouse.storage import (
@@ -267,6 +267,8 @@ def _book(
     _number_statements(env, tx, window, settled, at=at)
     digest = rules.totals_digest(claim)
     settlement.mark_closed(tx, window.window_id, digest=digest, at=at)
+    involved = {p.participant_id for one in settled for p in one.positions}
+    settlement_notices.queue_window(tx, window.window_id, involved, at=at)
     _trail(tx, window, "close", at=at, outcome="closed")
 
 

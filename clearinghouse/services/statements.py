@@ -23,7 +23,7 @@ from clearinghouse.reports import statement_html, statement_pdf
 from clearinghouse.reports.lines import LineNumbers
 from clearinghouse.reports.writers import writer_of
 from clearinghouse.reports.xml_signature import Sign
-from clearinghouse.services import statement_signatures
+from clearinghouse.services import settlement_notices, statement_signatures
 from clearinghouse.services.environment import Environment
 from clearinghouse.storage import settlement, signing, statement_lines, statements
 from clearinghouse.storage.feeds import Page, parse_cursor
@@ -234,6 +234,7 @@ def issue(env: Environment, statement_id: str) -> bool:
             statements.insert_rendering(
                 tx, cut.finish(), participant_id=owner_id, at=now
             )
+        settlement_notices.queue_statement(tx, statement_id, owner_id, at=now)
     return True
 
 

@@ -27,7 +27,7 @@ OPERATIONS = {
     " AnswerDispute GetDisputes",
     "settlement": "GetPositions ListStatements GetStatement GetProof"
     " ListInvoices GetInvoice",
-    "csp-endpoint": "Authorize NotifySession DeliverSdrs",
+    "csp-endpoint": "Authorize NotifySession DeliverSdrs NotifySettlement",
     "cso-endpoint": "StartSession StopSession NotifySdrs",
 }
 

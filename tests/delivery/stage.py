@@ -65,6 +65,10 @@ class RecordingPartner:
         """Take a delivery."""
         self._take(request)
 
+    def notify_settlement(self, request: csp_endpoint.NotifySettlementRequest) -> None:
+        """Take news."""
+        self._take(request)
+
     def start_session(self, request: cso_endpoint.StartSessionRequest) -> RemoteStart:
         """Start everything."""
         self._take(request)

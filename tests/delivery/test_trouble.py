@@ -27,6 +27,7 @@ from clearinghouse.endpoint.messages.csp_endpoint import (
     AuthorizeRequest,
     DeliverSdrsRequest,
     NotifySessionRequest,
+    NotifySettlementRequest,
 )
 from clearinghouse.facades.iec63119.gateway import Gateway
 from clearinghouse.services import sdrs
@@ -145,6 +146,10 @@ class Partner:
         self.taken.set()
         if self.hangs:
             self.ended.wait()
+
+    def notify_settlement(self, request: NotifySettlementRequest) -> None:
+        """Take note as the reference does."""
+        self.csp.notify_settlement(request)
 
 
 @contextlib.contextmanager

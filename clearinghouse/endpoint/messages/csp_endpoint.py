@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from clearinghouse.endpoint.messages.common import (
@@ -13,7 +14,16 @@ from clearinghouse.endpoint.messages.common import (
     SessionEvent,
     SessionState,
 )
+from clearinghouse.endpoint.messages.dispute import DisputeParty, DisputeState
 from clearinghouse.endpoint.messages.sdr import DeliveredSdr
+
+SettlementNews = Literal[
+    "WINDOW_CLOSED",
+    "STATEMENT_READY",
+    "INVOICE_READY",
+    "RUN_SETTLED",
+    "DISPUTE_MOVED",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,5 +81,39 @@ class DeliverSdrsRequest:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverSdrsResponse:
     """The SDRs are stored; the verdict follows with ConfirmSdrs."""
+
+    result: Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettlementNotice:
+    """What happened, and the names of what it happened to."""
+
+    news: SettlementNews
+    occurred_at: datetime
+    window_id: int | None = None
+    window_label: str | None = None
+    currency: str | None = None
+    statement_id: str | None = None
+    document_number: str | None = None
+    run_id: int | None = None
+    dispute_id: UUID | None = None
+    sdr_id: str | None = None
+    dispute_state: DisputeState | None = None
+    turn_of: DisputeParty | None = None
+    due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifySettlementRequest:
+    """News of the settlement; the ``delivery_id`` is the same at each repeat."""
+
+    delivery_id: UUID
+    notice: tuple[SettlementNotice, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifySettlementResponse:
+    """The news was taken."""
 
     result: Result

@@ -18,6 +18,7 @@ from clearinghouse.codes import Code, Kind
 from clearinghouse.contract.catalogue import Contract
 from clearinghouse.domain.clock import Clock
 from clearinghouse.domain.participants import EndpointService
+from clearinghouse.domain.settlement_notices import Notice
 from clearinghouse.facades.iec63119 import partner_requests as requests
 from clearinghouse.facades.iec63119.partner_book import Address, Book
 from clearinghouse.facades.iec63119.partner_lines import (
@@ -213,6 +214,25 @@ class Gateway:
             service=_CSO,
             lane=Lane.BACKGROUND,
             request=requests.notify_sdrs(self._speech.bindings, delivery_id, notices),
+            name=delivery_id,
+        )
+        return self._ask(participant_id, saying, deadline, requests.taken)
+
+    def notify_settlement(
+        self,
+        participant_id: int,
+        delivery_id: UUID,
+        *,
+        notices: Sequence[Notice],
+        deadline: Deadline,
+    ) -> Reply[Taken]:
+        """Tell news of the settlement; the same ``delivery_id`` at each attempt."""
+        bindings = self._speech.bindings
+        saying = Saying(
+            operation="NotifySettlement",
+            service=_CSP,
+            lane=Lane.BACKGROUND,
+            request=requests.notify_settlement(bindings, delivery_id, notices),
             name=delivery_id,
         )
         return self._ask(participant_id, saying, deadline, requests.taken)

@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from typing import cast
 from uuid import UUID
 
+from clearinghouse.domain.settlement_notices import Notice
 from clearinghouse.facades.iec63119.delivered_sdrs import delivered_sdr
 from clearinghouse.facades.iec63119.vocabulary import (
     CREDENTIAL_KIND,
     DECISION,
+    DISPUTE_PARTY,
+    DISPUTE_STATE,
     SDR_NEWS,
     SESSION_EVENT,
     SESSION_STATE,
+    SETTLEMENT_NEWS,
 )
 from clearinghouse.services.ports import (
     AuthorizeAnswer,
@@ -110,6 +114,37 @@ def notify_sdrs(
             )
             for notice in notices
         ],
+    )
+
+
+def notify_settlement(
+    bindings: Bindings, delivery_id: UUID, notices: Sequence[Notice]
+) -> Record:
+    """Return a delivery of news of the settlement."""
+    return bindings.new(
+        "csp-endpoint:NotifySettlementRequest",
+        delivery_id=delivery_id,
+        notice=[_settlement_notice(bindings, notice) for notice in notices],
+    )
+
+
+def _settlement_notice(bindings: Bindings, notice: Notice) -> Record:
+    state, turn = notice.dispute_state, notice.turn_of
+    return bindings.new(
+        "csp-endpoint:SettlementNotice",
+        news=SETTLEMENT_NEWS.write(notice.news),
+        occurred_at=notice.occurred_at,
+        window_id=notice.window_id,
+        window_label=notice.window_label,
+        currency=notice.currency,
+        statement_id=notice.statement_id,
+        document_number=notice.document_number,
+        run_id=notice.run_id,
+        dispute_id=notice.dispute_id,
+        sdr_id=notice.sdr_id,
+        dispute_state=None if state is None else DISPUTE_STATE.write(state),
+        turn_of=None if turn is None else DISPUTE_PARTY.write(turn),
+        due_at=notice.due_at,
     )
 
 

@@ -31,6 +31,7 @@ from clearinghouse.domain.sdrs import MatchKind, News, SdrKind, SdrStatus
 from clearinghouse.domain.sdrs import Verdict as SdrVerdict
 from clearinghouse.domain.sessions import SessionEventKind, SessionState
 from clearinghouse.domain.settlement import WindowState
+from clearinghouse.domain.settlement_notices import News as SettlementNews
 from clearinghouse.domain.statements import StatementFormat
 from clearinghouse.domain.tariffs import ComponentType, PricedBy, PricePer
 from clearinghouse.identifiers.credential import CredentialKind
@@ -113,6 +114,7 @@ WINDOW_STATE = Vocabulary(
     # a failed proof is the operator's matter: to a partner the window is in cutover
     unspoken=frozenset({WindowState.FAILED}),
 )
+SETTLEMENT_NEWS = Vocabulary("csp-endpoint:SettlementNewsType", SettlementNews)
 
 #: All of them, for the test that they are total.
 VOCABULARIES = (
@@ -149,4 +151,5 @@ VOCABULARIES = (
     STATEMENT_FORMAT,
     DOCUMENT_FORMAT,
     WINDOW_STATE,
+    SETTLEMENT_NEWS,
 )
