@@ -12,7 +12,7 @@ import re
 import tomllib
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
@@ -150,6 +150,11 @@ class Settings(BaseSettings):
         ge=1,
         le=8_760,
         description="Hours without a batch of a submitter before an alarm is raised.",
+    )
+    settlement_model: Literal["BILATERAL", "MULTILATERAL"] = Field(
+        default="MULTILATERAL",
+        description="Model of settlement runs that name none: one payment per pair"
+        " (BILATERAL) or per position.",
     )
     heartbeat_seconds: int = Field(
         default=300, ge=10, description="Heartbeat period told to partners."

@@ -89,6 +89,12 @@ def _variables(_own: Settings) -> Iterator[Finding]:
     )
 
 
+def _model(own: Settings) -> Iterator[Finding]:
+    pays = "pair" if own.settlement_model == "BILATERAL" else "position"
+    text = f"{own.settlement_model}: one payment per {pays}, if none is named"
+    yield Finding("settlement runs", True, text)
+
+
 def _disk(own: Settings) -> Iterator[Finding]:
     folder = own.state_dir.absolute()
     place = next(one for one in (folder, *folder.parents) if _is_there(one))
@@ -312,6 +318,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _contract,
     _zones,
     _variables,
+    _model,
     _disk,
     _key,
     _tls,

@@ -160,8 +160,10 @@ def _tell(context: typer.Context, run: Run, text: str) -> None:
 def propose(
     context: typer.Context,
     currency: str = typer.Option("EUR", help="ISO 4217 code."),
-    model: Model = typer.Option(
-        Model.MULTILATERAL, help="One payment per position, or per pair."
+    model: Model | None = typer.Option(
+        None,
+        help="One payment per position, or per pair. Default: the settlement_model of"
+        " the settings.",
     ),
     fees: FeeMode = typer.Option(
         FeeMode.NONE, help="Fees: netted into the positions, apart, or none."
@@ -174,11 +176,14 @@ def propose(
     """Net what closed windows left owing; nothing is posted yet."""
     with house(context) as env:
         wish = Wish(
-            currency=currency, model=model, fees=fees, window_labels=tuple(window)
+            currency=currency,
+            model=model or env.limits.settlement_model,
+            fees=fees,
+            window_labels=tuple(window),
         )
         run = settlement_runs.propose(env, acting(env, operator), wish)
-    moved = _text(run.moved_minor, run.currency)
-    _tell(context, run, f"would move {moved} {run.currency}; next: run record")
+    moved = f"{_text(run.moved_minor, run.currency)} {run.currency}"
+    _tell(context, run, f"would move {moved}, {run.model}; next: run record")
 
 
 @group.command()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from clearinghouse.domain.clock import Clock
+from clearinghouse.domain.runs import Model
 from clearinghouse.services.gate import Gate
 from clearinghouse.services.ports import PartnerGateway
 from clearinghouse.settings import Settings
@@ -34,6 +35,7 @@ class Limits:
     token_chain_seconds: int = 28_800
     heartbeat_seconds: int = 300
     batch_silence_hours: int = 30
+    settlement_model: Model = Model.MULTILATERAL
     authorize_milliseconds: int = 2000
     authorize_partner_milliseconds: int = 1400
     remote_start_milliseconds: int = 10_000
@@ -50,6 +52,7 @@ class Limits:
             token_chain_seconds=settings.token_chain_seconds,
             heartbeat_seconds=settings.heartbeat_seconds,
             batch_silence_hours=settings.batch_silence_hours,
+            settlement_model=Model(settings.settlement_model),
             authorize_milliseconds=_milliseconds(str(settings.authorize_seconds)),
             authorize_partner_milliseconds=_milliseconds(
                 str(settings.authorize_partner_seconds)

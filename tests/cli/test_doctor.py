@@ -72,6 +72,23 @@ def test_doctor_finds_nothing_wrong_with_a_sound_house(on_site: Path) -> None:
     assert not (on_site / "var").exists()  # it looks, and makes nothing
 
 
+def test_doctor_says_how_settlement_runs_pay(
+    on_site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = found(run("--json", "doctor"))["settlement runs"]["found"]
+    monkeypatch.setenv("CLEARINGHOUSE_SETTLEMENT_MODEL", "BILATERAL")
+
+    looked = found(run("--json", "doctor"))["settlement runs"]["found"]
+    monkeypatch.setenv("CLEARINGHOUSE_SETTLEMENT_MODEL", "NET")
+    wrong = run("--json", "doctor")
+
+    assert usual.startswith("MULTILATERAL: one payment per position")
+    assert looked.startswith("BILATERAL: one payment per pair")
+    assert wrong.exit_code != 0
+    assert "settlement_model" in wrong.output.lower() + wrong.stderr.lower()
+    assert on_site.exists()
+
+
 def test_doctor_before_the_first_start_finds_nothing_wrong(place: Path) -> None:
     looked = run("--json", "doctor")
 

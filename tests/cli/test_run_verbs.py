@@ -108,3 +108,29 @@ def test_what_cannot_be_done_is_refused_with_its_code(
     assert "CH.LOGIN" in nobody.output
     for refused in (early, netted, half_cent, nobody):
         assert refused.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        (None, (), "MULTILATERAL"),
+        ("BILATERAL", (), "BILATERAL"),
+        ("BILATERAL", ("--model", "MULTILATERAL"), "MULTILATERAL"),
+        ("MULTILATERAL", ("--model", "BILATERAL"), "BILATERAL"),
+    ],
+)
+def test_run_that_names_no_model_has_that_of_the_settings(
+    four: RunWorld,
+    run: Callable[..., Result],
+    monkeypatch: pytest.MonkeyPatch,
+    case: tuple[str | None, tuple[str, ...], str],
+) -> None:
+    setting, words, model = case
+    if setting is not None:
+        monkeypatch.setenv("CLEARINGHOUSE_SETTLEMENT_MODEL", setting)
+    four.close_with()
+
+    proposed = value_of(run("--json", "run", "propose", *words, *ANNA))
+
+    moved = {"MULTILATERAL": "367.01", "BILATERAL": "1460.53"}
+    assert (proposed["model"], proposed["moved"]) == (model, moved[model])
