@@ -62,6 +62,9 @@ FIELDS = (
     "intervals",
 )
 
+#: Characters of an instant in ISO 8601 in front of its offset.
+_WITHOUT_OFFSET = 26
+
 #: Instants whose text is remembered: those of a few thousand SDRs.
 _TEXTS_REMEMBERED_MAX = 8_192
 
@@ -76,13 +79,13 @@ class Facts(Protocol):
     @property
     def sdr_uid(self) -> str: ...  # noqa: D102 -- as in the table
     @property
-    def batch_id(self) -> UUID: ...  # noqa: D102 -- as in the table
+    def batch_id(self) -> UUID | str: ...  # noqa: D102 -- as in the table
     @property
     def record_no(self) -> int: ...  # noqa: D102 -- as in the table
     @property
     def status(self) -> str: ...  # noqa: D102 -- as in the table
     @property
-    def session_id(self) -> UUID | None: ...  # noqa: D102 -- as in the table
+    def session_id(self) -> UUID | str | None: ...  # noqa: D102 -- as in the table
     @property
     def evse_key(self) -> str: ...  # noqa: D102 -- as in the table
     @property
@@ -175,4 +178,6 @@ def utc_text(at: datetime) -> str:
     >>> utc_text(datetime(2026, 11, 23, 6, 30, tzinfo=UTC))
     '2026-11-23T06:30:00.000000Z'
     """
-    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat('T', 'microseconds')}Z"
+    if at.tzinfo is not UTC:
+        at = at.astimezone(UTC)
+    return f"{at.isoformat('T', 'microseconds')[:_WITHOUT_OFFSET]}Z"

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from clearinghouse.domain.agreements import Agreement, Module, Terms, goes_through
 from clearinghouse.domain.clock import seconds_between
+from clearinghouse.domain.debit_caps import supply_of
 from clearinghouse.domain.energy import ENERGY_WH_MAX, exceeds_power
 from clearinghouse.domain.money import AMOUNT_MINOR_MAX, CURRENCIES, minor_or_none
 from clearinghouse.domain.refusing_rules import CHARGE_SECONDS_MAX, LATE_DAYS_MAX
@@ -44,7 +45,7 @@ PROVEN = frozenset(
         *("_identity", "_relation", "_evse", "_currency", "_tariff", "_times", "_age"),
         *("_signs", "_meters", "readings", "signed_values"),
         *("_match", "_power", "_energy", "_duration", "among_others", "claim"),
-        *("high_amount", "_credential"),
+        *("high_amount", "_credential", "_debit_cap"),
         *("claim_within", "_tiny", "_clock", "_late_notice", "_evse_form", "missing"),
         *("_tariff_change", "_very_late_notice"),
     }
@@ -93,6 +94,7 @@ def figures_if_silent(record: ServiceDetailRecord, facts: SdrFacts) -> Figures |
         and (not facts.on_evse or _stands_alone(record, facts.on_evse, terms))
         and _rated_minor(record, transaction, seconds, facts) == figures.net_minor
         and _is_low(figures, known.agreement)
+        and (facts.debits is None or _has_room(figures, facts))
     ):
         return figures
     return None
@@ -108,7 +110,6 @@ def _known(record: ServiceDetailRecord, facts: SdrFacts) -> _Known | None:
         record.kind is SdrKind.ORIGINAL
         and record.ref_sdr_id is None
         and facts.known_digest is None
-        and facts.evse_key is not None
         and session.state in SDR_STATES
         and session.home_id == facts.csp_id
         and session.evse_key == facts.evse_key
@@ -268,3 +269,12 @@ def _is_low(figures: Figures, agreement: Agreement) -> bool:
     """S-209: the net is below the ceiling; there is no mean to compare it with."""
     ceiling_minor = agreement.net_ceiling_minor
     return ceiling_minor is None or figures.net_minor <= ceiling_minor
+
+
+def _has_room(figures: Figures, facts: SdrFacts) -> bool:
+    """S-211: there is room under the net debit cap of the CSP."""
+    if facts.debits is None:
+        return True
+    vat = (facts.vat.category.value, facts.vat.rate_bp)
+    charge = supply_of(facts.window_id, facts.submitter_id, vat, figures.net_minor)
+    return facts.debits.has_room(charge)

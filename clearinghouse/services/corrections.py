@@ -27,7 +27,7 @@ class Identity(NamedTuple):
 
     place: Place
     sdr_uid: str
-    batch_id: UUID
+    batch_id: UUID | str
     record_no: int
     content_digest: bytes
     received_at: datetime

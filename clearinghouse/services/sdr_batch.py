@@ -119,7 +119,7 @@ class Batch:
         self._submitter_id = exchange.sender.participant_id
         self._window_id = window_id
         self._place = BatchPlace(
-            self.batch_id,
+            str(self.batch_id),
             window_id,
             self._submitter_id,
             exchange.sender.party_id,

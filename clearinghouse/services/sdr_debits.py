@@ -39,13 +39,15 @@ class DebitDesk:
     def add(self, candidates: Iterable[Candidate]) -> None:
         """Give each record for a capped CSP the debts that it would add to."""
         caps = self._in_force()
+        if not caps:
+            return
         wanted: dict[_Key, list[Candidate]] = {}
         for candidate in candidates:
             if candidate.record.ref_sdr_id is not None:
                 # It waited for decisions, whose makers may wait for us.
                 self._may_wait = False
             key = (candidate.facts.csp_id or 0, candidate.record.currency)
-            if caps and key in caps and candidate.facts.agreement is not None:
+            if key in caps and candidate.facts.agreement is not None:
                 wanted.setdefault(key, []).append(candidate)
         for key in sorted(wanted):
             if key not in self._debits:
@@ -56,6 +58,8 @@ class DebitDesk:
 
     def take(self, row: NewSdr) -> None:
         """Count an SDR that was accepted, a credit too."""
+        if not self._debits:
+            return
         debits = self._debits.get((row.csp_id, row.currency))
         if debits is not None:
             charge = Charge(

@@ -111,7 +111,7 @@ class Pieces:
 def queue_pieces(
     tx: Connection,
     pieces: Iterable[Piece],
-    batch_id: UUID,
+    batch_id: UUID | str,
     window_id: int,
     *,
     at: datetime,

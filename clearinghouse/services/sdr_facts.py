@@ -81,7 +81,7 @@ class Knowledge:
         self._versions: dict[str, list[TariffVersion]] = {}
         self._raters: dict[tuple[int, str, frozenset[str]], TariffFacts] = {}
         self._known: dict[bytes, bytes] = {}
-        self._done: set[UUID] = set()
+        self._done: set[int] = set()  # numbers of ids: those are hashed at once
         self._on_evse = Recent(OVERLAP)
         self._of_subject = Recent(TRAVEL)
 
@@ -127,7 +127,7 @@ class Knowledge:
         if known is not None:
             facts.known_digest = known
         session = facts.session
-        if session is not None and session.session_id in self._done:
+        if session is not None and session.session_id.int in self._done:
             facts.session = session._replace(state=SessionState.SDR_RECEIVED)
         on_evse = self._on_evse.around(facts.evse_key, record)
         if on_evse:
@@ -152,7 +152,7 @@ class Knowledge:
         facts, record = candidate.facts, candidate.record
         self.note_id(candidate, digest)
         if served is not None:
-            self._done.add(served)
+            self._done.add(served.int)
         if facts.evse_key is None:
             return
         evse = facts.evse

@@ -14,9 +14,6 @@ from clearinghouse.services.sdr_candidates import Candidate, stays_of
 from clearinghouse.storage import sdr_facts
 from clearinghouse.storage.sdr_facts import FoundSession
 
-#: Stands for no session in a look-up; sessions have random ids.
-_NO_SESSION = UUID(int=0)
-
 
 def add_sessions(
     tx: Connection, submitter_id: int, candidates: Sequence[Candidate]
@@ -36,11 +33,11 @@ def add_sessions(
         found = record.session_id or partner_ids.get(record.partner_session_id or "")
         if found is not None:
             ids[candidate.index] = found
-    sessions = sdr_facts.sessions_by_id(tx, set(ids.values()))
+    sessions = sdr_facts.sessions_by_id(tx, ids)
     for candidate in candidates:
         named = candidate.record.session_id is not None
         kind = MatchKind.SESSION_ID if named else MatchKind.PARTNER_SESSION_ID
-        _join(candidate, sessions.get(ids.get(candidate.index, _NO_SESSION)), kind)
+        _join(candidate, sessions.get(candidate.index), kind)
     open_stays = [
         stay
         for candidate in candidates

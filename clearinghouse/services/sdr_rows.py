@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from json.encoder import encode_basestring
 from typing import NamedTuple
-from uuid import UUID
 
 from clearinghouse import codes
 from clearinghouse.domain.clock import instant_text
@@ -20,11 +19,12 @@ from clearinghouse.domain.sdrs import (
     ChargingSession,
     ChargingTransaction,
     RuleHit,
+    SdrKind,
     ServiceDetailRecord,
     Severity,
 )
 from clearinghouse.services.sdr_candidates import Candidate
-from clearinghouse.storage.sdr_intake import NewHit, NewSdr
+from clearinghouse.storage.sdr_intake import NewHit, NewSdr, with_leaf
 
 #: The rule that speaks when an SDR does not fit its session.
 _UNMATCHED = "S-201"
@@ -34,14 +34,19 @@ _MINUTE = timedelta(minutes=1)
 #: A text as a JSON string, quotes and all.
 _quoted = encode_basestring
 
+_ORIGINAL = SdrKind.ORIGINAL.value
+
 #: What lies between two instants.
 _Part = ServiceDetailRecord | ChargingSession | ChargingTransaction
 
 
 class BatchPlace(NamedTuple):
-    """Where the SDRs of a batch are stored, and whose they are."""
+    """Where the SDRs of a batch are stored, and whose they are.
 
-    batch_id: UUID
+    ``batch_id`` as text: it is written twice for each SDR.
+    """
+
+    batch_id: str
     window_id: int
     submitter_id: int
     submitter_party: str
@@ -60,6 +65,7 @@ def sdr_row(
     if facts.csp_id is None or facts.evse_key is None or facts.tariff is None:
         raise ClearingHouseError(codes.INTERNAL, "stored without CSP, EVSE, tariff")
     intervals = intervals_of(record)
+    ref = None if candidate.reference is None else candidate.reference.place
     row = NewSdr(
         batch.window_id,
         sdr_no,
@@ -90,21 +96,19 @@ def sdr_row(
         detail_of(candidate, intervals),
         batch.received_at,
         sdr_no,
-        vat_category=facts.vat.category.value,
-        vat_rate_bp=facts.vat.rate_bp,
-        vat_rule_id=facts.vat.rule_id,
-        place_country=facts.place,
-        agreement_id=None if facts.agreement is None else facts.agreement.agreement_id,
-        rule_version=RULE_VERSION,
-        match_kind=found.match_kind.value,
+        facts.vat.category.value,
+        facts.vat.rate_bp,
+        facts.vat.rule_id,
+        facts.place,
+        _ORIGINAL if ref is None else record.kind.value,
+        None if ref is None else ref.window_id,
+        None if ref is None else ref.sdr_no,
+        None if facts.agreement is None else facts.agreement.agreement_id,
+        RULE_VERSION,
+        found.match_kind.value,
     )
-    if candidate.reference is not None:
-        ref = candidate.reference.place
-        row = row._replace(
-            kind=record.kind.value, ref_window_id=ref.window_id, ref_sdr_no=ref.sdr_no
-        )
     around = _around(candidate, batch, intervals)
-    return row._replace(leaf=leaf_of_row(row_of(row, around)))
+    return with_leaf(row, leaf_of_row(row_of(row, around)))
 
 
 def _around(candidate: Candidate, batch: BatchPlace, intervals: str) -> Around:
@@ -154,6 +158,17 @@ def intervals_of(record: ServiceDetailRecord) -> str:
     The canonical row of the SDR holds this very text: a blank behind each comma.
     """
     whole = _period_json(record)
+    if len(record.charging_sessions) == 1:
+        session = record.charging_sessions[0]
+        if len(session.transactions) == 1 and _fills(session, record):
+            one = session.transactions[0]
+            if _fills(one, record) and not one.readings:
+                return (  # the usual record: nothing to be joined
+                    f"[[{_quoted(session.charging_session_id)}, {whole}, "
+                    f"[[{_quoted(one.charging_transaction_id)}, {whole}, "
+                    f"{one.energy_wh}, {_number(one.meter_start_wh)}, "
+                    f"{_number(one.meter_stop_wh)}]]]]"
+                )
     sessions = [_session_json(one, record, whole) for one in record.charging_sessions]
     return f"[{', '.join(sessions)}]"
 
@@ -166,12 +181,7 @@ def _session_json(
     Most parts fill the whole, in the same instants: those are written once.
     """
     parts: list[_Part] = [session, *session.transactions]
-    periods = [
-        whole
-        if one.started_at is record.started_at and one.ended_at is record.ended_at
-        else _period_json(one)
-        for one in parts
-    ]
+    periods = [whole if _fills(one, record) else _period_json(one) for one in parts]
     transactions = ", ".join(
         [
             f"[{_quoted(one.charging_transaction_id)}, {period}, "
@@ -181,6 +191,10 @@ def _session_json(
         ]
     )
     return f"[{_quoted(session.charging_session_id)}, {periods[0]}, [{transactions}]]"
+
+
+def _fills(part: _Part, record: ServiceDetailRecord) -> bool:
+    return part.started_at is record.started_at and part.ended_at is record.ended_at
 
 
 def _readings_json(transaction: ChargingTransaction) -> str:
@@ -208,12 +222,13 @@ def is_matched(candidate: Candidate, hits: Sequence[RuleHit]) -> bool:
     return not hits or all(hit.rule != _UNMATCHED for hit in hits)
 
 
-def _session_id(candidate: Candidate, hits: Sequence[RuleHit]) -> UUID | None:
+def _session_id(candidate: Candidate, hits: Sequence[RuleHit]) -> str | None:
     """Return the session that was found; where it does not fit, what was sent."""
     session = candidate.facts.session
-    if session is None or not is_matched(candidate, hits):
-        return candidate.record.session_id
-    return session.session_id
+    if session is not None and is_matched(candidate, hits):
+        return str(session.session_id)
+    sent = candidate.record.session_id
+    return None if sent is None else str(sent)
 
 
 def _offset_minutes(at: datetime) -> int:

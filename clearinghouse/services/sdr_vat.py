@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 
 from sqlalchemy import Connection
@@ -47,8 +47,10 @@ class VatDesk:
         self._rules: dict[tuple[str, str, str], list[VatRule]] = {}
         self._known: dict[tuple[int, str, str, int], VatTreatment] = {}
 
-    def add(self, candidates: Iterable[Candidate]) -> None:
+    def add(self, candidates: Sequence[Candidate]) -> None:
         """Say how each record is taxed whose CSP we know."""
+        if self._sells:
+            self._meet({candidate.facts.csp_id for candidate in candidates})
         for candidate in candidates:
             facts = candidate.facts
             evse = facts.evse
@@ -87,10 +89,21 @@ class VatDesk:
         )
         return resolve(self._rules_for(supply), supply)
 
+    def _meet(self, buyer_ids: Iterable[int | None]) -> None:
+        """Look up the profiles of buyers that are new here, all at once."""
+        parties = {
+            self._party_ids[buyer_id]: buyer_id
+            for buyer_id in buyer_ids
+            if buyer_id is not None and buyer_id not in self._buys
+        }
+        if parties:
+            found = billing.versions_by_party(self._tx, parties)
+            for party, buyer_id in parties.items():
+                self._buys[buyer_id] = found.get(party, [])
+
     def _profiles(self, buyer_id: int) -> list[BillingProfile]:
         if buyer_id not in self._buys:
-            party = self._party_ids[buyer_id]
-            self._buys[buyer_id] = billing.versions_of(self._tx, party)
+            self._meet((buyer_id,))
         return self._buys[buyer_id]
 
     def _country(self, buyer_id: int, profile: BillingProfile | None) -> str:

@@ -52,9 +52,14 @@ _EVSES = text("""
     WHERE evse_key = ANY (CAST(:keys AS text[])) AND NOT removed
 """)
 
+# LIMIT keeps the planner at the index: it knows not how few of all sessions are asked
+# for, and would read the whole table.
 _SESSIONS = text("""
-    SELECT session_id, state, visited_id, home_id, evse_key, subject_id
-    FROM clearing.session WHERE session_id = ANY (CAST(:ids AS uuid[]))
+    SELECT q.place, s.state, s.visited_id, s.home_id, s.evse_key, s.subject_id
+    FROM unnest(CAST(:places AS integer[]), CAST(:ids AS uuid[])) AS q (place, id)
+    CROSS JOIN LATERAL (
+        SELECT * FROM clearing.session WHERE session_id = q.id LIMIT 1
+    ) AS s
 """)
 
 _PARTNER_IDS = text("""
@@ -287,12 +292,13 @@ def evses_by_key(tx: Connection, keys: Collection[str]) -> dict[str, EvseFacts]:
     return {row[0]: EvseFacts(*row) for row in rows}
 
 
-def sessions_by_id(tx: Connection, ids: Collection[UUID]) -> dict[UUID, FoundSession]:
-    """Return sessions by our ids for them."""
+def sessions_by_id(tx: Connection, ids: Mapping[int, UUID]) -> dict[int, FoundSession]:
+    """Return sessions by the places that name their ids."""
     if not ids:
         return {}
-    rows = tx.execute(_SESSIONS, {"ids": _array(one.hex for one in ids)})
-    return {row[0]: _session(row) for row in rows}
+    place = {"places": _array(ids), "ids": _array([one.hex for one in ids.values()])}
+    rows = tx.execute(_SESSIONS, place)
+    return {at: _session((ids[at], *rest)) for at, *rest in rows}
 
 
 def session_ids_by_partner_id(
@@ -315,12 +321,12 @@ def sessions_that_fit(
     if not stays:
         return {}
     place = {
-        "places": _array(stay.place for stay in stays),
-        "keys": _array(stay.evse_key for stay in stays),
-        "subjects": _array(stay.subject_id for stay in stays),
-        "starts": _array(instant_text(stay.started_at) for stay in stays),
-        "csos": _array(stay.cso_id for stay in stays),
-        "reaches": _array(stay.match_seconds for stay in stays),
+        "places": _array([stay.place for stay in stays]),
+        "keys": _array([stay.evse_key for stay in stays]),
+        "subjects": _array([stay.subject_id for stay in stays]),
+        "starts": _array([instant_text(stay.started_at) for stay in stays]),
+        "csos": _array([stay.cso_id for stay in stays]),
+        "reaches": _array([stay.match_seconds for stay in stays]),
         "submitter_id": submitter_id,
     }
     return {row[0]: _session(row[1:]) for row in tx.execute(_FITTING, place)}
@@ -352,11 +358,11 @@ def neighbours_on_evse(
     By place; those of the same CSO, another submitter's only when they are accepted.
     """
     place = {
-        "places": _array(stay.place for stay in stays),
-        "keys": _array(stay.evse_key for stay in stays),
-        "starts": _array(instant_text(stay.started_at) for stay in stays),
-        "ends": _array(instant_text(stay.ended_at) for stay in stays),
-        "csos": _array(stay.cso_id for stay in stays),
+        "places": _array([stay.place for stay in stays]),
+        "keys": _array([stay.evse_key for stay in stays]),
+        "starts": _array([instant_text(stay.started_at) for stay in stays]),
+        "ends": _array([instant_text(stay.ended_at) for stay in stays]),
+        "csos": _array([stay.cso_id for stay in stays]),
         "submitter_id": submitter_id,
         "windows": windows,
         "hours": OVERLAP_HOURS,
@@ -374,11 +380,11 @@ def neighbours_of_subject(
     if not known:
         return {}
     place = {
-        "places": _array(stay.place for stay in known),
-        "subjects": _array(stay.subject_id for stay in known),
-        "keys": _array(stay.evse_key for stay in known),
-        "starts": _array(instant_text(stay.started_at) for stay in known),
-        "ends": _array(instant_text(stay.ended_at) for stay in known),
+        "places": _array([stay.place for stay in known]),
+        "subjects": _array([stay.subject_id for stay in known]),
+        "keys": _array([stay.evse_key for stay in known]),
+        "starts": _array([instant_text(stay.started_at) for stay in known]),
+        "ends": _array([instant_text(stay.ended_at) for stay in known]),
         "submitter_id": submitter_id,
         "windows": windows,
         "hours": TRAVEL_HOURS,
@@ -448,4 +454,5 @@ def _array(values: Iterable[object]) -> str:
     For keys, numbers and instants of ours, which hold neither quote nor backslash (a
     bytea's is doubled by the caller). The driver's own arrays take ten times as long.
     """
-    return "{" + ",".join([f'"{value}"' for value in values]) + "}"
+    texts = [str(value) for value in values]
+    return '{"' + '","'.join(texts) + '"}' if texts else "{}"

@@ -58,7 +58,8 @@ class NewSdr(NamedTuple):
     """One row of ``clearing.sdr``.
 
     ``change_id`` is ``sdr_no``: two numbers name a stretch of a batch in a delivery.
-    ``leaf``: of the canonical row; without one it is made when the window is sealed.
+    ``leaf``: of the canonical row, which is made of the others and so stands last;
+    without one it is made when the window is sealed.
     ``agreement_id`` names the version of the agreement whose terms judged it, and
     ``rule_version`` that of the rule catalogue.
     """
@@ -69,10 +70,10 @@ class NewSdr(NamedTuple):
     sdr_uid: str
     csp_id: int
     cso_id: int
-    batch_id: UUID
+    batch_id: UUID | str
     record_no: int
     status: str
-    session_id: UUID | None
+    session_id: UUID | str | None
     subject_id: int | None
     evse_key: str
     started_at: datetime
@@ -92,7 +93,6 @@ class NewSdr(NamedTuple):
     detail: str
     received_at: datetime
     change_id: int
-    leaf: bytes = b""
     vat_category: str = VatCategory.OUTSIDE.value
     vat_rate_bp: int = 0
     vat_rule_id: int = 0
@@ -103,6 +103,7 @@ class NewSdr(NamedTuple):
     agreement_id: int | None = None
     rule_version: int = RULE_VERSION
     match_kind: str = MatchKind.NONE
+    leaf: bytes = b""
 
 
 class NewKey(NamedTuple):
@@ -151,7 +152,7 @@ class NewTotal(NamedTuple):
     """
 
     window_id: int
-    batch_id: UUID
+    batch_id: UUID | str
     csp_id: int
     submitter_id: int
     currency: str
@@ -189,6 +190,11 @@ class StoredBatch(NamedTuple):
     batch_id: UUID
     digest: bytes
     answer: bytes | None
+
+
+def with_leaf(row: NewSdr, leaf: bytes) -> NewSdr:
+    """Return a row that has no leaf yet with its leaf."""
+    return NewSdr(*row[:-1], leaf)
 
 
 def lock_submitter(tx: Connection, submitter_id: int) -> None:
@@ -277,8 +283,8 @@ def _sdr_line(row: NewSdr) -> str:
     return (
         f"{row.window_id}\t{row.sdr_no}\t{row.submitter_id}\t"
         f"{copied_text(row.sdr_uid)}\t{row.csp_id}\t{row.cso_id}\t"
-        f"{row.batch_id.hex}\t{row.record_no}\t{row.status}\t"
-        f"{_NULL if session_id is None else session_id.hex}\t"
+        f"{row.batch_id}\t{row.record_no}\t{row.status}\t"
+        f"{_NULL if session_id is None else session_id}\t"
         f"{_NULL if subject_id is None else subject_id}\t"
         f"{copied_text(row.evse_key)}\t{instant_text(row.started_at)}\t{instant_text(row.ended_at)}\t"
         f"{row.start_offset_minutes}\t{row.energy_wh}\t{row.charge_seconds}\t"
@@ -287,11 +293,12 @@ def _sdr_line(row: NewSdr) -> str:
         f"{row.claimed_minor}\t{row.rule_codes}\t"
         f"{_BYTES}{row.content_digest.hex()}\t{copied_text(row.detail)}\t"
         f"{instant_text(row.received_at)}\t{row.change_id}\t"
-        f"{_BYTES + row.leaf.hex() if row.leaf else _NULL}\t{row.vat_category}\t"
+        f"{row.vat_category}\t"
         f"{row.vat_rate_bp}\t{row.vat_rule_id}\t{row.place_country}\t{row.kind}\t"
         f"{_NULL if row.ref_window_id is None else row.ref_window_id}\t"
         f"{_NULL if row.ref_sdr_no is None else row.ref_sdr_no}\t"
-        f"{row.agreement_id or _NULL}\t{row.rule_version}\t{row.match_kind}\n"
+        f"{row.agreement_id or _NULL}\t{row.rule_version}\t{row.match_kind}\t"
+        f"{_BYTES + row.leaf.hex() if row.leaf else _NULL}\n"
     )
 
 

@@ -1,8 +1,11 @@
 """SubmitSdrs over HTTP: parsed, checked, rated, stored, acknowledged after commit.
 
-Several CSOs send batches at once to two server processes; each SDR names a session
-that was authorized here, which it ends. The database syncs to disk. Memory is what a
-server process needs above what it had before the first batch.
+Several CSOs send batches at once to two server processes. Each SDR names a session that
+was authorized here, which it ends, for one of many CSPs; it has times and an amount of
+its own, two registers of a meter, and VAT of a supply across a border. The tariff has
+four components. All rules are asked, and none hits: whatever else comes would be less
+work for the rating and more for the answer. The database syncs to disk. Memory is what
+a server process needs above what it had before the first batch.
 """
 
 from __future__ import annotations
@@ -22,20 +25,29 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+from sqlalchemy import Connection
+
 from clearinghouse import app
 from clearinghouse.domain.evses import Connector
 from clearinghouse.domain.exchange import Role
 from clearinghouse.domain.participants import Participant
 from clearinghouse.domain.sessions import Origin, SessionState
+from clearinghouse.domain.tariffs import Component, ComponentType
 from clearinghouse.services import passwords
 from clearinghouse.services.environment import Environment
 from clearinghouse.settings import Settings
-from clearinghouse.storage import access, evses, tariffs
+from clearinghouse.storage import access, billing, evses, tariffs
 from clearinghouse.storage.database import Database
 from clearinghouse.storage.tables.sessions import session
 from clearinghouse.storage.tariffs import Publication
 from tests.benchmarks._processes import cpu_seconds, split
-from tests.builders import make_agreement, make_evse, make_participant, make_tariff
+from tests.builders import (
+    make_agreement,
+    make_evse,
+    make_participant,
+    make_profile,
+    make_tariff,
+)
 from tests.fixtures.engine import PASSWORD, issue_token, username
 from tests.running import sdr as wire
 from tests.running.house import House
@@ -47,11 +59,22 @@ DESCRIPTION = "SubmitSdrs over HTTP: SDRs a second, memory (INTAKE_SDRS=n)"
 SDRS = 60_000
 BATCH = 5_000
 SUBMITTERS = 4
-CSPS = 5
+CSPS = 40
 EVSES = 1_000
 _MIB = 1_048_576
 _KIB = 1_024
 _PAUSE_SECONDS = 0.05
+_KWH_CENTS = 45
+_MINUTE_CENTS = 5
+_CHARGING = timedelta(minutes=40)
+_BETWEEN = timedelta(minutes=50)
+_VAT_IDS = {"DE": "DE136695976", "NL": "NL004495445B01"}
+_COMPONENTS = (
+    Component(type=ComponentType.ENERGY, price_u=450_000),
+    Component(type=ComponentType.TIME, price_u=50_000),
+    Component(type=ComponentType.IDLE, price_u=100_000, grace_seconds=600),
+    Component(type=ComponentType.PARKING, price_u=20_000, tier_from=3_600),
+)
 
 
 @dataclass(slots=True)
@@ -141,18 +164,21 @@ def _sendings(env: Environment, url: str, number: int) -> Iterator[Sending]:
     since = now - timedelta(days=60)
     with env.database.begin("closing") as tx:
         csps = [make_participant(tx, party_id=f"NLC{n:02d}") for n in range(CSPS)]
+        for csp in csps:
+            _bill(tx, csp, "NL", at=since)
     for place in range(SUBMITTERS):
         code = f"B{place:02d}"
         with env.database.begin("closing") as tx:
             roles = frozenset({Role.CSO})
             cso = make_participant(tx, party_id=f"DE{code}", roles=roles)
+            _bill(tx, cso, "DE", at=since)
             for csp in csps:
                 make_agreement(tx, cso, csp, valid_from=since)
             tariffs.publish(
                 tx,
                 Publication(
                     publisher_id=cso.participant_id,
-                    tariff=make_tariff(valid_from=since),
+                    tariff=make_tariff(valid_from=since, components=_COMPONENTS),
                 ),
                 at=since,
             )
@@ -180,7 +206,8 @@ def _records(
     rows = []
     for place in range(number):
         csp, evse = csps[place % CSPS], place % EVSES
-        started_at = now - timedelta(minutes=50 * (1 + place // EVSES))
+        started_at = now - _BETWEEN * (1 + place // EVSES) - timedelta(seconds=evse)
+        energy_wh = 5_000 + place * 7_919 % 40_000
         number_of_session = uuid4()
         rows.append(
             (
@@ -199,11 +226,11 @@ def _records(
             csp_id=csp.party_id,
             evse_id=f"DE*{code}*E{evse:06d}",
             started_at=started_at,
-            ended_at=started_at + timedelta(minutes=40),
-            energy_wh=23_456,
+            ended_at=started_at + _CHARGING,
+            energy_wh=energy_wh,
             tariff_id="T-1",
             currency="EUR",
-            claimed=Decimal("10.56"),
+            claimed=_net(energy_wh),
             session_id=str(number_of_session),
         )
     names = (
@@ -218,6 +245,25 @@ def _records(
     )
     with env.database.begin("closing") as tx:
         Database.copy(tx, session, names, rows)
+
+
+def _bill(tx: Connection, party: Participant, country: str, *, at: datetime) -> None:
+    """Store what invoices say of a party, so that its supplies are taxed."""
+    profile = make_profile(
+        party.party_id,
+        valid_from=at.date(),
+        country=country,
+        vat_id=_VAT_IDS[country],
+        is_taxable_dealer=True,
+    )
+    billing.add_profile(tx, profile, at=at)
+
+
+def _net(energy_wh: int) -> Decimal:
+    """Return what the tariff makes of the energy and the time: 45 ct/kWh, 5 ct/min."""
+    minutes = _CHARGING // timedelta(minutes=1)
+    cents = (energy_wh * _KWH_CENTS + 500) // 1_000 + minutes * _MINUTE_CENTS
+    return Decimal(cents).scaleb(-2)
 
 
 def _batches(speaker: Speaker, records: list[wire.Sdr]) -> list[bytes]:
