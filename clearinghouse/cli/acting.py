@@ -24,6 +24,12 @@ OPERATOR: Any = typer.Option(
 """The option of a verb that needs to know who acts."""
 
 
+OPERATOR_IF_NEEDED: Any = typer.Option(
+    None, "--operator", help="Your name as an operator, where two are needed."
+)
+"""The same option of a verb that needs two operators only sometimes."""
+
+
 def acting(env: Environment, name: str) -> Operator:
     """Return the operator who acts.
 

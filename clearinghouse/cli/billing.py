@@ -7,9 +7,13 @@ from datetime import datetime
 
 import typer
 
+from clearinghouse.cli.acting import OPERATOR_IF_NEEDED, acting
+from clearinghouse.cli.approvals import waiting
 from clearinghouse.cli.context import house, output_of
 from clearinghouse.cli.output import Row
+from clearinghouse.codes import ACCOUNT_FOUR_EYES
 from clearinghouse.domain.billing import BillingProfile
+from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.services import billing
 
 group = typer.Typer(
@@ -66,11 +70,13 @@ def set_it(
     valid_from: datetime | None = typer.Option(
         None, "--from", formats=["%Y-%m-%d"], help="First day: 2027-01-01; else today."
     ),
+    operator: str | None = OPERATOR_IF_NEEDED,
 ) -> None:
     """Store the next version of a party's billing profile.
 
     What is not given stays as in the version before; an empty text takes VAT id, tax
-    number, IBAN or BIC away.
+    number, IBAN or BIC away. Where money would go to another account than before, it
+    is asked for, and another operator approves it.
     """
     options = {
         "legal_name": legal_name,
@@ -88,7 +94,15 @@ def set_it(
     given = {name: value for name, value in options.items() if value is not None}
     begins = None if valid_from is None else valid_from.date()
     with house(context) as env:
-        stored = billing.set_profile(env, party_id, given, valid_from=begins)
+        try:
+            stored = billing.set_profile(env, party_id, given, valid_from=begins)
+        except ClearingHouseError as error:
+            if error.code is not ACCOUNT_FOUR_EYES or operator is None:
+                raise
+            by = acting(env, operator)
+            asked = billing.request_profile(env, by, party_id, given, valid_from=begins)
+            waiting(context, asked)
+            return
     text = (
         f"{stored.party_id} {stored.legal_name}: billing profile version"
         f" {stored.version}, in force from {stored.valid_from}"

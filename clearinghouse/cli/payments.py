@@ -7,6 +7,8 @@ from pathlib import Path
 
 import typer
 
+from clearinghouse.cli.acting import OPERATOR, acting
+from clearinghouse.cli.approvals import waiting
 from clearinghouse.cli.camt053 import FILE_BYTES_MAX, read
 from clearinghouse.cli.context import house, output_of, refusals
 from clearinghouse.domain.payments import Mandate
@@ -68,14 +70,26 @@ def mandate(
     mandate_id: str = typer.Argument(help="Id of the SEPA B2B mandate."),
     signed_on: datetime = typer.Option(..., formats=["%Y-%m-%d"]),
     creditor_id: str = typer.Option(..., help="This house's creditor identifier."),
+    operator: str = OPERATOR,
 ) -> None:
-    """Keep a mandate to collect; an empty id takes it back."""
+    """Ask to keep a mandate to collect; another operator approves it."""
     given = Mandate(
         mandate_id=mandate_id, signed_on=signed_on.date(), creditor_id=creditor_id
     )
     with house(context) as env:
-        payments.set_mandate(env, party_id, given)
-    text = "is collected from" if mandate_id else "is not collected from any more"
+        asked = payments.request_mandate(env, acting(env, operator), party_id, given)
+    waiting(context, asked)
+
+
+@group.command(name="mandate-end")
+def end_mandate(
+    context: typer.Context,
+    party_id: str = typer.Argument(help="Who is collected from no more: DEABC."),
+) -> None:
+    """Take a mandate back: the participant pays by itself again."""
+    with house(context) as env:
+        payments.take_mandate_back(env, party_id)
     output_of(context).value(
-        {"party": party_id, "mandate": mandate_id}, f"{party_id} {text}"
+        {"party": party_id, "mandate": ""},
+        f"{party_id} is not collected from any more",
     )

@@ -337,6 +337,9 @@ CONFIRMATION_CONFLICT = _code(
 FX_RATE_MISSING = _code(
     766, "FX_RATE_MISSING", _R, "There is no exchange rate for the day."
 )
+ACCOUNT_FOUR_EYES = _code(
+    767, "ACCOUNT_FOUR_EYES", _R, "Another bank account needs two operators."
+)
 SEAL_BROKEN = _code(
     780, "SEAL_BROKEN", Kind.INTERNAL, "An SDR is not what its intake committed to."
 )

@@ -7,7 +7,7 @@ version is never changed: what was invoiced under it stays what it was.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -199,3 +199,17 @@ def _why_no_iban(iban: str) -> str:
 
 def _wrong(path: str, expected: str, found: str = "") -> Item:
     return Item(code=SEMANTIC, path=path, expected=expected, found=found)
+
+
+def moves_account(
+    versions: Sequence[BillingProfile], following: BillingProfile
+) -> bool:
+    """Say whether money would go elsewhere with the next version of a profile.
+
+    The account is compared with the last one that there was, however long ago: to take
+    one away and give another later is the same. The first account moves nothing.
+    """
+    known = next((one for one in reversed(versions) if one.iban), None)
+    if known is None or not following.iban:
+        return False
+    return (following.iban, following.bic) != (known.iban, known.bic)

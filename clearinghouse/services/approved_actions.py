@@ -9,12 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from clearinghouse.services import disputes, operators, run_undoing
+from clearinghouse.services import (
+    billing,
+    disputes,
+    operators,
+    payments,
+    run_undoing,
+)
 from clearinghouse.services.approvals import Executor
 
 EXECUTORS: Mapping[str, Executor] = {
     operators.ADD: operators.add_approved,
     disputes.DECIDE: disputes.decide_approved,
+    billing.SET: billing.set_approved,
+    payments.SET_MANDATE: payments.mandate_approved,
     run_undoing.ABORT: run_undoing.abort_approved,
     run_undoing.REVERSE: run_undoing.reverse_approved,
 }

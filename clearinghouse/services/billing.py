@@ -1,4 +1,8 @@
-"""Billing profiles: set by the operator, version by version; listed with their gaps."""
+"""Billing profiles: set by the operator, version by version; listed with their gaps.
+
+Where a version would let money go to another account than before, one operator asks for
+it and another one approves.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,21 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from clearinghouse.codes import SEMANTIC, UNKNOWN_PARTICIPANT
+from sqlalchemy import Connection
+
+from clearinghouse.codes import ACCOUNT_FOUR_EYES, SEMANTIC, UNKNOWN_PARTICIPANT
 from clearinghouse.domain import billing as rules
+from clearinghouse.domain.approvals import Approval, Operator, Wanted
 from clearinghouse.domain.billing import BillingProfile
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.identifiers import party_id as party_ids
+from clearinghouse.services import approvals
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.participants import note
 from clearinghouse.storage import billing, participants
+
+#: What is done to a party's profile, by one operator or by two.
+SET = "set billing profile"
 
 #: What may be left out of a profile: an empty text takes it away again.
 _OPTIONAL = ("vat_id", "tax_number", "iban", "bic")
@@ -44,24 +55,80 @@ def set_profile(
 
     ``given`` names fields of :class:`BillingProfile`; the rest stays as in the version
     before, and an empty text takes an optional field away. ``valid_from`` is today when
-    it is not given. Raises :class:`ClearingHouseError`: ``UNKNOWN_PARTICIPANT``, or
-    ``CH.SEMANTIC`` with all that is wrong.
+    it is not given. Raises :class:`ClearingHouseError`: ``UNKNOWN_PARTICIPANT``;
+    ``CH.SEMANTIC`` with all that is wrong; ``ACCOUNT_FOUR_EYES`` when money would go to
+    another account: :func:`request_profile` asks for that.
     """
-    party = party_ids.compact(party_id)
     begins = env.clock.now().date() if valid_from is None else valid_from
     with env.database.begin() as tx:
-        if party != env.limits.party_id and (
-            participants.participant_by_party_id(tx, party) is None
-        ):
-            raise ClearingHouseError(UNKNOWN_PARTICIPANT, f"no partner {party_id}")
-        versions = billing.versions_of(tx, party)
-        fields = _fields(versions[-1] if versions else None, given)
-        profile = BillingProfile(party_id=party, valid_from=begins, **fields)
-        wrong = rules.problems(profile)
-        if wrong:
-            raise ClearingHouseError(SEMANTIC, items=wrong)
-        stored = billing.add_profile(tx, profile, at=env.clock.now())
-        note(tx, env, "set billing profile", f"{party} version {stored.version}")
+        profile, moves = _next(tx, env, party_id, given, begins)
+        if moves:
+            raise ClearingHouseError(ACCOUNT_FOUR_EYES, profile.party_id)
+        return _stored(tx, env, profile)
+
+
+def request_profile(
+    env: Environment,
+    by: Operator,
+    party_id: str,
+    given: Mapping[str, str | bool],
+    *,
+    valid_from: date | None = None,
+) -> Approval:
+    """Ask for the next version of a profile; another operator approves it.
+
+    Raises as :func:`set_profile`, but for ``ACCOUNT_FOUR_EYES``.
+    """
+    begins = env.clock.now().date() if valid_from is None else valid_from
+    with env.database.begin() as tx:
+        profile, _ = _next(tx, env, party_id, given, begins)
+        payload = {**given, "valid_from": begins.isoformat()}
+        wanted = Wanted(action=SET, object=profile.party_id, payload=payload)
+        return approvals.request(tx, env, by, wanted)
+
+
+def set_approved(tx: Connection, env: Environment, approval: Approval) -> str:
+    """Store the version that two operators want: what the second word does.
+
+    It stands on the version of today: what was changed meanwhile stays changed.
+    """
+    given = dict(approval.wanted.payload)
+    begins = date.fromisoformat(str(given.pop("valid_from")))
+    fields = {
+        name: value for name, value in given.items() if isinstance(value, str | bool)
+    }
+    profile, _ = _next(tx, env, approval.wanted.object, fields, begins)
+    stored = _stored(tx, env, profile)
+    return f"{stored.party_id}: billing profile version {stored.version}"
+
+
+def _next(
+    tx: Connection,
+    env: Environment,
+    party_id: str,
+    given: Mapping[str, str | bool],
+    begins: date,
+) -> tuple[BillingProfile, bool]:
+    """Return the next version of a profile, and whether money would go elsewhere."""
+    party = party_ids.compact(party_id)
+    if party != env.limits.party_id and (
+        participants.participant_by_party_id(tx, party) is None
+    ):
+        raise ClearingHouseError(UNKNOWN_PARTICIPANT, f"no partner {party_id}")
+    versions = billing.versions_of(tx, party)
+    fields = _fields(versions[-1] if versions else None, given)
+    profile = BillingProfile(party_id=party, valid_from=begins, **fields)
+    wrong = rules.problems(profile)
+    if wrong:
+        raise ClearingHouseError(SEMANTIC, items=wrong)
+    return profile, rules.moves_account(versions, profile)
+
+
+def _stored(
+    tx: Connection, env: Environment, profile: BillingProfile
+) -> BillingProfile:
+    stored = billing.add_profile(tx, profile, at=env.clock.now())
+    note(tx, env, SET, f"{stored.party_id} version {stored.version}")
     return stored
 
 

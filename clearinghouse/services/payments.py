@@ -17,6 +17,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from clearinghouse import codes
+from clearinghouse.domain.approvals import Approval, Operator, Wanted
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.domain.payments import (
     BankAccount,
@@ -33,12 +34,15 @@ from clearinghouse.reports.payment_file import (
     render_collections,
     render_transfers,
 )
-from clearinghouse.services import run_payments, settlement_runs
+from clearinghouse.services import approvals, run_payments, settlement_runs
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.participants import note
 from clearinghouse.storage import bank_files, billing, participants, runs
 from clearinghouse.storage import run_payments as store
 from clearinghouse.storage.run_payments import Payment
+
+#: What two operators do for a mandate to collect.
+SET_MANDATE = "set mandate"
 
 #: What became of an entry that no payment of ours has.
 UNKNOWN = "UNKNOWN"
@@ -87,16 +91,56 @@ def export_files(
     return list(files)
 
 
-def set_mandate(env: Environment, party_id: str, mandate: Mandate) -> None:
-    """Keep a participant's mandate to collect from it; an empty id takes it back.
+def request_mandate(
+    env: Environment, by: Operator, party_id: str, mandate: Mandate
+) -> Approval:
+    """Ask to keep a participant's mandate to collect; another operator approves it.
+
+    Raises :class:`ClearingHouseError`: ``UNKNOWN_PARTICIPANT``; ``CH.SEMANTIC`` for a
+    mandate without an id or a creditor.
+    """
+    with env.database.begin() as tx:
+        _require_participant(tx, party_id)
+        if not mandate.mandate_id or not mandate.creditor_id:
+            raise ClearingHouseError(codes.SEMANTIC, "a mandate without a name")
+        payload = {
+            "mandate_id": mandate.mandate_id,
+            "signed_on": mandate.signed_on.isoformat(),
+            "creditor_id": mandate.creditor_id,
+        }
+        wanted = Wanted(action=SET_MANDATE, object=party_id, payload=payload)
+        return approvals.request(tx, env, by, wanted)
+
+
+def mandate_approved(tx: Connection, env: Environment, approval: Approval) -> str:
+    """Keep a mandate as two operators want it: what the second word does."""
+    party_id, payload = approval.wanted.object, approval.wanted.payload
+    _require_participant(tx, party_id)
+    mandate = Mandate(
+        mandate_id=str(payload["mandate_id"]),
+        signed_on=date.fromisoformat(str(payload["signed_on"])),
+        creditor_id=str(payload["creditor_id"]),
+    )
+    bank_files.add_mandate(tx, party_id, mandate, at=env.clock.now())
+    return f"{party_id} is collected from by {mandate.mandate_id}"
+
+
+def take_mandate_back(env: Environment, party_id: str) -> None:
+    """Collect from a participant no more; one operator may: no money moves by it.
 
     Raises :class:`ClearingHouseError` (``UNKNOWN_PARTICIPANT``).
     """
     with env.database.begin() as tx:
-        if participants.participant_by_party_id(tx, party_id) is None:
-            raise ClearingHouseError(codes.UNKNOWN_PARTICIPANT, party_id)
-        bank_files.add_mandate(tx, party_id, mandate, at=env.clock.now())
-        note(tx, env, "set mandate", party_id)
+        _require_participant(tx, party_id)
+        now = env.clock.now()
+        none = Mandate(mandate_id="", signed_on=now.date(), creditor_id="")
+        bank_files.add_mandate(tx, party_id, none, at=now)
+        note(tx, env, "take mandate back", party_id)
+
+
+def _require_participant(tx: Connection, party_id: str) -> None:
+    if participants.participant_by_party_id(tx, party_id) is None:
+        raise ClearingHouseError(codes.UNKNOWN_PARTICIPANT, party_id)
 
 
 def take_in(env: Environment, statement: BankStatement) -> Taken:

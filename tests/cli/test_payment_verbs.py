@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.bank_files import Movement, camt053
+from tests.fixtures.operators import PASSWORD
 from tests.fixtures.verbs import value_of
 from tests.services.payment_world import committed, open_accounts
 from tests.services.run_world import RunWorld, make_run_world
@@ -23,7 +24,10 @@ MANDATE = ("--signed-on", "2026-01-02", "--creditor-id", "DE98ZZZ09999999999")
 
 
 @pytest.fixture
-def four(env: Environment) -> RunWorld:
+def four(env: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunWorld:
+    file = tmp_path / "password"
+    file.write_text(f"{PASSWORD}\n", encoding="utf-8")
+    monkeypatch.setenv("CLEARINGHOUSE_OPERATOR_PASSWORD_FILE", str(file))
     return make_run_world(env)
 
 
@@ -32,7 +36,9 @@ def test_operator_orders_payments_and_takes_in_what_the_bank_says(
 ) -> None:
     open_accounts(four.env)
     committed(four)
-    value_of(run("--json", "payment", "mandate", "DEBBB", "M-7", *MANDATE))
+    mandate = ("payment", "mandate", "DEBBB", "M-7", *MANDATE, "--operator", "anna")
+    number = str(value_of(run("--json", *mandate))["approval"])
+    value_of(run("--json", "approval", "approve", number, "--operator", "ben"))
     words = ("payment", "export", "1", "--to", str(tmp_path / "files"))
     bank = tmp_path / "bank.xml"
     bank.write_bytes(

@@ -9,9 +9,11 @@ import pytest
 
 from clearinghouse import codes
 from clearinghouse.domain.errors import ClearingHouseError
-from clearinghouse.services import billing
+from clearinghouse.services import approvals, billing
+from clearinghouse.services.approved_actions import EXECUTORS
 from clearinghouse.storage import audit
 from tests.builders import NOW, make_csp
+from tests.fixtures.operators import approved, make_operators
 
 if TYPE_CHECKING:
     from clearinghouse.services.environment import Environment
@@ -109,3 +111,63 @@ def test_list_says_what_each_party_lacks(env: Environment) -> None:
 
     assert standings["DEABC"] == ("IBAN",)
     assert standings["DEDEF"] == ("billing profile",)
+
+
+OTHER = "DE75512108001245126199"
+
+
+@pytest.mark.parametrize(
+    ("steps", "moves"),
+    [
+        ([{"iban": OTHER}], True),
+        ([{"bic": "DEUTDEFF"}], True),
+        ([{"iban": "", "bic": ""}, {"iban": OTHER}], True),
+        ([{"city": "Ulm"}], False),
+        ([{"iban": "", "bic": ""}], False),
+        ([{"iban": "", "bic": ""}, {"iban": GIVEN["iban"], "bic": "COBADEFF"}], False),
+    ],
+)
+def test_another_account_needs_two_operators_and_nothing_else_does(
+    env: Environment,
+    steps: list[dict[str, str | bool]],
+    moves: bool,  # noqa: FBT001 - a case
+) -> None:
+    with env.database.begin() as tx:
+        make_csp(tx)
+    billing.set_profile(env, "DEABC", GIVEN)
+    for step in steps[:-1]:
+        billing.set_profile(env, "DEABC", step)
+    if not moves:
+        assert billing.set_profile(env, "DEABC", steps[-1]).version == len(steps) + 1
+        return
+
+    with pytest.raises(ClearingHouseError) as alone:
+        billing.set_profile(env, "DEABC", steps[-1])
+    before = billing.versions(env, "DEABC")
+    done = approved(
+        env, lambda by: billing.request_profile(env, by, "DEABC", steps[-1])
+    )
+
+    assert alone.value.code is codes.ACCOUNT_FOUR_EYES
+    assert len(before) == len(steps)
+    after = billing.versions(env, "DEABC")
+    assert len(after) == len(steps) + 1
+    for name, value in steps[-1].items():
+        assert getattr(after[-1], name) == value
+    assert done.outcome == f"DEABC: billing profile version {len(after)}"
+
+
+def test_what_was_changed_while_an_account_waits_stays_changed(
+    env: Environment,
+) -> None:
+    with env.database.begin() as tx:
+        make_csp(tx)
+    billing.set_profile(env, "DEABC", GIVEN)
+    anna, ben = make_operators(env)
+    asked = billing.request_profile(env, anna, "DEABC", {"iban": OTHER})
+
+    billing.set_profile(env, "DEABC", {"city": "Ulm"})
+    approvals.approve(env, ben, asked.approval_id, EXECUTORS)
+
+    last = billing.versions(env, "DEABC")[-1]
+    assert (last.city, last.iban, last.version) == ("Ulm", OTHER, 3)

@@ -13,7 +13,13 @@ from clearinghouse import codes
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.domain.payments import Mandate
 from clearinghouse.domain.runs import RunState
-from clearinghouse.services import payments, reconciliation, settlement_runs
+from clearinghouse.services import (
+    approvals,
+    payments,
+    reconciliation,
+    settlement_runs,
+)
+from clearinghouse.services.approved_actions import EXECUTORS
 from clearinghouse.services.payments import UNKNOWN
 from tests.services.payment_world import (
     ACCOUNT,
@@ -91,9 +97,10 @@ def test_house_collects_by_mandate_and_others_pay_by_themselves(
     four: RunWorld, tmp_path: Path
 ) -> None:
     open_accounts(four.env)
-    payments.set_mandate(four.env, "DEBBB", MANDATE)
-    payments.set_mandate(four.env, "DEDDD", MANDATE)
-    payments.set_mandate(four.env, "DEDDD", replace(MANDATE, mandate_id=""))
+    for party_id in ("DEBBB", "DEDDD"):
+        asked = payments.request_mandate(four.env, four.anna, party_id, MANDATE)
+        four.approve(asked)
+    payments.take_mandate_back(four.env, "DEDDD")
 
     files = payments.export_files(four.env, committed(four), tmp_path, execute_on=ON)
 
@@ -218,8 +225,33 @@ def test_bank_that_pays_less_more_or_back_is_seen(four: RunWorld) -> None:
     assert stranger.reference == "B-4"
 
 
-def test_mandate_is_for_a_participant_only(env: Environment) -> None:
-    with pytest.raises(ClearingHouseError) as caught:
-        payments.set_mandate(env, "DEXXX", MANDATE)
+def test_mandate_is_for_a_participant_only_and_has_a_name(four: RunWorld) -> None:
+    with pytest.raises(ClearingHouseError) as stranger:
+        payments.request_mandate(four.env, four.anna, "DEXXX", MANDATE)
+    unnamed = replace(MANDATE, mandate_id="")
+    with pytest.raises(ClearingHouseError) as nothing:
+        payments.request_mandate(four.env, four.anna, "DEBBB", unnamed)
+    with pytest.raises(ClearingHouseError) as nobody:
+        payments.take_mandate_back(four.env, "DEXXX")
 
-    assert caught.value.code is codes.UNKNOWN_PARTICIPANT
+    assert stranger.value.code is codes.UNKNOWN_PARTICIPANT
+    assert nobody.value.code is codes.UNKNOWN_PARTICIPANT
+    assert nothing.value.code is codes.SEMANTIC
+
+
+def test_nobody_is_collected_from_before_a_second_operator_approved(
+    four: RunWorld, tmp_path: Path
+) -> None:
+    open_accounts(four.env)
+    run_id = committed(four)
+    asked = payments.request_mandate(four.env, four.anna, "DEBBB", MANDATE)
+
+    before = payments.export_files(four.env, run_id, tmp_path, execute_on=ON)
+    with pytest.raises(ClearingHouseError) as alone:
+        approvals.approve(four.env, four.anna, asked.approval_id, EXECUTORS)
+    four.approve(asked)
+    after = payments.export_files(four.env, run_id, tmp_path, execute_on=ON)
+
+    assert alone.value.code is codes.APPROVAL_SAME
+    assert not any("pain.008" in path.name for path in before)
+    assert any("pain.008" in path.name for path in after)
