@@ -7,7 +7,7 @@ this folder that share nothing with the house's own.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from clearinghouse.verify import signatures
+from clearinghouse.verify import digests, signatures
 from clearinghouse.verify.archive import HEADINGS, Unpacked, unpack
 from clearinghouse.verify.originals import check_originals, said_by_window
 from clearinghouse.verify.report import TOLD_MAX, BundleError, Report
@@ -23,47 +23,76 @@ from clearinghouse.verify.rerating import rerate
 from clearinghouse.verify.signatures import PublicKey
 
 #: What is computed anew after the rating, and the checks that compare it, in order.
-COMPUTED = ("vat.sql", "documents.sql")
-CHECKS = ("checks.sql", "checks_corrections.sql", "checks_documents.sql")
+COMPUTED = ("vat.sql", "documents.sql", "runs.sql")
+CHECKS = (
+    "checks.sql",
+    "checks_corrections.sql",
+    "checks_documents.sql",
+    "checks_runs.sql",
+)
 
 #: Levels of a tree: 2^40 leaves.
 LEVELS_MAX = 40
 
 _HERE = Path(__file__).parent
 
+# Whose an SDR is, by its line.
+_SIDES = """
+    SELECT line_no, 'of ' || submitter || ' for ' || csp FROM sdr
+    WHERE list_contains(CAST(? AS BIGINT[]), line_no)
+"""
+
 Progress = Callable[[str], None]
 _Connection = duckdb.DuckDBPyConnection
 
 
-def verify(bundle: Path, key: Path, progress: Progress = lambda _: None) -> Report:
+def verify(
+    bundle: Path,
+    key: Path,
+    progress: Progress = lambda _: None,
+    *,
+    documents: Sequence[Path] = (),
+) -> Report:
     """Check a bundle with the operator's public key; an empty report proves it.
 
-    Raises :class:`BundleError` when the file is no bundle or the key is none.
+    ``documents`` are statements and invoices as they were handed out: each has to be
+    one of the bundle's. Raises :class:`BundleError` when the file is no bundle, the key
+    is none, or a document cannot be read.
     """
     report = Report()
     trusted = signatures.key_of(key)
+
+    def check(what: str) -> None:
+        report.rule = what
+        progress(f"checking that {what}")
+
     with TemporaryDirectory(prefix="clearinghouse-verify-") as scratch:
         folder = Path(scratch) / "bundle"
         folder.mkdir()
-        progress("unpacking, and comparing digests with the manifest")
+        check("every file is the one that the manifest lists")
         unpacked = unpack(bundle, folder, report)
-        progress("checking the manifest's signature")
+        check("the manifest has the operator's signature")
         signatures.check_manifest(unpacked, trusted, report)
         with _database(Path(scratch)) as db:
-            _load(db, unpacked, report, progress)
+            check("every file has its heading")
+            _load(db, unpacked, report)
+            check("the chain of windows is whole and signed")
             said = _check_chain(db, unpacked, trusted, report)
             _set_variables(db, unpacked, said)
+            check("documents are those that were issued")
+            digests.check_documents(db, documents, report, progress)
             progress("computing the roots of batches, pairs and window")
             _grow_trees(db)
+            check("what credits take back is in the window that it names")
             check_originals(db, said_by_window(db), report)
-            progress("rating every SDR again")
+            check("every EVSE has a time zone")
             db.execute(_text("corrections.sql"))
             rerate(db, report)
             progress("computing VAT, documents and settlement runs")
             for name in COMPUTED:
                 db.execute(_text(name))
             for what, statement in chain.from_iterable(map(_checks, CHECKS)):
-                progress(f"checking that {what}")
+                check(what)
                 _check(db, statement, report)
     return report
 
@@ -77,15 +106,12 @@ def _database(scratch: Path) -> _Connection:
     return db
 
 
-def _load(
-    db: _Connection, bundle: Unpacked, report: Report, progress: Progress
-) -> None:
+def _load(db: _Connection, bundle: Unpacked, report: Report) -> None:
     for name, heading in HEADINGS.items():
         with (bundle.folder / name).open("rb") as file:
             found = file.readline(1 << 16).decode("utf-8", "replace").rstrip("\n")
         if found.split("\t") != heading.split():
             report.add(name, 1, "heading", heading, found.replace("\t", " "))
-    progress("reading the files")
     db.execute("SET VARIABLE folder = ?", [str(bundle.folder)])
     db.execute("CREATE TABLE sdr_field (place INTEGER, name VARCHAR)")
     fields = enumerate(HEADINGS["sdrs.tsv"].split(), 1)
@@ -154,9 +180,13 @@ def _grow_trees(db: _Connection) -> None:
 
 def _check(db: _Connection, statement: str, report: Report) -> None:
     found = db.execute(statement)
-    report.add_rows(found.fetchmany(TOLD_MAX))
-    while rest := found.fetchmany(TOLD_MAX):
-        report.count += len(rest)
+    rows, rest = found.fetchmany(TOLD_MAX), 0
+    while more := found.fetchmany(TOLD_MAX):
+        rest += len(more)
+    lines = [line for file, line, *_ in rows if file == "sdrs.tsv"]
+    sides = db.execute(_SIDES, [lines]).fetchall() if lines else []
+    report.add_rows(rows, dict(sides))
+    report.count += rest
 
 
 def _checks(name: str) -> Iterator[tuple[str, str]]:

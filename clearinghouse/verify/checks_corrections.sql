@@ -5,6 +5,15 @@ SELECT 'sdrs.tsv', line_no, 'engineVersion of ' || sdr_uid, '1 or 2',
        engine_version::VARCHAR
 FROM sdr WHERE engine_version NOT IN (1, 2);
 
+-- every SDR has the amount that its tariff gives
+SELECT 'sdrs.tsv', s.line_no, 'netMinor of ' || s.sdr_uid,
+       coalesce(r.net_minor::VARCHAR, 'a rating by tariff version '
+           || s.tariff_version_id), s.net_minor::VARCHAR
+FROM sdr AS s LEFT JOIN rerated AS r USING (sdr_no)
+WHERE s.status = 'ACCEPTED' AND r.net_minor IS DISTINCT FROM s.net_minor
+  AND s.sdr_no NOT IN (SELECT sdr_no FROM agreed)
+ORDER BY s.line_no;
+
 -- energy and time of every SDR are those of its charging transactions
 SELECT 'sdrs.tsv', s.line_no, u.name || ' of ' || s.sdr_uid, u.expected::VARCHAR,
        u.found::VARCHAR

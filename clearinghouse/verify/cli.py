@@ -43,7 +43,7 @@ def run(words: Sequence[str], out: TextIO, log: TextIO) -> int:
             log.flush()
 
     try:
-        report = verify(given.bundle, given.key, progress)
+        report = verify(given.bundle, given.key, progress, documents=given.statement)
     except BundleError as error:
         log.write(f"{given.bundle}: {error}\n")
         return EXIT_DIFFERENT
@@ -69,6 +69,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("bundle", type=Path, help="the audit bundle, a ZIP file")
     parser.add_argument(
         "--key", type=Path, required=True, help="the operator's public key, in PEM"
+    )
+    parser.add_argument(
+        "--statement",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a statement (XML or CSV) or an invoice as it was handed out, that must be"
+        " one of the bundle's; may be given more than once",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--quiet", action="store_true", help="tell no progress")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 #: Differences that are told; the rest is counted. It bounds memory and patience.
@@ -18,26 +18,36 @@ class BundleError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """A place that is not as it should be; ``line`` 1 is a file's heading, 0 none."""
+    """A place that is not as it should be; ``line`` 1 is a file's heading, 0 none.
+
+    ``rule`` is what is broken, ``participants`` whose SDR it is where the place is one.
+    """
 
     file: str
     line: int
     field: str
     expected: str
     found: str
+    rule: str = ""
+    participants: str = ""
 
     def __str__(self) -> str:
         """Return the difference as a person reads it."""
         place = f"{self.file} line {self.line}" if self.line else self.file
-        return f"{place}, {self.field}: expected {self.expected}, found {self.found}"
+        told = f"{place}, {self.field}: expected {self.expected}, found {self.found}"
+        return f"{told}; {'; '.join(filter(None, (self.participants, self.rule)))}"
 
 
 @dataclass(slots=True)
 class Report:
-    """Collects differences; ``count`` knows of those that are not told as well."""
+    """Collects differences; ``count`` knows of those that are not told as well.
+
+    ``rule`` is the one that is being checked.
+    """
 
     told: list[Difference] = field(default_factory=list)
     count: int = 0
+    rule: str = ""
 
     def add(
         self,
@@ -48,23 +58,30 @@ class Report:
         found: object,
     ) -> None:
         """Note a difference."""
-        self.count += 1
-        if len(self.told) < TOLD_MAX:
+        self.add_rows([(file, line, field, expected, found)], {})
+
+    def add_rows(
+        self, rows: Iterable[tuple[object, ...]], sides: Mapping[object, str]
+    ) -> None:
+        """Note what a query found: file, line, field, expected, found.
+
+        ``sides``: the participants of an SDR, by the line of ``sdrs.tsv``.
+        """
+        for file, line, name, expected, found in rows:
+            self.count += 1
+            if len(self.told) >= TOLD_MAX:
+                continue
             self.told.append(
                 Difference(
-                    file=file,
-                    line=line or 0,
-                    field=field,
+                    file=str(file),
+                    line=line if isinstance(line, int) else 0,
+                    field=str(name),
                     expected=_shown(expected),
                     found=_shown(found),
+                    rule=self.rule,
+                    participants=sides.get(line, "") if file == "sdrs.tsv" else "",
                 )
             )
-
-    def add_rows(self, rows: Iterable[tuple[object, ...]]) -> None:
-        """Note what a query found: file, line, field, expected, found."""
-        for file, line, name, expected, found in rows:
-            number = line if isinstance(line, int) else 0
-            self.add(str(file), number, str(name), expected, found)
 
 
 def _shown(value: object) -> str:

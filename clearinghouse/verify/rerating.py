@@ -34,20 +34,9 @@ _OFFSETS = (
 )
 _OFFSET = "INSERT INTO zone_offset VALUES (?, ?, ?)"
 
-# What is rated otherwise, and what could not be rated at all.
-_COMPARE = """
-    SELECT 'sdrs.tsv', s.line_no, 'netMinor of ' || s.sdr_uid,
-           coalesce(r.net_minor::VARCHAR, 'a rating by tariff version '
-               || s.tariff_version_id), s.net_minor::VARCHAR
-    FROM sdr AS s LEFT JOIN rerated AS r USING (sdr_no)
-    WHERE s.status = 'ACCEPTED' AND r.net_minor IS DISTINCT FROM s.net_minor
-      AND s.sdr_no NOT IN (SELECT sdr_no FROM agreed)
-    ORDER BY s.line_no
-"""
-
 
 def rerate(db: duckdb.DuckDBPyConnection, report: Report) -> None:
-    """Rate all accepted SDRs and report those whose amount is another."""
+    """Rate all accepted SDRs into the table ``rerated``; report zones that are none."""
     db.execute(_OFFSETS)
     first, last = db.execute(_RANGE).fetchone() or (None, None)
     for name, line in db.execute(_ZONES).fetchall():
@@ -61,7 +50,6 @@ def rerate(db: duckdb.DuckDBPyConnection, report: Report) -> None:
     db.execute((_HERE / "rerating.sql").read_text(encoding="utf-8"))
     statement = rating.statement().rstrip().rstrip(";")
     db.sql(statement).create("rerated")
-    report.add_rows(db.execute(_COMPARE).fetchall())
 
 
 def _zone(name: str | None) -> ZoneInfo | None:

@@ -115,14 +115,15 @@ INSERT INTO rating_connector
         FROM ratable WHERE connectors <> '' AND json_valid(connectors));
 
 -- The decimals of ISO 4217: two, where nothing else is said.
+CREATE MACRO decimals_of(currency) AS
+    CASE WHEN currency IN ('BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG',
+                           'RWF', 'UGX', 'UYI', 'VND', 'VUV', 'XAF', 'XOF', 'XPF') THEN 0
+         WHEN currency IN ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') THEN 3
+         WHEN currency IN ('CLF', 'UYW') THEN 4 ELSE 2 END;
+
 INSERT INTO rating_tariff
     SELECT tariff_version_id,
-           CASE WHEN currency IN ('BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF',
-                    'KRW', 'PYG', 'RWF', 'UGX', 'UYI', 'VND', 'VUV', 'XAF', 'XOF',
-                    'XPF') THEN 0
-                WHEN currency IN ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND')
-                THEN 3
-                WHEN currency IN ('CLF', 'UYW') THEN 4 ELSE 2 END,
+           decimals_of(currency),
            minimum_u, maximum_u, discount_ppm, vat_included = 'true', priced_by
     FROM tariff AS t
     WHERE tariff_version_id IS NOT NULL AND discount_ppm IS NOT NULL

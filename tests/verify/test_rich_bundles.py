@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from clearinghouse.services import statements
 from clearinghouse.verify.cli import run
 from tests.verify.forging import Forged
 from tests.verify.worlds import Made, make_rich_bundle
@@ -14,6 +15,8 @@ from tests.verify.worlds import Made, make_rich_bundle
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from clearinghouse.services.environment import Environment
 
 #: A bundle is made once and forged many times.
 _MADE: dict[str, Made] = {}
@@ -27,13 +30,13 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> Made:
     return _MADE["bundle"]
 
 
-def told_of(made: Made, forged: Forged, folder: Path) -> tuple[int, str]:
+def told_of(made: Made, forged: Forged, folder: Path, *words: str) -> tuple[int, str]:
     """Return how the command ends, and what it tells."""
     key = folder / "public.pem"
     key.write_text(made.pem, encoding="ascii")
     path = forged.write(folder / "forged.zip")
     out = StringIO()
-    code = run(["--quiet", str(path), "--key", str(key)], out, StringIO())
+    code = run(["--quiet", str(path), "--key", str(key), *words], out, StringIO())
     return code, out.getvalue()
 
 
@@ -47,6 +50,56 @@ def test_bundle_with_vat_credits_and_disputes_is_proved(
     assert (code, told) == (0, f"{tmp_path / 'forged.zip'}: all is proved\n")
     assert len(forged.files["originals.tsv"]) == 3
     assert len(forged.files["corrections.tsv"]) == 6
+
+
+@pytest.mark.clause("4.2-central")
+def test_n4_an_auditor_who_adds_a_cent_to_a_position_is_told_whose_and_which_rule(
+    made: Made, tmp_path: Path
+) -> None:
+    forged = Forged.open(made.content)
+    line = forged.find("positions.tsv", "partyId", "DEABC")
+    forged.add("positions.tsv", line, "netMinor", 1)
+
+    code, told = told_of(made, forged, tmp_path)
+
+    assert code == 1
+    net = int(forged.get("positions.tsv", line, "netMinor"))
+    assert (
+        f"positions.tsv line {line + 1}, DEABC EUR netMinor: expected {net - 1}, found"
+        f" {net}; every position is the net of the matrix, with VAT\n"
+    ) in told
+    assert "sum of EUR: expected 0, found 1; positions sum to zero" in told
+
+
+def test_difference_in_an_sdr_names_its_participants_and_the_rule(
+    made: Made, tmp_path: Path
+) -> None:
+    forged = Forged.open(made.content)
+    forged.add("sdrs.tsv", 2, "netMinor", 1)
+
+    told = told_of(made, forged, tmp_path)[1]
+
+    sdr_id = forged.get("sdrs.tsv", 2, "sdrId")
+    assert (
+        f"sdrs.tsv line 3, netMinor of {sdr_id}: expected 1149, found 1150;"
+        " of CHREP for DEABC; every SDR has the amount that its tariff gives\n"
+    ) in told
+
+
+def test_statement_in_a_participants_hands_is_held_against_the_bundle(
+    env: Environment, tmp_path: Path
+) -> None:
+    made = make_rich_bundle(env, tmp_path)
+    forged = Forged.open(made.content)
+    mine = statements.export_statements(env, 2, tmp_path / "statements")
+    held = next(path for path in mine if path.suffix == ".xml")
+
+    assert told_of(made, forged, tmp_path, "--statement", str(held))[0] == 0
+
+    held.write_bytes(held.read_bytes().replace(b"11.49", b"11.48", 1))
+    code, told = told_of(made, forged, tmp_path, "--statement", str(held))
+    assert code == 1
+    assert told.startswith(f"{held.name}, sha256: expected one of statements.tsv")
 
 
 def _number(forged: Forged, line: int, number: str) -> None:

@@ -1,0 +1,200 @@
+"""Settlement runs in a bundle: fees, conversions, payments and postings are proved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.verify.forging import Forged
+from tests.verify.test_rich_bundles import told_of
+from tests.verify.worlds import Made, bundle_of, make_settled_world, reverse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from clearinghouse.services.environment import Environment
+
+#: A bundle is made once and forged many times.
+_MADE: dict[str, Made] = {}
+
+
+@pytest.fixture
+def made(request: pytest.FixtureRequest, tmp_path: Path) -> Made:
+    if "bundle" not in _MADE:
+        four, window_id = make_settled_world(request.getfixturevalue("env"))
+        _MADE["bundle"] = bundle_of(four.env, window_id, tmp_path)
+    return _MADE["bundle"]
+
+
+def test_bundle_of_a_window_that_was_settled_is_proved(
+    made: Made, tmp_path: Path
+) -> None:
+    forged = Forged.open(made.content)
+
+    assert told_of(made, forged, tmp_path)[1].endswith("all is proved\n")
+
+    codes = {line[-1] for line in forged.files["runpostings.tsv"][1:]}
+    assert {"FEE", "FEE-VAT", "FX-IN-DEBTOR", "FX-RESIDUE", "PAY-IN"} <= codes
+    assert len(forged.files["feedocuments.tsv"]) == 4
+
+
+def test_bundle_of_a_run_that_was_reversed_is_proved(
+    env: Environment, tmp_path: Path
+) -> None:
+    four, window_id = make_settled_world(env)
+    reverse(four, 1)
+    made = bundle_of(env, window_id, tmp_path)
+    forged = Forged.open(made.content)
+
+    assert told_of(made, forged, tmp_path)[1].endswith("all is proved\n")
+
+    assert "MIRROR" in {line[-1] for line in forged.files["runpostings.tsv"][1:]}
+
+
+def _of(
+    name: str, field: str, value: str, changed: str, by: int
+) -> Callable[[Forged], None]:
+    """Return a forgery: add to a number in the line where a field has a value."""
+
+    def change(forged: Forged) -> None:
+        forged.add(name, forged.find(name, field, value), changed, by)
+
+    return change
+
+
+def _put(
+    name: str, field: str, value: str, changed: str, other: str
+) -> Callable[[Forged], None]:
+    """Return a forgery: write something else in the line where a field has a value."""
+
+    def change(forged: Forged) -> None:
+        forged.set(name, forged.find(name, field, value), changed, other)
+
+    return change
+
+
+def _fee_everywhere(forged: Forged) -> None:
+    """Charge a fee one unit higher, in the run's fees, debts, accounts and postings."""
+    for name, field, value, changed in (
+        ("runfees.tsv", "partyId", "DEABC", "netMinor"),
+        ("feedocuments.tsv", "partyId", "DEABC", "netMinor"),
+        ("rundebts.tsv", "debtor", "DEABC", "amountMinor"),
+        ("runaccounts.tsv", "owner", "DEABC", "feeMinor"),
+        ("runpostings.tsv", "postingKey", "R1:FEE-DEABC:FEE", "amountMinor"),
+    ):
+        forged.add(name, forged.find(name, field, value), changed, 1)
+
+
+def _no_posting(forged: Forged) -> None:
+    line = forged.find("runpostings.tsv", "postingKey", "R1:FEE-DEABC:FEE-VAT")
+    forged.drop("runpostings.tsv", line)
+
+
+#: What the operator changes, who holds the key and signs anew; the place that is named.
+FORGERIES: dict[str, tuple[Callable[[Forged], None], str]] = {
+    "rate of exchange": (
+        _of("rates.tsv", "currency", "SEK", "rateMicro", 50_000),
+        "conversions.tsv line 2, run 1 SEONE owes CHREP SEK toMinor",
+    ),
+    "rate that came later": (
+        _put("rates.tsv", "currency", "SEK", "createdAt", "2027-01-01T00:00:00.0Z"),
+        "runrates.tsv line 2, run 1 rate of SEK",
+    ),
+    "amount that was converted": (
+        _of("conversions.tsv", "debtor", "SETWO", "toMinor", 1),
+        "conversions.tsv line 3, run 1 SETWO owes CHREP SEK toMinor",
+    ),
+    "currency that nobody chose": (
+        _put("choices.tsv", "other", "SEONE", "toCurrency", "CHF"),
+        "runpairs.tsv line 4, currency in which SEONE and CHREP settle SEK",
+    ),
+    "fee with all that hangs on it": (
+        _fee_everywhere,
+        "runfees.tsv line 3, run 1 fee of DEABC netMinor",
+    ),
+    "prices of a plan": (
+        _put("feeplans.tsv", "partyId", "DEABC", "tiers", "[[null,70000]]"),
+        "runfees.tsv line 3, run 1 fee of DEABC sdrMinor",
+    ),
+    "share of a plan": (
+        _of("feeplans.tsv", "partyId", "CHREP", "sharePpm", 5_000),
+        "runfees.tsv line 2, run 1 fee of CHREP shareMinor",
+    ),
+    "VAT of a fee": (
+        _of("runfees.tsv", "partyId", "CHREP", "vatMinor", 1),
+        "runfees.tsv line 2, run 1 fee of CHREP vatMinor",
+    ),
+    "category of VAT of a fee": (
+        _put("runfees.tsv", "partyId", "DEABC", "vatCategory", "AE"),
+        "runfees.tsv line 3, run 1 category, rate and rule of VAT of DEABC",
+    ),
+    "debt that a run took": (
+        _of("runpairs.tsv", "debtorId", "FRXYZ", "amountMinor", -1),
+        "runpairs.tsv line 3, run 1 FRXYZ owes CHREP EUR amountMinor",
+    ),
+    "debt of a run": (
+        _of("rundebts.tsv", "kind", "PAIRS", "amountMinor", 1),
+        "rundebts.tsv line 3, run 1 PAIRS DEABC owes CHREP amountMinor",
+    ),
+    "position of a run by one cent": (
+        _of("runaccounts.tsv", "owner", "FRXYZ", "netMinor", 1),
+        "runaccounts.tsv line 4, run 1 FRXYZ netMinor",
+    ),
+    "amount of a payment": (
+        _of("runtransfers.tsv", "kind", "PAY_OUT", "amountMinor", 1),
+        "runtransfers.tsv line 6, run 1 payment 5 amountMinor",
+    ),
+    "payee of a payment": (
+        _put("runtransfers.tsv", "kind", "PAY_OUT", "payee", "DEABC"),
+        "runtransfers.tsv line 6, run 1 payment 5 payee",
+    ),
+    "what the bank confirmed": (
+        _of("confirmations.tsv", "number", "1", "postedMinor", -1),
+        "confirmations.tsv line 2, R1-DEABC-1 1",
+    ),
+    "posting of a run on another account": (
+        _put(
+            "runpostings.tsv",
+            "postingKey",
+            "R1:FEE-DEABC:FEE",
+            "creditAccount",
+            "P:CHREP:POS",
+        ),
+        "runpostings.tsv line 3, R1:FEE-DEABC:FEE creditAccount",
+    ),
+    "posting of a run is missing": (
+        _no_posting,
+        "runpostings.tsv, R1:FEE-DEABC:FEE-VAT debitAccount",
+    ),
+    "invoice for a fee is numbered anew": (
+        _put("feedocuments.tsv", "partyId", "DEABC", "number", "IN-CHCLR-2026-000007"),
+        "feedocuments.tsv line 3, number after IN-CHCLR-2026-000001",
+    ),
+    "number of a fee is given twice": (
+        _put("feedocuments.tsv", "partyId", "DEABC", "number", "IN-CHCLR-2026-000001"),
+        "feedocuments.tsv line 3, IN-CHCLR-2026-000001: expected once",
+    ),
+    "what moved in a run": (
+        _of("runs.tsv", "runId", "1", "movedMinor", 1),
+        "runs.tsv line 2, run 1 movedMinor",
+    ),
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_operator_who_settles_wrong_amounts_is_found_out(
+    forgery: str, made: Made, tmp_path: Path
+) -> None:
+    forged, private = Forged.open(made.content), made.signer.key()
+    change, place = FORGERIES[forgery]
+
+    change(forged)
+    forged.seal(private)
+    forged.list(private)
+
+    code, told = told_of(made, forged, tmp_path)
+    assert code == 1
+    assert any(line.startswith(place) for line in told.splitlines()), told
+    assert "manifest" not in told
