@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 
 import typer
 
@@ -12,9 +13,11 @@ from clearinghouse.cli.approvals import waiting
 from clearinghouse.cli.context import house, output_of
 from clearinghouse.cli.output import Row
 from clearinghouse.codes import ACCOUNT_FOUR_EYES
+from clearinghouse.domain.approvals import Approval
 from clearinghouse.domain.billing import BillingProfile
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.services import billing
+from clearinghouse.services.environment import Environment
 
 group = typer.Typer(
     no_args_is_help=True, help="Billing profiles: what invoices say of a party."
@@ -94,20 +97,32 @@ def set_it(
     given = {name: value for name, value in options.items() if value is not None}
     begins = None if valid_from is None else valid_from.date()
     with house(context) as env:
-        try:
-            stored = billing.set_profile(env, party_id, given, valid_from=begins)
-        except ClearingHouseError as error:
-            if error.code is not ACCOUNT_FOUR_EYES or operator is None:
-                raise
-            by = acting(env, operator)
-            asked = billing.request_profile(env, by, party_id, given, valid_from=begins)
-            waiting(context, asked)
-            return
+        done = _set(env, party_id, given, begins, operator)
+    if isinstance(done, Approval):
+        waiting(context, done)
+        return
     text = (
-        f"{stored.party_id} {stored.legal_name}: billing profile version"
-        f" {stored.version}, in force from {stored.valid_from}"
+        f"{done.party_id} {done.legal_name}: billing profile version"
+        f" {done.version}, in force from {done.valid_from}"
     )
-    output_of(context).value(_row(stored), text)
+    output_of(context).value(_row(done), text)
+
+
+def _set(
+    env: Environment,
+    party_id: str,
+    given: Mapping[str, str | bool],
+    begins: date | None,
+    operator: str | None,
+) -> BillingProfile | Approval:
+    """Store the next version, or ask for it where that needs two operators."""
+    try:
+        return billing.set_profile(env, party_id, given, valid_from=begins)
+    except ClearingHouseError as error:
+        if error.code is not ACCOUNT_FOUR_EYES or operator is None:
+            raise
+    by = acting(env, operator)
+    return billing.request_profile(env, by, party_id, given, valid_from=begins)
 
 
 @group.command()
