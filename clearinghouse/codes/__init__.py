@@ -277,6 +277,7 @@ SDR_AMOUNT = _code(638, "SDR_AMOUNT", _R, "Held: the claim differs from the rati
 SDR_HIGH_AMOUNT = _code(639, "SDR_HIGH_AMOUNT", _R, "Held: an unusually high amount.")
 SDR_CREDENTIAL = _code(640, "SDR_CREDENTIAL", _R, "Held: the credential was not valid.")
 SDR_DEBIT_CAP = _code(641, "SDR_DEBIT_CAP", _R, "Held: the CSP owes as much as it may.")
+SDR_VAT = _code(642, "SDR_VAT", _R, "Held: place and VAT do not fit together.")
 SDR_WAITS = _code(643, "SDR_WAITS", _R, "Held for now; decide when it is accepted.")
 SDR_UNKNOWN = _code(650, "SDR_UNKNOWN", _NF, "No such SDR.")
 SDR_DECIDED = _code(651, "SDR_DECIDED", _R, "The SDR is decided already.")

@@ -1,4 +1,4 @@
-"""Rules that hold an SDR until somebody looks at it: S-201 to S-211."""
+"""Rules that hold an SDR until somebody looks at it: S-201 to S-212."""
 
 from __future__ import annotations
 
@@ -108,6 +108,13 @@ def _debit_cap(case: Case) -> None:
         )
 
 
+def _vat(case: Case) -> None:
+    doubt = case.facts.vat_doubt
+    if doubt is not None:
+        path = f"{SESSION_PATH}/evseId"
+        case.hit(catalogue.S212, path, doubt.expected, doubt.found)
+
+
 HOLDING = (
     _match,
     _power,
@@ -118,4 +125,5 @@ HOLDING = (
     high_amount,
     _credential,
     _debit_cap,
+    _vat,
 )

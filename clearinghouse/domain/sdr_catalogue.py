@@ -68,6 +68,7 @@ S208 = Rule("S-208", _H, codes.SDR_AMOUNT)
 S209 = Rule("S-209", _H, codes.SDR_HIGH_AMOUNT)
 S210 = Rule("S-210", _H, codes.SDR_CREDENTIAL)
 S211 = Rule("S-211", _H, codes.SDR_DEBIT_CAP)
+S212 = Rule("S-212", _H, codes.SDR_VAT)
 S301 = Rule("S-301", _W, codes.SDR_WITHIN_TOLERANCE)
 S302 = Rule("S-302", _W, codes.SDR_TINY)
 S303 = Rule("S-303", _W, codes.SDR_CLOCK)
@@ -87,8 +88,9 @@ CATALOGUE = (
     Described(
         "B-001",
         "F",
-        "The message is not what the schema says, or of another namespace. A single"
-        " record that the schema refuses is refused alone, and the others go on.",
+        "The message is not what the schema says. A single record that the schema"
+        " refuses is refused alone, and the others go on. With another namespace it is"
+        " no SubmitSdrs at all (808).",
     ),
     Described(
         "B-002", "F", "The signature, the token or the sender of the message is wrong."
@@ -220,6 +222,16 @@ CATALOGUE = (
         " which the operator of the house sets per currency. Debts count with VAT until"
         " the run that took them is settled. The SDR goes to its home CSP all the same,"
         " as HELD, and is taken in by itself when there is room.",
+    ),
+    Described(
+        "S-212",
+        "H",
+        "The country of the EVSE and the VAT profiles do not fit together, where the"
+        " submitter has a VAT id: no rule of the table says how the supply is taxed; or"
+        " the CSP is to owe the VAT and has no VAT id; or VAT of the EVSE's country is"
+        " to be charged with a VAT id of another territory of VAT. Let the profile or"
+        " the table be corrected, then submit it again under a new id: taken in, it"
+        " stays taxed as it was.",
     ),
     Described(
         "S-301",

@@ -32,7 +32,7 @@ from clearinghouse.domain.sdrs import (
 )
 from clearinghouse.domain.sessions import SessionState
 from clearinghouse.domain.signed_transactions import Evidence
-from clearinghouse.domain.vat import UNTAXED, VatTreatment
+from clearinghouse.domain.vat import UNTAXED, Doubt, VatTreatment
 
 _DEFAULT_TERMS = Terms()
 
@@ -176,7 +176,8 @@ class SdrFacts:
     around it; another submitter's held SDR is in neither, so nobody blocks another by
     what is not accepted. ``mean_net_minor``: of the submitter's own SDRs. ``place``:
     the country of the EVSE, empty when nothing tells it; ``vat`` is how the supply is
-    taxed, and ``vat_rate_bp`` its rate, for tariffs whose prices include it.
+    taxed, and ``vat_rate_bp`` its rate, for tariffs whose prices include it;
+    ``vat_doubt``: why that cannot be right.
     ``reference``: what a correction refers to.
     what is not accepted. ``mean_net_minor``: of the submitter's own SDRs.
     ``match_kind``: how ``session`` was found. ``listed``: what the home CSP's list says
@@ -211,6 +212,7 @@ class SdrFacts:
     place: str = ""
     vat: VatTreatment = UNTAXED
     vat_rate_bp: int = 0
+    vat_doubt: Doubt | None = None
     debits: Debits | None = None
     window_id: int = 0
 

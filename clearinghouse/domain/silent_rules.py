@@ -45,7 +45,7 @@ PROVEN = frozenset(
         *("_identity", "_relation", "_evse", "_currency", "_tariff", "_times", "_age"),
         *("_signs", "_meters", "readings", "signed_values"),
         *("_match", "_power", "_energy", "_duration", "among_others", "claim"),
-        *("high_amount", "_credential", "_debit_cap"),
+        *("high_amount", "_credential", "_debit_cap", "_vat"),
         *("claim_within", "_tiny", "_clock", "_late_notice", "_evse_form", "missing"),
         *("_tariff_change", "_very_late_notice"),
     }
@@ -115,12 +115,13 @@ def _known(record: ServiceDetailRecord, facts: SdrFacts) -> _Known | None:
         and session.evse_key == facts.evse_key
         and record.currency == agreement.currency == tariff.currency
         and goes_through(agreement.mode, Module.SDR)
-        # S-206, S-209, S-210, S-305 and S-306 have nothing to look at.
+        # S-206, S-209, S-210, S-212, S-305 and S-306 have nothing to look at.
         and not facts.of_subject
         and not facts.mean_net_minor
         and not facts.listed
         and record.evse_id[:1].isalpha()
         and facts.tariff_changed_at is None
+        and facts.vat_doubt is None
     ):
         return _Known(agreement, tariff, evse, session)
     return None

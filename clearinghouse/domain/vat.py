@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import NamedTuple
 
 from clearinghouse.codes import SEMANTIC
 from clearinghouse.domain.errors import Item
@@ -68,6 +69,12 @@ MEMBER_STATES = frozenset(
 
 #: Categories that give their reason on a document (BR-AE-10, BR-E-10, BR-O-10 ...).
 REASONED = frozenset(VatCategory) - {VatCategory.STANDARD, VatCategory.ZERO_RATED}
+
+#: Categories under which the buyer owes the VAT: it needs a VAT id (BR-AE-2, BR-IC-2).
+OWED_BY_BUYER = frozenset({VatCategory.REVERSE_CHARGE, VatCategory.INTRA_COMMUNITY})
+
+#: Countries beside the European Union that are one territory of VAT.
+_ONE_TERRITORY = frozenset({"CH", "LI"})
 
 #: How much a field of a rule says: nothing, a group of countries, a country.
 _POINTS = {ANY: 0, EU: 1, OTHER: 1}
@@ -144,6 +151,44 @@ def resolve(rules: Iterable[VatRule], supply: Supply) -> VatTreatment:
     return VatTreatment(
         rule.category, rule.rate_bp, rule.reason_code, rule.reason, rule.rule_id
     )
+
+
+class Doubt(NamedTuple):
+    """Why place, profiles and table do not fit together: what would, and what is."""
+
+    expected: str
+    found: str
+
+
+def doubt_of(
+    supply: Supply, rule: VatRule | None, *, buyer_has_id: bool
+) -> Doubt | None:
+    """Return why nobody should invoice a supply as the table taxes it (S-212).
+
+    ``rule`` is the one that counts. Where no rule says how a seller with a VAT id is
+    taxed, nothing would be shown; a buyer without VAT id cannot owe the VAT; and VAT of
+    a country far from the seller's union of VAT is none that its VAT id may charge. A
+    seller without a VAT id shows no VAT, and there is nothing to doubt.
+    """
+    if supply.seller is None:
+        return None
+    if rule is None:
+        expected = f"a rule of VAT for {supply.seller} selling to {supply.buyer}"
+        return Doubt(f"{expected} in {supply.place}", "none")
+    if rule.category in OWED_BY_BUYER and not buyer_has_id:
+        return Doubt("a VAT id of the CSP, which is to owe the VAT", "none")
+    charges_there = rule.category is VatCategory.STANDARD and rule.place != ANY
+    if charges_there and not _share_vat(supply.seller, supply.place):
+        return Doubt(
+            f"an EVSE where a VAT id of {supply.seller} may charge VAT",
+            f"an EVSE in {supply.place}",
+        )
+    return None
+
+
+def _share_vat(one: str, other: str) -> bool:
+    territory = {one, other}
+    return one == other or territory <= MEMBER_STATES or territory <= _ONE_TERRITORY
 
 
 def fitting(rules: Iterable[VatRule], supply: Supply) -> list[VatRule]:

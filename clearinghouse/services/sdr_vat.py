@@ -14,10 +14,13 @@ from clearinghouse.domain.billing import (
 )
 from clearinghouse.domain.vat import (
     UNTAXED,
+    Doubt,
     ServiceClass,
     Supply,
     VatRule,
     VatTreatment,
+    doubt_of,
+    fitting,
     resolve,
 )
 from clearinghouse.identifiers.countries import COUNTRIES
@@ -27,6 +30,8 @@ from clearinghouse.storage import billing, participants, vat
 
 #: Where an EVSE stands of which the registry knows nothing yet; the SDR is held.
 _ZONE_UNKNOWN = "UTC"
+
+_Taxed = tuple[VatTreatment, Doubt | None]
 
 
 class VatDesk:
@@ -45,7 +50,7 @@ class VatDesk:
         self._buys: dict[int, list[BillingProfile]] = {}
         self._countries: dict[int, str] = {}
         self._rules: dict[tuple[str, str, str], list[VatRule]] = {}
-        self._known: dict[tuple[int, str, str, int], VatTreatment] = {}
+        self._known: dict[tuple[int, str, str, int], _Taxed] = {}
 
     def add(self, candidates: Sequence[Candidate]) -> None:
         """Say how each record is taxed whose CSP we know."""
@@ -57,15 +62,15 @@ class VatDesk:
             facts.place = _place(facts.evse_key) if evse is None else evse.country
             if self._sells and facts.csp_id is not None:
                 zone = _ZONE_UNKNOWN if evse is None else evse.zone
-                facts.vat = self.treatment(
+                facts.vat, facts.vat_doubt = self.treatment(
                     facts.csp_id, facts.place, zone, candidate.record.ended_at
                 )
                 facts.vat_rate_bp = facts.vat.rate_bp
 
     def treatment(
         self, buyer_id: int, place: str, zone: str, ended_at: datetime
-    ) -> VatTreatment:
-        """Return how a supply that ended at an instant is taxed."""
+    ) -> _Taxed:
+        """Return how a supply that ended at an instant is taxed, and what is odd."""
         on = ended_at.astimezone(zone_named(zone))
         key = (buyer_id, place, zone, on.toordinal())
         known = self._known.get(key)
@@ -73,10 +78,10 @@ class VatDesk:
             known = self._known[key] = self._resolve(buyer_id, place, on.date())
         return known
 
-    def _resolve(self, buyer_id: int, place: str, on: date) -> VatTreatment:
+    def _resolve(self, buyer_id: int, place: str, on: date) -> _Taxed:
         sells = profile_in_force(self._sells, on)
         if sells is None or sells.vat_id is None:
-            return UNTAXED
+            return UNTAXED, None
         buys = profile_in_force(self._profiles(buyer_id), on)
         seller = vat_country(sells.vat_id)
         supply = Supply(
@@ -87,7 +92,10 @@ class VatDesk:
             service=ServiceClass.ENERGY,
             on=on,
         )
-        return resolve(self._rules_for(supply), supply)
+        rules = self._rules_for(supply)
+        rule = next(iter(fitting(rules, supply)), None)
+        has_id = buys is not None and buys.vat_id is not None
+        return resolve(rules, supply), doubt_of(supply, rule, buyer_has_id=has_id)
 
     def _meet(self, buyer_ids: Iterable[int | None]) -> None:
         """Look up the profiles of buyers that are new here, all at once."""

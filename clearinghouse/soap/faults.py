@@ -45,7 +45,8 @@ class FaultItem:
     """One thing that is wrong: where, what our schema asks for, what kind was found.
 
     ``index`` is the zero-based place in a list, when the fault is inside one.
-    ``found`` describes (a length, a count); it never repeats the value.
+    ``found`` describes (a length, a count); it never repeats the value. ``rule`` and
+    ``rule_version`` are of a catalogue of the operation, where it has one.
     """
 
     code: int = codes.SCHEMA.number
@@ -54,6 +55,8 @@ class FaultItem:
     expected: str | None = None
     found: str | None = None
     index: int | None = None
+    rule: str | None = None
+    rule_version: int | None = None
 
 
 class SoapFault(Exception):  # noqa: N818  # it is SOAP's own word
@@ -121,11 +124,16 @@ def _item(item: FaultItem) -> str:
     parts = ["<c:item>"]
     if item.index is not None:
         parts.append(f"<c:index>{item.index}</c:index>")
-    parts.append(f"<c:code>{item.code}</c:code><c:text>{escape(item.text)}</c:text>")
+    parts.append(f"<c:code>{item.code}</c:code>")
+    if item.rule is not None:
+        parts.append(f"<c:rule>{escape(item.rule)}</c:rule>")
+    parts.append(f"<c:text>{escape(item.text)}</c:text>")
     for name in ("path", "expected", "found"):
         value = getattr(item, name)
         if value:
             parts.append(f"<c:{name}>{escape(value[:PATH_CHARACTERS_MAX])}</c:{name}>")
+    if item.rule_version is not None:
+        parts.append(f"<c:ruleVersion>{item.rule_version}</c:ruleVersion>")
     parts.append("</c:item>")
     return "".join(parts)
 

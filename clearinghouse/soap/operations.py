@@ -14,6 +14,7 @@ from clearinghouse.soap.binding import Record
 
 if TYPE_CHECKING:
     from clearinghouse.soap.bulk import BulkStream
+    from clearinghouse.soap.faults import SoapFault
 
 
 class Lane(Enum):
@@ -65,13 +66,15 @@ class Operation:
 
     ``handler`` returns the response record, or the bytes of a response element that
     was stored before. It refuses a message by raising
-    :class:`~clearinghouse.soap.faults.SoapFault`.
+    :class:`~clearinghouse.soap.faults.SoapFault`. ``told`` says a fault of a message
+    that was known to be of this operation in the operation's own words.
     """
 
     service: str
     name: str
     handler: Callable[[Call], Record | bytes]
     lane: Lane = Lane.ORDINARY
+    told: Callable[[SoapFault], SoapFault] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

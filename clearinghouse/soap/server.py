@@ -88,9 +88,12 @@ class Engine:
             now=now,
             validate_responses=settings.validate_responses,
         )
+        self._told: dict[tuple[str, str], Callable[[SoapFault], SoapFault]] = {}
         lanes: dict[str, list[Lane]] = {}
         for operation in operations:
             self._dispatcher.add(operation)
+            if operation.told is not None:
+                self._told[operation.service, operation.name] = operation.told
             lanes.setdefault(operation.service, []).append(operation.lane)
         self._places = _places(settings)
         self._services = {
@@ -181,7 +184,9 @@ class Engine:
                 detail=fault.detail,
                 correlation_id=str(correlation_id),
             )
-            return replies.faulted(fault, media.version, correlation_id)
+            told = self._told.get((service.name, arrival.operation))
+            said = fault if told is None else told(fault)
+            return replies.faulted(said, media.version, correlation_id)
         except Exception:  # noqa: BLE001  # the top of the process
             code = codes.INTERNAL
             _LOG.exception(

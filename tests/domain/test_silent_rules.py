@@ -39,7 +39,7 @@ from clearinghouse.domain.sdrs import (
 from clearinghouse.domain.sessions import SessionState
 from clearinghouse.domain.silent_rules import figures_if_silent
 from clearinghouse.domain.tariffs import Component, ComponentType
-from clearinghouse.domain.vat import VatCategory, VatTreatment
+from clearinghouse.domain.vat import Doubt, VatCategory, VatTreatment
 from tests.domain.builders import (
     HOME_ID,
     NOW,
@@ -257,6 +257,7 @@ CHANGES: tuple[Change, ...] = (
     *[of_facts(**{name: None}) for name in ("session", "evse_key", "csp_id")],
     of_facts(known_digest=b"other"),
     of_facts(tariff_changed_at=START),
+    of_facts(vat_doubt=Doubt("an EVSE in DE", "an EVSE in CH")),
     of_facts(vat_rate_bp=1_900),
     of_facts(user_id=5, subject_id=5),
     of_facts(agreement=make_agreement(mode=Mode.A)),

@@ -17,6 +17,7 @@ from clearinghouse.domain.vat import (
     Supply,
     VatCategory,
     VatRule,
+    doubt_of,
     fitting,
     net_of,
     problems,
@@ -25,6 +26,7 @@ from clearinghouse.domain.vat import (
 )
 
 DAY = date(2026, 11, 22)
+ENERGY = ServiceClass.ENERGY
 
 
 def rule(rule_id: int, **override: Any) -> VatRule:  # noqa: ANN401
@@ -203,3 +205,38 @@ def test_wrong_rule_is_refused_with_what_it_should_be(
 
     assert problem.path == path
     assert problems(replace(rule(0))) == ()
+
+
+@pytest.mark.parametrize(
+    ("way", "category", "named", "buyer_has_id", "doubted"),
+    [
+        (("DE", "DE"), "S", True, False, False),
+        (("DE", "NL"), "S", True, False, False),  # one union of VAT
+        (("CH", "LI"), "S", True, False, False),
+        (("CH", "DE"), "S", True, True, True),
+        (("DE", "CH"), "S", True, True, True),
+        (("CH", "DE"), "S", False, False, False),  # it is not the VAT of the place
+        (("DE", "DE"), "AE", False, True, False),
+        (("DE", "DE"), "AE", False, False, True),
+        (("DE", "FR"), "K", False, False, True),
+        (("DE", "US"), None, False, True, True),
+        ((None, "US"), None, False, False, False),
+    ],
+)
+def test_place_and_profiles_that_do_not_fit_the_tax_are_doubted(
+    way: tuple[str | None, str],
+    category: str | None,
+    named: bool,  # noqa: FBT001 - a column of the table
+    buyer_has_id: bool,  # noqa: FBT001 - a column of the table
+    doubted: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    seller, place = way
+    supply = Supply(seller, "DE", is_dealer=True, place=place, on=DAY, service=ENERGY)
+    found = None
+    if category is not None:
+        where = {"place": place if named else "*"}
+        found = rule(1, category=VatCategory(category), **where)
+
+    doubt = doubt_of(supply, found, buyer_has_id=buyer_has_id)
+
+    assert (doubt is not None) is doubted

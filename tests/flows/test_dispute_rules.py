@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Speaking = Callable[[Participant], Speaker]
 
 
+@pytest.mark.border("S-308")
 def test_after_the_close_the_outcome_falls_into_the_open_window(stage: Stage) -> None:
     closed = stage.world.close("second")
     dispute_id = stage.opened("<acceptedNet>5.00</acceptedNet>")

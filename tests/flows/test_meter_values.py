@@ -147,6 +147,7 @@ def test_signs_of_markup_in_a_signed_value_stay_what_they_are(
     assert texts(csp.call("sdr", "GetSdrs")) == [odd]
 
 
+@pytest.mark.border("S-111")
 def test_a_signed_value_that_does_not_hold_is_held(
     world: World, cso: Speaker, csp: Speaker
 ) -> None:

@@ -17,6 +17,7 @@ from clearinghouse.facades.iec63119 import faults, results
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.outcomes import Refusal, remember_refusal
 from clearinghouse.soap.binding import Bindings
+from clearinghouse.soap.faults import SoapFault
 from clearinghouse.soap.operations import Call, Lane, Operation
 
 
@@ -33,7 +34,7 @@ class OperationSpec:
     """One operation, by the names of its WSDL, and the function that handles it.
 
     ``changes``: the operation changes something, so that a refusal of it is stored and
-    given again when the message is repeated.
+    given again when the message is repeated. ``told`` says its faults in its own words.
     """
 
     service: str
@@ -41,6 +42,7 @@ class OperationSpec:
     handle: Callable[[Desk, Call], bytes]
     changes: bool
     lane: Lane = Lane.ORDINARY
+    told: Callable[[SoapFault], SoapFault] | None = None
 
 
 def mounted(desk: Desk, specs: Iterable[OperationSpec]) -> tuple[Operation, ...]:
@@ -51,6 +53,7 @@ def mounted(desk: Desk, specs: Iterable[OperationSpec]) -> tuple[Operation, ...]
             name=spec.name,
             handler=_bound(desk, spec),
             lane=spec.lane,
+            told=spec.told,
         )
         for spec in specs
     )

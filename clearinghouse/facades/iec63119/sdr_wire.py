@@ -13,12 +13,14 @@ from clearinghouse import codes
 from clearinghouse.domain.errors import Item
 from clearinghouse.domain.meters import MeterReading, SignedMeterValue
 from clearinghouse.domain.sdrs import (
+    RULE_VERSION,
     ChargingSession,
     ChargingTransaction,
     ControlTotals,
     SdrKind,
     ServiceDetailRecord,
 )
+from clearinghouse.facades.iec63119.batch_faults import SCHEMA_RULE
 from clearinghouse.facades.iec63119.vocabulary import (
     CREDENTIAL_KIND,
     SDR_KIND,
@@ -125,6 +127,8 @@ def unreadable(fault: RecordFault) -> Unreadable:
         items=tuple(
             Item(
                 code=codes.SDR_FIELD,
+                rule=SCHEMA_RULE,
+                rule_version=RULE_VERSION,
                 path=_below_record(item.path),
                 expected=item.expected or "",
                 found=item.found or "",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from clearinghouse.domain.money import currency_of, minor_to_decimal
 from clearinghouse.facades.iec63119 import pages, results
+from clearinghouse.facades.iec63119.batch_faults import as_rule
 from clearinghouse.facades.iec63119.delivered_sdrs import delivered_sdr
 from clearinghouse.facades.iec63119.operations import (
     Desk,
@@ -154,6 +155,7 @@ OPERATIONS = (
         handle=_submit_sdrs,
         changes=True,
         lane=Lane.BULK,
+        told=as_rule,
     ),
     OperationSpec(service="sdr", name="GetSdrs", handle=_get_sdrs, changes=False),
     OperationSpec(
