@@ -32,6 +32,7 @@ from clearinghouse.services import (
     fee_documents,
     invoices,
     sdr_gaps,
+    unposted_money,
 )
 from clearinghouse.services.environment import Environment
 from clearinghouse.settings import Settings, unknown_variables
@@ -203,6 +204,7 @@ def _database(own: Settings) -> Iterator[Finding]:
                 yield from _schema(env)
                 yield from _vault(env, own)
                 yield from _ledger(env)
+                yield from _money(env)
                 yield from _batches(env)
                 yield from _caps(env)
                 yield from _documents(env)
@@ -258,6 +260,19 @@ def _ledger(env: Environment) -> Iterator[Finding]:
     found = f"{len(broken)} differences" if broken else "agrees with its postings"
     advice = "stop settling, keep the logs; look at: clearinghouse ledger verify"
     yield Finding("ledger", not broken, found, advice)
+
+
+def _money(env: Environment) -> Iterator[Finding]:
+    """Tell of money that the bank moved and no run expects."""
+    if not app.is_ready(env.database) or schema_of(env) != schema.head():
+        return
+    names = [one.end_to_end_id for one in unposted_money.unposted(env)]
+    text = "all of it is posted"
+    if names:
+        more = " ..." if len(names) > PARTIES_SHOWN else ""
+        text = f"posted nowhere: {', '.join(names[:PARTIES_SHOWN])}{more}"
+    advice = "see: clearinghouse payment unposted; then talk to the payers"
+    yield Finding("money at the bank", not names, text, advice)
 
 
 def _batches(env: Environment) -> Iterator[Finding]:

@@ -11,8 +11,9 @@ from clearinghouse.cli.acting import OPERATOR, acting
 from clearinghouse.cli.approvals import waiting
 from clearinghouse.cli.camt053 import FILE_BYTES_MAX, read
 from clearinghouse.cli.context import house, output_of, refusals
+from clearinghouse.domain.money import currency_of, minor_text
 from clearinghouse.domain.payments import Mandate
-from clearinghouse.services import payments
+from clearinghouse.services import payments, unposted_money
 
 group = typer.Typer(no_args_is_help=True, help="Files for and from the bank.")
 
@@ -61,6 +62,30 @@ def import_them(
         for one in taken
     ]
     output.rows("Bank statements", rows, empty="The file has no statement")
+
+
+@group.command()
+def unposted(context: typer.Context) -> None:
+    """List payments of which money is posted nowhere: too much, or come back late.
+
+    Below zero it is lacking. A payment leaves the list when what the bank says of it
+    adds up: order it again, or give back what is too much, under the same id.
+    """
+    with house(context) as env:
+        found = unposted_money.unposted(env)
+    rows = [
+        {
+            "run": one.run_id,
+            "end_to_end_id": one.end_to_end_id,
+            "payer": one.payer,
+            "payee": one.payee,
+            "amount": minor_text(one.unposted_minor, currency_of(one.currency)),
+            "currency": one.currency,
+            "booked": one.booked_at,
+        }
+        for one in found
+    ]
+    output_of(context).rows("Posted nowhere", rows, empty="All money is posted")
 
 
 @group.command()

@@ -25,6 +25,7 @@ from clearinghouse.services import (
     seals,
     sessions,
     statements,
+    unposted_money,
 )
 from clearinghouse.services.environment import Environment
 from clearinghouse.storage import outbox
@@ -62,6 +63,8 @@ CONFIRM_SECONDS = 3600
 BALANCES_SECONDS = 60
 #: That a batch of SDRs is missing is told this late, and again as often.
 GAPS_SECONDS = 600
+#: Money that is posted nowhere is told this late, and again as often.
+MONEY_SECONDS = 600
 #: Tokens and deliveries that are over lie about this long at most.
 PUTTING_AWAY_SECONDS = 600
 
@@ -133,6 +136,11 @@ CHORES = (
         run=sdr_confirmations.confirm_due,
     ),
     Chore(name="watch_batches", every_seconds=GAPS_SECONDS, run=sdr_gaps.watch),
+    Chore(
+        name="watch_unposted_money",
+        every_seconds=MONEY_SECONDS,
+        run=unposted_money.watch,
+    ),
     Chore(name="measure_outbox", every_seconds=GAUGE_SECONDS, run=measure_outbox),
     Chore(
         name="issue_statements",

@@ -25,6 +25,38 @@ _PAYMENTS = text("""
 """)
 
 
+#: Payments of one list of money that is posted nowhere; the oldest come first.
+UNPOSTED_MAX = 1_000
+
+_UNPOSTED = text("""
+    SELECT t.run_id, t.end_to_end_id, t.payer, t.payee, r.currency,
+           sum(c.amount_minor - c.posted_minor)::bigint AS unposted_minor,
+           max(c.booked_at) AS booked_at
+    FROM clearing.transfer_confirmation AS c
+    JOIN clearing.run_transfer AS t USING (end_to_end_id)
+    JOIN clearing.settlement_run AS r USING (run_id)
+    GROUP BY t.run_id, t.end_to_end_id, t.payer, t.payee, r.currency
+    HAVING sum(c.amount_minor - c.posted_minor) <> 0
+    ORDER BY max(c.booked_at), t.end_to_end_id COLLATE "C" LIMIT :limit
+""")
+
+
+class Unposted(NamedTuple):
+    """Money of a payment that the bank moved and nothing was posted of.
+
+    ``unposted_minor`` above zero: it is too much and goes back; below zero: it came
+    back, and is lacking.
+    """
+
+    run_id: int
+    end_to_end_id: str
+    payer: str
+    payee: str
+    currency: str
+    unposted_minor: int
+    booked_at: datetime
+
+
 class Payment(NamedTuple):
     """A transfer of a run with what was posted of it, in minor units."""
 
@@ -78,6 +110,12 @@ def _payments(tx: Connection, place: Mapping[str, object]) -> list[Payment]:
         )
         for row in tx.execute(_PAYMENTS, place)
     ]
+
+
+def unposted(tx: Connection) -> list[Unposted]:
+    """Return the payments of which money is posted nowhere, the oldest first."""
+    rows = tx.execute(_UNPOSTED, {"limit": UNPOSTED_MAX})
+    return [Unposted(*row) for row in rows]
 
 
 def confirmation(

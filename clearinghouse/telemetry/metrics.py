@@ -42,6 +42,11 @@ SDR_ALARMS = Gauge(
     "Batches of SDRs that should be here: gaps, and submitters that are silent.",
     ["kind"],
 )
+UNPOSTED_MONEY = Gauge(
+    "clearinghouse_money_posted_nowhere",
+    "Payments of which the bank moved money that no settlement run expects.",
+    ["way"],
+)
 DEBIT_CAPS = Gauge(
     "clearinghouse_debit_caps",
     "Net debit caps that are nearly used up (NEAR: 80 % and more) or wholly (FULL).",
