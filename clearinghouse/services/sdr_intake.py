@@ -37,7 +37,7 @@ from clearinghouse.telemetry import metrics
 
 #: Records that are judged and written at a time: enough for one query to serve many,
 #: few enough to weigh nothing.
-CHUNK_RECORDS = 1_000
+CHUNK_RECORDS = 2_500
 
 _READING = Lock()
 _Indexed = tuple[int, ServiceDetailRecord | Unreadable]

@@ -75,7 +75,7 @@ def sdr_row(
         facts.cso_id,
         batch.batch_id,
         candidate.index,
-        found.outcome.value,
+        found.outcome,
         _session_id(candidate, found.hits),
         candidate.subject_id,
         facts.evse_key,
@@ -105,7 +105,7 @@ def sdr_row(
         None if ref is None else ref.sdr_no,
         None if facts.agreement is None else facts.agreement.agreement_id,
         RULE_VERSION,
-        found.match_kind.value,
+        found.match_kind,
     )
     around = _around(candidate, batch, intervals)
     return with_leaf(row, leaf_of_row(row_of(row, around)))

@@ -243,8 +243,8 @@ def copy_sdrs(tx: Connection, rows: Iterable[NewSdr]) -> None:
 
 
 def copy_keys(tx: Connection, rows: Iterable[NewKey]) -> None:
-    """Take the ids of SDRs."""
-    Database.copy_lines(tx, sdr_key, NewKey._fields, map(_key_line, rows))
+    """Take the ids of SDRs; in the order of their index, which then grows in steps."""
+    Database.copy_lines(tx, sdr_key, NewKey._fields, map(_key_line, sorted(rows)))
 
 
 def copy_hits(tx: Connection, rows: Iterable[NewHit]) -> None:
