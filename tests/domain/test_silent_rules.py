@@ -205,7 +205,11 @@ _claims += [
 ]
 _usual_claims = [(-1, "0"), (0, "0"), (1, "0"), (99, "0.05"), (100, "0.05")]
 _usual_claims += [(200_000, "98.00"), (200_001, "98.00"), (306_122, "150.00")]
-_usual_claims += [(306_125, "150.00"), (ENERGY_WH_MAX, "0"), (ENERGY_WH_MAX + 1, "0")]
+_usual_claims += [(306_125, "150.00")]
+_usual_claims += [
+    (energy_wh, f"{Decimal(energy_wh * 49).scaleb(-5):.2f}")
+    for energy_wh in (ENERGY_WH_MAX, ENERGY_WH_MAX + 1)
+]
 _near = [-_DAY, -_HOUR, -3_661, -3_660, -61, -60, -1, 0, 1, 60, 61, 3_539, _HOUR, _DAY]
 
 CHANGES: tuple[Change, ...] = (
@@ -291,7 +295,7 @@ CHANGES: tuple[Change, ...] = (
     of_terms(late_notice_hours=9_999, late_notice_days=999, late_limit_days=999),
     of_terms(energy_wh_max=23_455),
     of_terms(energy_wh_max=23_456),
-    of_terms(energy_wh_max=10**12, net_ceiling_minor=0, tiny_wh=0),
+    of_terms(energy_wh_max=10**12, net_ceiling_minor=10**12, tiny_wh=0),
     of_terms(duration_seconds_max=10**9, late_limit_days=999, late_notice_days=999),
     of_terms(duration_seconds_max=3_599),
     of_terms(duration_seconds_max=3_600),
