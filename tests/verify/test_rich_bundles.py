@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clearinghouse.services import statements
+from clearinghouse.storage.signing import Signer
 from clearinghouse.verify.cli import run
 from tests.verify.forging import Forged
 from tests.verify.worlds import Made, make_rich_bundle
@@ -276,3 +277,40 @@ def test_operator_who_signs_wrong_figures_is_found_out(
     assert code == 1
     assert any(line.startswith(place) for line in told.splitlines()), told
     assert "manifest" not in told
+
+
+@pytest.mark.parametrize(
+    "forgery",
+    [
+        "VAT of an invoice",
+        "invoice is numbered anew",
+        "credit is more than its original",
+    ],
+)
+def test_outsider_who_makes_all_fit_lacks_the_operators_key(
+    forgery: str, made: Made, tmp_path: Path
+) -> None:
+    forged, own = Forged.open(made.content), Signer().key()
+    change, place = FORGERIES[forgery]
+
+    change(forged)
+    forged.seal(own)
+    forged.list(own)
+
+    code, told = told_of(made, forged, tmp_path)
+    assert code == 1
+    assert "manifest.sig, signature: expected one by the given key" in told
+    assert any(line.startswith(place) for line in told.splitlines()), told
+
+
+def test_window_that_is_passed_off_as_another_is_found_out(
+    made: Made, tmp_path: Path
+) -> None:
+    forged, private = Forged.open(made.content), made.signer.key()
+    forged.manifest["window"]["windowId"] = 1
+    forged.list(private)
+
+    code, told = told_of(made, forged, tmp_path)
+
+    assert code == 1
+    assert "chain.tsv line 3, window of the last block: expected 1, found 2" in told
