@@ -171,10 +171,10 @@ CASES: dict[str, tuple[str, str]] = {
 @pytest.fixture
 def world(env: Environment) -> World:
     made = make_world(env)
-    bill(made, made.cso, made.csp)
     made.submit(
         [made.session(sdr_id="S-1"), made.session(made.other_csp, sdr_id="S-2")]
     )
+    bill(made, made.cso, made.csp)
     made.close("2026-12")
     return made
 
