@@ -48,7 +48,11 @@ _UNISSUED = text("""
 # A party without any profile keeps all its documents waiting: looking into each of
 # them, at every close, would cost more than all else.
 _ISSUABLE = text("""
-    SELECT number FROM clearing.document AS d
+    SELECT number FROM (
+        SELECT number, seller_party, buyer_party FROM clearing.document
+        UNION ALL SELECT number, split_part(number, '-', 2), party_id
+        FROM clearing.fee_document
+    ) AS d
     WHERE number COLLATE "C" > :after AND NOT EXISTS (
         SELECT FROM clearing.document_issue AS i WHERE i.number = d.number)
     AND seller_party IN (SELECT party_id FROM clearing.billing_profile)
