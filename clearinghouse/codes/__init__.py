@@ -279,6 +279,21 @@ SDR_CREDENTIAL = _code(640, "SDR_CREDENTIAL", _R, "Held: the credential was not 
 SDR_DEBIT_CAP = _code(641, "SDR_DEBIT_CAP", _R, "Held: the CSP owes as much as it may.")
 SDR_VAT = _code(642, "SDR_VAT", _R, "Held: place and VAT do not fit together.")
 SDR_WAITS = _code(643, "SDR_WAITS", _R, "Held for now; decide when it is accepted.")
+INTERMEDIATE_FIELD = _code(
+    646,
+    "INTERMEDIATE_FIELD",
+    _R,
+    "An element of the intermediate SDR is wrong.",
+)
+INTERMEDIATE_ORDER = _code(
+    647, "INTERMEDIATE_ORDER", _R, "Intermediate SDRs contradict each other."
+)
+INTERMEDIATE_LIMIT = _code(
+    648, "INTERMEDIATE_LIMIT", _R, "Too many intermediate SDRs, or too close together."
+)
+SDR_BELOW_INTERMEDIATE = _code(
+    649, "SDR_BELOW_INTERMEDIATE", _R, "Held: less than its last intermediate SDR told."
+)
 SDR_UNKNOWN = _code(650, "SDR_UNKNOWN", _NF, "No such SDR.")
 SDR_DECIDED = _code(651, "SDR_DECIDED", _R, "The SDR is decided already.")
 SDR_WINDOW_CLOSED = _code(

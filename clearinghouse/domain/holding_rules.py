@@ -1,4 +1,4 @@
-"""Rules that hold an SDR until somebody looks at it: S-201 to S-212."""
+"""Rules that hold an SDR until somebody looks at it: S-201 to S-213."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from clearinghouse.domain.energy import average_power_w, exceeds_power
 from clearinghouse.domain.neighbour_rules import among_others
 from clearinghouse.domain.sdr_catalogue import SESSION_PATH
 from clearinghouse.domain.sdr_facts import Case
+from clearinghouse.domain.sdrs import SdrKind
 from clearinghouse.domain.sessions import SDR_STATES
 
 
@@ -115,6 +116,22 @@ def _vat(case: Case) -> None:
         case.hit(catalogue.S212, path, doubt.expected, doubt.found)
 
 
+def _so_far(case: Case) -> None:
+    """Compare with the newest intermediate SDR; a correction may say less."""
+    told = case.facts.so_far
+    if told is None or case.record.kind is not SdrKind.ORIGINAL:
+        return
+    of = f"as intermediate SDR {told.sequence_no} told"
+    if case.energy_wh + case.terms.meter_slack_wh < told.energy_wh:
+        expected, found = f"at least {told.energy_wh} Wh, {of}", f"{case.energy_wh} Wh"
+        case.hit(catalogue.S213, f"{SESSION_PATH}/chargingSession", expected, found)
+    late_seconds = seconds_between(case.record.ended_at, told.occurred_at)
+    if late_seconds > case.terms.elapsed_slack_seconds:
+        expected = f"not before {told.occurred_at.isoformat()}, {of}"
+        found = case.record.ended_at.isoformat()
+        case.hit(catalogue.S213, f"{SESSION_PATH}/endedAt", expected, found)
+
+
 HOLDING = (
     _match,
     _power,
@@ -126,4 +143,5 @@ HOLDING = (
     _credential,
     _debit_cap,
     _vat,
+    _so_far,
 )

@@ -69,6 +69,7 @@ S209 = Rule("S-209", _H, codes.SDR_HIGH_AMOUNT)
 S210 = Rule("S-210", _H, codes.SDR_CREDENTIAL)
 S211 = Rule("S-211", _H, codes.SDR_DEBIT_CAP)
 S212 = Rule("S-212", _H, codes.SDR_VAT)
+S213 = Rule("S-213", _H, codes.SDR_BELOW_INTERMEDIATE)
 S301 = Rule("S-301", _W, codes.SDR_WITHIN_TOLERANCE)
 S302 = Rule("S-302", _W, codes.SDR_TINY)
 S303 = Rule("S-303", _W, codes.SDR_CLOCK)
@@ -232,6 +233,13 @@ CATALOGUE = (
         " to be charged with a VAT id of another territory of VAT. Let the profile or"
         " the table be corrected, then submit it again under a new id: taken in, it"
         " stays taxed as it was.",
+    ),
+    Described(
+        "S-213",
+        "H",
+        "Less energy than the newest intermediate SDR of its session told, or an end"
+        " before it.",
+        ("meter_slack_wh", "elapsed_slack_seconds"),
     ),
     Described(
         "S-301",

@@ -80,6 +80,14 @@ class SessionFacts(NamedTuple):
     evse_key: str
 
 
+class SoFar(NamedTuple):
+    """What the newest intermediate SDR of a session told."""
+
+    sequence_no: int
+    energy_wh: int
+    occurred_at: datetime
+
+
 class Version(NamedTuple):
     """The SDR that a credit or a replacement refers to, with the figures that count.
 
@@ -180,7 +188,8 @@ class SdrFacts:
     ``vat_doubt``: why that cannot be right.
     ``reference``: what a correction refers to.
     what is not accepted. ``mean_net_minor``: of the submitter's own SDRs.
-    ``match_kind``: how ``session`` was found. ``listed``: what the home CSP's list says
+    ``match_kind``: how ``session`` was found; ``so_far``: what its newest intermediate
+    SDR told. ``listed``: what the home CSP's list says
     of the credentials that no session of ours vouches for. ``user_id``: who charged, by
     what was sent or else by the session. ``tariff_changed_at``: when another version of
     the tariff came into force during the session, or it ended. ``debits``: what the CSP
@@ -200,6 +209,7 @@ class SdrFacts:
     tariff_changed_at: datetime | None = None
     session: SessionFacts | None = None
     match_kind: MatchKind = MatchKind.NONE
+    so_far: SoFar | None = None
     listed: Sequence[ListedFacts] = ()
     user_id: int | None = None
     subject_id: int | None = None

@@ -28,6 +28,7 @@ from clearinghouse.domain.sdr_facts import (
     Neighbour,
     SdrFacts,
     SessionFacts,
+    SoFar,
     TariffFacts,
 )
 from clearinghouse.domain.sdrs import (
@@ -45,7 +46,7 @@ PROVEN = frozenset(
         *("_identity", "_relation", "_evse", "_currency", "_tariff", "_times", "_age"),
         *("_signs", "_meters", "readings", "signed_values"),
         *("_match", "_power", "_energy", "_duration", "among_others", "claim"),
-        *("high_amount", "_credential", "_debit_cap", "_vat"),
+        *("high_amount", "_credential", "_debit_cap", "_vat", "_so_far"),
         *("claim_within", "_tiny", "_clock", "_late_notice", "_evse_form", "missing"),
         *("_tariff_change", "_very_late_notice"),
     }
@@ -91,6 +92,7 @@ def figures_if_silent(record: ServiceDetailRecord, facts: SdrFacts) -> Figures |
         and _lies_within(session, record, terms)
         and _is_metered(transaction, terms)
         and not _is_too_strong(figures, known)
+        and (facts.so_far is None or _is_as_told(record, figures, facts.so_far, terms))
         and (not facts.on_evse or _stands_alone(record, facts.on_evse, terms))
         and _rated_minor(record, transaction, seconds, facts) == figures.net_minor
         and _is_low(figures, known.agreement)
@@ -225,6 +227,17 @@ def _is_too_strong(figures: Figures, known: _Known) -> bool:
         return False
     percent, seconds = known.agreement.terms.power_percent_max, figures.charge_seconds
     return exceeds_power(energy_wh, seconds, power_w=power_w, percent=percent)
+
+
+def _is_as_told(
+    record: ServiceDetailRecord, figures: Figures, told: SoFar, terms: Terms
+) -> bool:
+    """S-213: not less than the newest intermediate SDR of the session told."""
+    late_seconds = seconds_between(record.ended_at, told.occurred_at)
+    return (
+        figures.energy_wh + terms.meter_slack_wh >= told.energy_wh
+        and late_seconds <= terms.elapsed_slack_seconds
+    )
 
 
 def _stands_alone(

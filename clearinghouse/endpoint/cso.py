@@ -20,7 +20,11 @@ from clearinghouse.endpoint.client import ClearingHouse
 from clearinghouse.endpoint.clock import now
 from clearinghouse.endpoint.errors import RefusedError
 from clearinghouse.endpoint.journal import Entry, Journal
-from clearinghouse.endpoint.messages.common import SessionEvent
+from clearinghouse.endpoint.messages.common import (
+    CurrencyAmount,
+    IntermediateSdr,
+    SessionEvent,
+)
 from clearinghouse.endpoint.messages.cso_endpoint import (
     NotifySdrsRequest,
     Outcome,
@@ -138,7 +142,7 @@ class ReferenceCso:
         return None
 
     def _watch(self) -> None:
-        """End the charges whose time is over."""
+        """End the charges whose time is over, and tell of those that go on."""
         length = timedelta(seconds=self._station.charge_seconds)
         while not self._closing.wait(_TICK_SECONDS):
             with self._lock:
@@ -146,6 +150,25 @@ class ReferenceCso:
             for session_id, charge in charges:
                 if charge.started_at + length <= now():
                     self._end(session_id, charge.started_at + length)
+                else:
+                    self._tell(session_id, charge)
+
+    def _tell(self, session_id: str, charge: _Charge) -> None:
+        """Make an intermediate SDR when it is time for one; each once."""
+        every = timedelta(seconds=self._station.progress_seconds)
+        number = (now() - charge.started_at) // every
+        if number < 1:
+            return
+        at = charge.started_at + number * every
+        energy_wh = self._station.energy_wh(at - charge.started_at)
+        event = _event(session_id, "PROGRESS", at.isoformat(), energy_wh)
+        event |= {"id": f"{event['id']}-{number}", "sequence_no": str(number)}
+        with self._lock:
+            known = self._journal.find("event", event["id"]) is not None
+            if known or session_id not in self._running:
+                return
+            self._journal.append([event])
+        self._afterwards.add(self._report_open)
 
     def _end(self, session_id: str, ended_at: datetime) -> None:
         with self._lock:
@@ -189,13 +212,27 @@ class ReferenceCso:
                 partner_session_id=start["partner_session_id"],
                 event=cast("SessionEvent", event["event"]),
                 # The same event has the same id, also after a restart.
-                event_id=uuid5(session_id, event["event"]),
+                event_id=uuid5(session_id, event["id"].removeprefix(f"{session_id}-")),
                 occurred_at=datetime.fromisoformat(event["occurred_at"]),
                 energy_wh=int(event["energy_wh"]),
+                intermediate_sdr=self._so_far(event),
             )
             with suppress(RefusedError):  # a no is an answer: it is not asked again
                 self._house.report_session(report)
             self._journal.append([{"kind": "reported", "id": event["id"]}])
+
+    def _so_far(self, event: Entry) -> IntermediateSdr | None:
+        if "sequence_no" not in event:
+            return None
+        energy_wh, station = int(event["energy_wh"]), self._station
+        return IntermediateSdr(
+            sequence_no=int(event["sequence_no"]),
+            meter_wh=energy_wh,
+            claimed_net=CurrencyAmount(
+                currency=station.currency, amount=station.net(energy_wh)
+            ),
+            tariff_id=station.tariff_id,
+        )
 
     def _submit_open(self) -> None:
         """Submit what is not submitted, in order: the sequence has no gaps."""

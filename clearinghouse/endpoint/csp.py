@@ -107,6 +107,13 @@ class ReferenceCsp:
             "event": request.event,
             "state": request.state,
         }
+        so_far = request.intermediate_sdr
+        if so_far is not None:
+            entry["sequence_no"] = str(so_far.sequence_no)
+            entry["energy_wh"] = str(so_far.energy_wh)
+            cost = so_far.estimated_net or so_far.claimed_net
+            if cost is not None:
+                entry["cost"] = f"{cost.amount} {cost.currency}"
         self._journal.append([entry])
 
     def deliver_sdrs(self, request: DeliverSdrsRequest) -> None:

@@ -30,7 +30,8 @@ def net(
 class Station:
     """EVSEs of one power and one energy price.
 
-    ``price_per_kwh`` is in the currency, ``minor_digits`` are its decimals.
+    ``price_per_kwh`` is in the currency, ``minor_digits`` are its decimals;
+    ``progress_seconds`` from one intermediate SDR to the next, 60 at least.
     """
 
     party_id: str
@@ -41,6 +42,7 @@ class Station:
     minor_digits: int = 2
     power_w: int = 11_000
     charge_seconds: int = 5
+    progress_seconds: int = 300
 
     def energy_wh(self, length: timedelta) -> int:
         """Return the energy of a charge at full power, in Wh."""

@@ -17,6 +17,7 @@ from uuid import UUID
 
 from clearinghouse.domain.authorization import Verdict
 from clearinghouse.domain.errors import Item
+from clearinghouse.domain.intermediate_sdrs import IntermediateSdr
 from clearinghouse.domain.sdrs import News, SdrStatus, ServiceDetailRecord
 from clearinghouse.domain.sessions import SessionEventKind, SessionState
 from clearinghouse.domain.settlement_notices import Notice
@@ -158,7 +159,8 @@ class ControlAnswer:
 class SessionNotice:
     """An event of a session, for its home CSP.
 
-    ``partner_session_id`` is the CSP's own name for the session, if it gave one.
+    ``partner_session_id`` is the CSP's own name for the session, if it gave one;
+    ``intermediate``: the intermediate SDR that came with it.
     """
 
     session_id: UUID
@@ -170,6 +172,7 @@ class SessionNotice:
     evse_id: str
     energy_wh: int | None = None
     partner_session_id: str | None = None
+    intermediate: IntermediateSdr | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from clearinghouse.domain.sdr_facts import ListedFacts
 from clearinghouse.domain.sdrs import MatchKind
 from clearinghouse.domain.sessions import SessionState
 from clearinghouse.services.sdr_candidates import Candidate, stays_of
-from clearinghouse.storage import sdr_facts
+from clearinghouse.storage import intermediate_sdrs, sdr_facts
 from clearinghouse.storage.sdr_facts import FoundSession
 
 
@@ -49,6 +49,7 @@ def add_sessions(
     for candidate in candidates:
         _join(candidate, fitting.get(candidate.index), MatchKind.EVSE_AND_USER)
     _reopen(tx, submitter_id, candidates)
+    _add_so_far(tx, candidates)
     _add_listed(tx, candidates)
 
 
@@ -66,6 +67,19 @@ def _reopen(tx: Connection, submitter_id: int, candidates: Iterable[Candidate]) 
         session = candidate.facts.session
         if session is not None and session.session_id in waiting:
             candidate.facts.session = session._replace(state=SessionState.ENDED)
+
+
+def _add_so_far(tx: Connection, candidates: Iterable[Candidate]) -> None:
+    """Add what the newest intermediate SDRs told of the submitter's own sessions."""
+    own = [
+        (candidate.facts, session.session_id)
+        for candidate in candidates
+        if (session := candidate.facts.session) is not None
+        and session.visited_id == candidate.facts.submitter_id
+    ]
+    told = intermediate_sdrs.last_of(tx, {session_id for _, session_id in own})
+    for facts, session_id in own if told else ():
+        facts.so_far = told.get(session_id)
 
 
 def _join(candidate: Candidate, found: FoundSession | None, kind: MatchKind) -> None:

@@ -18,6 +18,7 @@ from clearinghouse import codes
 from clearinghouse.codes import Code
 from clearinghouse.domain.errors import ClearingHouseError, Item
 from clearinghouse.domain.exchange import Exchange, Sender
+from clearinghouse.domain.intermediate_sdrs import IntermediateSdr, Told
 from clearinghouse.domain.outbox import DeliveryKind
 from clearinghouse.domain.sessions import (
     EVENTS_MAX,
@@ -33,12 +34,19 @@ from clearinghouse.domain.sessions import (
     is_repeat,
     step,
 )
+from clearinghouse.services import intermediate_sdrs as progress
 from clearinghouse.services import session_names as names
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.outcomes import Refusal
 from clearinghouse.services.ports import SessionNotice
 from clearinghouse.services.session_places import place_of
-from clearinghouse.storage import messages, outbox, participants, sessions
+from clearinghouse.storage import (
+    intermediate_sdrs,
+    messages,
+    outbox,
+    participants,
+    sessions,
+)
 from clearinghouse.storage.outbox import NewDelivery
 from clearinghouse.storage.sessions import PartnerSessionId, StoredEvent
 
@@ -57,7 +65,10 @@ _TIMER_RUNS_MAX = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a CSO reports of a session; ``event_id`` is the same in a repetition."""
+    """What a CSO reports of a session; ``event_id`` is the same in a repetition.
+
+    ``intermediate`` makes a report of progress an intermediate SDR.
+    """
 
     session_id: UUID
     event: SessionEventKind
@@ -66,6 +77,7 @@ class Report:
     energy_wh: int | None = None
     reason: str | None = None
     partner_session_id: str | None = None
+    intermediate: Told | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +99,7 @@ class SessionView:
     evse_id: str
     names: tuple[tuple[str, str], ...]
     events: tuple[SessionEvent, ...]
+    intermediate: IntermediateSdr | None
 
 
 Render: TypeAlias = Callable[[Reported | Refusal], bytes]
@@ -101,7 +114,8 @@ def report_session(
     :class:`ClearingHouseError`: ``SESSION_UNKNOWN`` for a session that is not there or
     not the sender's, a code that names the state when the event cannot follow it,
     ``SESSION_EVENT_FUTURE``, ``SESSION_EVENT_PAST``, ``SESSION_EVENT_ENERGY``,
-    ``SESSION_EVENT_CONFLICT``, ``SESSION_FOREIGN_ID``.
+    ``SESSION_EVENT_CONFLICT``, ``SESSION_FOREIGN_ID``, and those of
+    :func:`clearinghouse.services.intermediate_sdrs.take`.
     """
     with env.database.begin() as tx:
         stored = messages.claim(tx, exchange)
@@ -110,8 +124,10 @@ def report_session(
         session = sessions.session_by_id(tx, report.session_id, for_update=True)
         if session is None or session.visited_id != exchange.sender.participant_id:
             raise ClearingHouseError(codes.SESSION_UNKNOWN, "not there, or another's")
-        event = _event(exchange, report)
-        outcome = _repeated(tx, session, event) or _applied(tx, env, session, event)
+        event, told = _event(exchange, report), report.intermediate
+        outcome = _repeated(tx, session, event, told) or _applied(
+            tx, env, session, event, told
+        )
         names.give(tx, exchange.sender, session.session_id, report.partner_session_id)
         answer = render(outcome)
         messages.remember(tx, exchange, answer, at=env.clock.now())
@@ -181,17 +197,20 @@ def session_notice(
             for one in sessions.partner_ids_of(tx, session_id)
             if one.participant_id == session.home_id
         ]
+        event_id = UUID(str(payload["event_id"]))
+        so_far = intermediate_sdrs.of_event(tx, session_id, event_id)
     energy = payload["energy_wh"]
     return SessionNotice(
         session_id=session_id,
         event=SessionEventKind(str(payload["event"])),
-        event_id=UUID(str(payload["event_id"])),
+        event_id=event_id,
         occurred_at=datetime.fromisoformat(str(payload["occurred_at"])),
         state=SessionState(str(payload["state"])),
         cso_party=cso_party,
         evse_id=evse_id.spaced,
         energy_wh=energy if isinstance(energy, int) else None,
         partner_session_id=own[0] if own else None,
+        intermediate=so_far,
     )
 
 
@@ -207,18 +226,25 @@ def _event(exchange: Exchange, report: Report) -> SessionEvent:
     )
 
 
-def _repeated(tx: Connection, session: Session, event: SessionEvent) -> Reported | None:
+def _repeated(
+    tx: Connection, session: Session, event: SessionEvent, told: Told | None
+) -> Reported | None:
     """Return the answer to an event reported before, ``None`` for a new one."""
     known = sessions.event_by_id(tx, session.session_id, event.event_id)
     if known is None:
         return None
     if not is_repeat(known.event, event):
         raise ClearingHouseError(codes.SESSION_EVENT_CONFLICT)
+    progress.check_repeat(tx, session.session_id, event.event_id, told)
     return Reported(state=session.state, code=codes.ALREADY_DONE)
 
 
 def _applied(
-    tx: Connection, env: Environment, session: Session, event: SessionEvent
+    tx: Connection,
+    env: Environment,
+    session: Session,
+    event: SessionEvent,
+    told: Told | None,
 ) -> Reported:
     """Store a new event with the step it causes, and enqueue its notice."""
     problem = event_problem(event, now=env.clock.now())
@@ -229,8 +255,10 @@ def _applied(
     applied = apply_event(session, event)
     if isinstance(applied, IllegalStep):
         raise ClearingHouseError(applied.code)
+    if told is not None:
+        progress.take(tx, session, event, told)
     sessions.save_session(tx, applied.session)
-    if _is_kept(tx, event, session):
+    if told is not None or _is_kept(tx, event, session):
         sessions.insert_event(tx, session.session_id, _stored(applied, event))
     _notify(tx, applied.session, event)
     return Reported(
@@ -312,4 +340,5 @@ def _view(tx: Connection, session: Session) -> SessionView:
         evse_id=evse_id.spaced,
         names=tuple((known[one.participant_id].party_id, one.value) for one in given),
         events=tuple(one.event for one in sessions.events_of(tx, session.session_id)),
+        intermediate=intermediate_sdrs.newest(tx, session.session_id),
     )

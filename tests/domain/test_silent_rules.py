@@ -27,7 +27,7 @@ from clearinghouse.domain.meters import (
 )
 from clearinghouse.domain.money import AMOUNT_MINOR_MAX
 from clearinghouse.domain.refusing_rules import CHARGE_SECONDS_MAX
-from clearinghouse.domain.sdr_facts import ListedFacts, Neighbour, SdrFacts
+from clearinghouse.domain.sdr_facts import ListedFacts, Neighbour, SdrFacts, SoFar
 from clearinghouse.domain.sdr_rules import judge, judge_by_rules
 from clearinghouse.domain.sdrs import (
     ChargingSession,
@@ -255,6 +255,11 @@ CHANGES: tuple[Change, ...] = (
             for name in "AB"
         ]
     ),
+    *[
+        of_facts(so_far=SoFar(3, energy_wh, START + seconds(late)))
+        for energy_wh in (23_456, 23_457, 23_458)
+        for late in (_HOUR, _HOUR + 60, _HOUR + 61)
+    ],
     of_transaction(readings=(MeterReading(START, 1), MeterReading(START, 2))),
     of_transaction(signed_values=(_signed,)),
     *[of_facts(**{name: None}) for name in ("agreement", "tariff", "evse")],
@@ -365,6 +370,7 @@ def test_what_is_silent_under_many_changes_is_judged_so_too(
         of_evse(power_w=0),
         of_evse(power_w=22_340),
         of_facts(vat_rate_bp=1_900),
+        of_facts(so_far=SoFar(1, 23_457, START + seconds(_HOUR + 60))),
         charged(200_000, "98.00"),
         charged(100, "0.05"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable
@@ -204,6 +205,44 @@ def test_cso_charges_reports_and_submits_the_sdr(
     assert record.service_session.session_id == str(SESSION_ID)
     assert record.claimed_net == Decimal("0.50"), "half a cent rounds away from zero"
     assert record.service_session.started_at == reports[0].occurred_at
+
+
+@pytest.mark.clause("3.10")
+def test_cso_makes_intermediate_sdrs_while_it_charges_each_once(
+    tmp_path: Path, house: ScriptedHouse, client: ClearingHouse
+) -> None:
+    path = tmp_path / "cso.jsonl"
+    station = replace(make_station(60), progress_seconds=1)
+    before = ReferenceCso(station, Journal(path), house=client)
+    before.start_session(_start())
+    eventually(lambda: len(house.named("ReportSession")) >= 3)
+    before.close()
+    after = ReferenceCso(station, Journal(path), house=client)
+    after.stop_session(StopSessionRequest(session_id=SESSION_ID))
+    after.close()
+
+    reports = [call.body for call in house.named("ReportSession")]
+    told = [one for one in reports if one.event == "PROGRESS"]
+    assert [reports[0].event, reports[-1].event] == ["STARTED", "ENDED"]
+    assert len({one.event_id for one in reports}) == len(reports)
+    for one in told:
+        number = one.intermediate_sdr.sequence_no
+        assert one.energy_wh == one.intermediate_sdr.meter_wh == 1_000 * number
+        assert one.intermediate_sdr.tariff_id == "DAY-2026"
+    numbers = [one.intermediate_sdr.sequence_no for one in told]
+    assert numbers == sorted(set(numbers))
+    assert told[0].intermediate_sdr.claimed_net.amount == Decimal("0.50")
+
+
+def test_csp_notes_what_a_running_session_used_and_costs(
+    partner: Partner,
+) -> None:
+    partner.post("csp-endpoint", example("csp-endpoint", "NotifySession"))
+
+    (line,) = (partner.folder / "csp.jsonl").read_text().splitlines()
+    noted = json.loads(line)
+    assert (noted["sequence_no"], noted["energy_wh"]) == ("3", "14210")
+    assert noted["cost"] == "6.39 EUR"
 
 
 def test_cso_starts_a_session_once_and_an_evse_for_one_session(tmp_path: Path) -> None:

@@ -82,6 +82,7 @@ def report(
     event_id: UUID | None = None,
     own_id: str | None = None,
     message_id: UUID | None = None,
+    more: str = "",
 ) -> Answer:
     own = "" if own_id is None else f"<partnerSessionId>{own_id}</partnerSessionId>"
     energy = "" if energy_wh is None else f"<energyWh>{energy_wh}</energyWh>"
@@ -90,7 +91,7 @@ def report(
         "ReportSession",
         f"<sessionId>{session_id}</sessionId>{own}<event>{event}</event>"
         f"<eventId>{event_id or uuid4()}</eventId>"
-        f"<occurredAt>{seconds(at).isoformat()}</occurredAt>{energy}",
+        f"<occurredAt>{seconds(at).isoformat()}</occurredAt>{energy}{more}",
         message_id=message_id,
     )
 

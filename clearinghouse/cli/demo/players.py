@@ -15,7 +15,7 @@ from clearinghouse.cli.demo.world import PRICES, Card, Partner, Price
 from clearinghouse.domain.clock import SystemClock
 from clearinghouse.endpoint.client import ClearingHouse, pages
 from clearinghouse.endpoint.errors import RefusedError
-from clearinghouse.endpoint.messages.common import Credential
+from clearinghouse.endpoint.messages.common import Credential, IntermediateSdr
 from clearinghouse.endpoint.messages.sdr import (
     ChargingSession,
     ChargingTransaction,
@@ -110,11 +110,19 @@ class Player:
         session_id = charge.session_id
         if session_id is not None:
             self._report(session_id, "STARTED", started_at, None)
+            middle = started_at + (ended_at - started_at) / 2
+            so_far = IntermediateSdr(sequence_no=1, tariff_id=self.price().tariff_id)
+            self._report(session_id, "PROGRESS", middle, charge.energy_wh // 2, so_far)
             self._report(session_id, "ENDED", ended_at, charge.energy_wh)
         return self._record(charge, started_at, ended_at)
 
     def _report(
-        self, session_id: UUID, event: str, at: datetime, energy_wh: int | None
+        self,
+        session_id: UUID,
+        event: str,
+        at: datetime,
+        energy_wh: int | None,
+        so_far: IntermediateSdr | None = None,
     ) -> None:
         report = ReportSessionRequest(
             session_id=session_id,
@@ -122,6 +130,7 @@ class Player:
             event_id=uuid4(),
             occurred_at=at,
             energy_wh=energy_wh,
+            intermediate_sdr=so_far,
         )
         self.house.report_session(report)
 

@@ -95,3 +95,26 @@ class CurrencyAmount:
 
     currency: str
     amount: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntermediateSdr:
+    """What makes a report of progress an intermediate SDR; numbers rise from 1."""
+
+    sequence_no: int
+    meter_wh: int | None = None
+    claimed_net: CurrencyAmount | None = None
+    tariff_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntermediateSdrView:
+    """An intermediate SDR with the clearing house's estimate; it counts nothing."""
+
+    sequence_no: int
+    occurred_at: datetime
+    energy_wh: int
+    meter_wh: int | None = None
+    claimed_net: CurrencyAmount | None = None
+    tariff_id: str | None = None
+    estimated_net: CurrencyAmount | None = None

@@ -10,6 +10,7 @@ from uuid import UUID
 from clearinghouse.endpoint.messages.common import (
     Credential,
     Decision,
+    IntermediateSdrView,
     Result,
     SessionEvent,
     SessionState,
@@ -61,6 +62,7 @@ class NotifySessionRequest:
     state: SessionState
     cso_id: str
     evse_id: str
+    intermediate_sdr: IntermediateSdrView | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from clearinghouse.endpoint.messages.common import Result, SessionEvent, SessionState
+from clearinghouse.endpoint.messages.common import (
+    IntermediateSdr,
+    IntermediateSdrView,
+    Result,
+    SessionEvent,
+    SessionState,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +43,7 @@ class ReportSessionRequest:
     occurred_at: datetime
     energy_wh: int | None = None
     reason: str | None = None
+    intermediate_sdr: IntermediateSdr | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +87,7 @@ class SessionView:
     ended_at: datetime | None = None
     energy_wh: int | None = None
     event: tuple[SessionHistory, ...] = ()
+    intermediate_sdr: IntermediateSdrView | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from typing import cast
 from uuid import UUID
 
 from clearinghouse.domain.settlement_notices import Notice
+from clearinghouse.facades.iec63119 import intermediate_sdrs
 from clearinghouse.facades.iec63119.delivered_sdrs import delivered_sdr
 from clearinghouse.facades.iec63119.vocabulary import (
     CREDENTIAL_KIND,
@@ -83,6 +84,7 @@ def notify_session(bindings: Bindings, notice: SessionNotice) -> Record:
         state=SESSION_STATE.write(notice.state),
         cso_id=notice.cso_party,
         evse_id=notice.evse_id,
+        intermediate_sdr=intermediate_sdrs.view(bindings, notice.intermediate),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from clearinghouse.domain.privacy import SubjectKind
-from clearinghouse.facades.iec63119 import results
+from clearinghouse.facades.iec63119 import intermediate_sdrs, results
 from clearinghouse.facades.iec63119.operations import (
     Desk,
     OperationSpec,
@@ -71,6 +71,7 @@ def _report_session(desk: Desk, call: Call) -> bytes:
         energy_wh=body.energy_wh,
         reason=body.reason,
         partner_session_id=body.partner_session_id,
+        intermediate=intermediate_sdrs.told(body.intermediate_sdr),
     )
     render = _state_renderer(desk, call)
     return sessions.report_session(desk.env, exchange_of(call), report, render)
@@ -131,6 +132,7 @@ def _view(desk: Desk, view: SessionView) -> Record:
             )
             for event in view.events
         ],
+        intermediate_sdr=intermediate_sdrs.view(desk.bindings, view.intermediate),
     )
 
 

@@ -48,6 +48,25 @@ session_partner_id = Table(
     schema="clearing",
 )
 
+intermediate_sdr = Table(
+    "intermediate_sdr",
+    metadata,
+    Column("session_id", Uuid, primary_key=True),
+    integer("sequence_no", key=True),
+    Column("event_id", Uuid, nullable=False),
+    instant("occurred_at"),
+    instant("received_at"),
+    bigint("energy_wh"),
+    bigint("meter_wh", null=True),
+    text("claimed_currency", null=True),
+    bigint("claimed_minor", null=True),
+    text("tariff_id", null=True),
+    bigint("tariff_version_id", null=True),
+    text("estimated_currency", null=True),
+    bigint("estimated_minor", null=True),
+    schema="clearing",
+)
+
 session_event = Table(
     "session_event",
     metadata,
