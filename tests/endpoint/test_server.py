@@ -16,6 +16,7 @@ from clearinghouse.endpoint.messages.csp_endpoint import (
     AuthorizeRequest,
     DeliverSdrsRequest,
     NotifySessionRequest,
+    NotifySettlementRequest,
 )
 from clearinghouse.endpoint.refusal import NotTakenError
 from clearinghouse.endpoint.server import application
@@ -44,6 +45,9 @@ class ScriptedCsp:
         """Do nothing."""
 
     def deliver_sdrs(self, request: DeliverSdrsRequest) -> None:
+        """Do nothing."""
+
+    def notify_settlement(self, request: NotifySettlementRequest) -> None:
         """Do nothing."""
 
 
