@@ -268,7 +268,7 @@ def test_statement_says_vat_by_document_and_what_is_due(world: World) -> None:
     text = document_of(world, issued["CHREP"].statement_id)
     assert Contract.load().schema("statement").validate(parse_own(text))
     assert b"<vatCategory>S</vatCategory><vatRate>21.00</vatRate>" in text
-    assert b"<document>IN-CHREP-2026-000001</document></line>" in text
+    assert b"<document>IN-CHREP-2026-000001</document><kind>ORIGINAL</kind>" in text
     assert b"<gross>1795.10</gross></totals>" in text
 
 
