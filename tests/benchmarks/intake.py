@@ -206,7 +206,12 @@ def _sendings(env: Environment, url: str, number: int) -> Iterator[Sending]:
             )
             connector = (Connector(kind="CCS2", power_w=150_000),)
             upserts = [
-                make_evse(f"DE*{code}*E{n:06d}", connectors=connector)
+                make_evse(
+                    f"DE*{code}*E{n:06d}",
+                    country="DE",
+                    time_zone="Europe/Berlin",
+                    connectors=connector,
+                )
                 for n in range(EVSES)
             ]
             evses.apply_delta(tx, cso.participant_id, upserts=upserts, removals=[])
