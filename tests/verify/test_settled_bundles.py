@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from clearinghouse.domain.runs import FeeMode, Model
 from tests.verify.forging import Forged
 from tests.verify.test_rich_bundles import told_of
 from tests.verify.worlds import Made, bundle_of, make_settled_world, reverse
@@ -51,6 +52,25 @@ def test_bundle_of_a_run_that_was_reversed_is_proved(
     assert told_of(made, forged, tmp_path)[1].endswith("all is proved\n")
 
     assert "MIRROR" in {line[-1] for line in forged.files["runpostings.tsv"][1:]}
+
+
+@pytest.mark.parametrize(
+    ("model", "mode"),
+    [
+        (Model.MULTILATERAL, FeeMode.APART),
+        (Model.BILATERAL, FeeMode.APART),
+        (Model.BILATERAL, FeeMode.NONE),
+    ],
+)
+def test_bundle_is_proved_whatever_the_model_of_the_run(
+    model: Model, mode: FeeMode, env: Environment, tmp_path: Path
+) -> None:
+    four, window_id = make_settled_world(env, model, mode)
+    made = bundle_of(four.env, window_id, tmp_path)
+
+    code, told = told_of(made, Forged.open(made.content), tmp_path)
+
+    assert code == 0, told
 
 
 def _of(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from clearinghouse.domain.disputes import Act, DisputeReason
 from clearinghouse.domain.fees import FeePlan, FeeSide, Tier
 from clearinghouse.domain.fx import Choice, Rate
-from clearinghouse.domain.runs import FeeMode
+from clearinghouse.domain.runs import FeeMode, Model
 from clearinghouse.domain.sdrs import SdrKind
 from clearinghouse.services import bundles, disputes, fees, fx, run_undoing, seals
 from clearinghouse.services.disputes import Complaint, Filed, Reply
@@ -85,7 +85,11 @@ def make_rich_bundle(env: Environment, folder: Path) -> Made:
 _DAY = SINCE.date()
 
 
-def make_settled_world(env: Environment) -> tuple[RunWorld, int]:
+def make_settled_world(
+    env: Environment,
+    model: Model = Model.MULTILATERAL,
+    mode: FeeMode = FeeMode.NETTED,
+) -> tuple[RunWorld, int]:
     """Close a window with debts in EUR and SEK, and settle it in one run.
 
     Two CSPs settle SEK in EUR; the house charges fees with VAT, by tiers and by share.
@@ -118,7 +122,7 @@ def make_settled_world(env: Environment) -> tuple[RunWorld, int]:
     window_id = world.close("2026-12").window.window_id
     anna, ben = make_operators(env)
     four = RunWorld(world, {}, anna, ben)
-    run_id = four.propose(fees=FeeMode.NETTED).run_id
+    run_id = four.propose(model, mode).run_id
     four.advance(run_id)
     four.pay(run_id)
     return four, window_id
