@@ -21,6 +21,7 @@ def simulate(days: int, seed: int, output: Output) -> Simulation:
         run = begun(world, seed)
         with output.progress(f"seed {seed}", days) as advance:
             run.play(days, lambda: advance(1))
+            run.audit()
         output.remark(_troubles(run))
         output.value(
             {"seed": seed, "days": days, "sdrs": run.books.accepted, "root": run.root},
@@ -33,7 +34,16 @@ def _troubles(run: Simulation) -> str:
     met = ", ".join(
         f"{count} {trouble}" for trouble, count in sorted(run.line.met.items())
     )
-    return f"{run.line.sent} messages sent: {met}; {run.world.cuts.made} cut off"
+    ended = ", ".join(
+        f"{count} {state}" for state, count in sorted(run.court.ended.items())
+    )
+    return (
+        f"{run.line.sent} messages sent: {met}; {run.world.cuts.made} cut off\n"
+        f"disputes: {len(run.court.running)} run, {ended or 'none ended'}; "
+        f"{run.court.lapsed} times nobody spoke; "
+        f"{run.treasury.exchange.converted} debts converted; "
+        f"{run.caps.held} held by caps, {run.caps.admitted} taken in later"
+    )
 
 
 def _last_line(run: Simulation, seed: int) -> str:
@@ -42,7 +52,7 @@ def _last_line(run: Simulation, seed: int) -> str:
         f"simulation: seed {seed}, {run.day} days, {run.sessions} sessions, "
         f"{len(books.where)} SDRs counted, {books.refused} refused, "
         f"{books.duplicates} repeated, {books.rejected} rejected, "
-        f"{books.released} released, {run.closed} windows, "
+        f"{books.released} released, {len(run.closed)} windows, "
         f"{run.treasury.settled} runs settled, root {run.root}"
     )
 

@@ -17,7 +17,7 @@ from clearinghouse.storage import settlement as store
 from tests.simulation.books import Books, Owed, Pair
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy import Connection
 
@@ -83,18 +83,19 @@ def check_house(env: Environment, books: Books, label: str) -> None:
         raise AssertionError(f"{label}: the house says {found}, the books {wanted}")
 
 
-def check_settled(env: Environment) -> None:
+def check_settled(env: Environment, left: Mapping[tuple[str, str], int]) -> None:
     """Derive the whole ledger anew after a settlement, with every settled run.
 
-    Raises :class:`AssertionError` with what differs, or what is left on an account.
+    ``left`` is what may stand on accounts. Raises :class:`AssertionError` with what
+    differs.
     """
     verified = ledger_balances.verify(env)
     if verified.differences:
         raise AssertionError(f"the ledger is not proved: {verified.differences}")
     with env.database.begin_read_only() as tx:
-        left = {key: found for key, found in ledger.balances(tx).items() if found}
-    if left:
-        raise AssertionError(f"after all is settled there is left: {left}")
+        found = {key: minor for key, minor in ledger.balances(tx).items() if minor}
+    if found != left:
+        raise AssertionError(f"after all is settled there is {found}, not {left}")
 
 
 def final_root(env: Environment) -> str:

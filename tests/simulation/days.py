@@ -12,9 +12,13 @@ from clearinghouse.codes import SDR_WINDOW_CLOSED
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.services import held_sdrs, settlement
 from tests.fixtures.operators import make_operators
+from tests.simulation.auditing import audit
 from tests.simulation.books import Books
+from tests.simulation.capping import Caps
 from tests.simulation.chance import happens, stream, uuid_from
 from tests.simulation.checks import check_closed, check_house, final_root
+from tests.simulation.disputing import Court
+from tests.simulation.exchanging import Exchange
 from tests.simulation.line import Line
 from tests.simulation.paying import Treasury
 from tests.simulation.plan import Planned, Twist, sessions_of
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 #: How often each happens to an SDR that is its day's, in a thousand.
 _CONFIRMED, _REJECTED = 800, 60
 _RELEASED, _PUT_AWAY = 300, 100
+_BEYOND_CAP = 20
 
 #: When what follows the day's charging happens.
 _SUBMITTED_AT = timedelta(hours=23)
@@ -45,6 +50,9 @@ _DAYS_OF_A_RUN = 7
 _ENDS = 500
 
 _PAGE = "<limit>100</limit>"
+
+#: How the house begins the ids of SDRs that come of disputes.
+_OF_HOUSE = "CH-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +82,10 @@ class Simulation:
     roster: Roster
     line: Line
     treasury: Treasury
+    court: Court
+    caps: Caps
     streams: dict[str, Random]
-    books: Books = field(default_factory=Books)
+    books: Books
     planned: dict[str, Planned] = field(default_factory=dict)
     due: dict[int, list[Due]] = field(default_factory=lambda: defaultdict(list))
     sequences: dict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -85,7 +95,7 @@ class Simulation:
     day: int = 0
     morning: datetime = BEGINNING
     label: str = "from day 000"  #: the name of the open window
-    closed: int = 0
+    closed: list[int] = field(default_factory=list)  #: numbers of windows
 
     @property
     def root(self) -> str:
@@ -104,17 +114,33 @@ class Simulation:
         Raises :class:`BrokenDay` on the first on which something does not hold.
         """
         for _ in range(days):
-            try:
-                self.play_day()
-            except (AssertionError, ClearingHouseError, TimeoutError) as wrong:
-                raise BrokenDay(self.seed, self.day, wrong) from wrong
+            self._try(self.play_day)
             after_each()
+
+    def audit(self) -> None:
+        """Let an auditor recompute the newest window and another one.
+
+        Raises :class:`BrokenDay` with what it finds.
+        """
+        some = self.closed[-1:]
+        some += [self.streams["operator"].choice(self.closed) for _ in some]
+        self._try(lambda: audit(self.world.env, dict.fromkeys(some)))
+
+    def _try(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except (AssertionError, ClearingHouseError, TimeoutError) as wrong:
+            raise BrokenDay(self.seed, self.day, wrong) from wrong
 
     def play_day(self) -> None:
         """Live through one day and check everything at its end."""
         self.world.clock.at = self.morning
         self.log_in()
         self.world.do_chores()
+        self.court.pass_time(self.label)
+        self.caps.admit(self.label)
+        self.caps.put(self.world.env, self.day)
+        self.treasury.exchange.pass_day()
         self._charge()
         self.world.clock.at = self.morning + _SUBMITTED_AT
         for cso in self.roster.csos:
@@ -122,6 +148,7 @@ class Simulation:
         self.world.clock.at = self.morning + _PULLED_AT
         for csp in self.roster.csps:
             self._decide(csp, self._pull(csp))
+        self.court.sit(self.speakers, self.day, self.label)
         self.world.clock.at = self.morning + _DECIDED_AT
         self._decide_held()
         check_house(self.world.env, self.books, self.label)
@@ -129,7 +156,9 @@ class Simulation:
         if happens(self.streams["operator"], _ENDS) or settles:
             self._close()
         if settles:
-            self.treasury.settle_all()
+            debts = self.books.debts(self.books.unsettled)
+            self.treasury.settle_all(debts, self.court.suspended(), self.day)
+            self.books.unsettled.clear()
         self.day += 1
         self.morning += timedelta(days=1)
 
@@ -210,6 +239,7 @@ class Simulation:
             send,
             waiting,
             self.books,
+            self.caps,
             chance=self.streams["submit"],
             last=self.sequences[cso.party_id],
             window=self.label,
@@ -218,6 +248,7 @@ class Simulation:
     def _pull(self, csp: Csp) -> list[Planned]:
         """Let a CSP pull what came for it since it last asked."""
         found: list[Planned] = []
+        of_house = 0
         speaker = self.speakers[csp.party_id]
         while True:
             cursor = self.cursors.get(csp.party_id)
@@ -225,9 +256,22 @@ class Simulation:
             asked = f"<role>HOME_CSP</role>{place}{_PAGE}"
             page = self.line.call(speaker, "sdr", "GetSdrs", asked)
             self.cursors[csp.party_id] = page.required("nextCursor")
-            found.extend(self.planned[str(one.text)] for one in page.all("sdrId"))
+            names = [str(one.text) for one in page.all("sdrId")]
+            of_house += sum(name.startswith(_OF_HOUSE) for name in names)
+            # What only a cap holds is told, and not to be decided of yet.
+            found.extend(
+                self.planned[name]
+                for name in names
+                if name in self.planned and name not in self.books.held
+            )
             if page.text("more") != "true":
-                return found
+                break
+        expected = self.court.expected.pop(csp.party_id, 0)
+        if of_house != expected:
+            raise AssertionError(
+                f"{csp.party_id} was told of {of_house} corrections, not {expected}"
+            )
+        return found
 
     def _decide(self, csp: Csp, pulled: Sequence[Planned]) -> None:
         """Let a CSP confirm most, reject some, and say nothing of the others."""
@@ -236,6 +280,7 @@ class Simulation:
             number = self.streams["decide"].randrange(1000)
             if number < _CONFIRMED:
                 said.append((one, "CONFIRMED"))
+                self.court.look_at(one, self.day)
             elif number < _CONFIRMED + _REJECTED:
                 said.append((one, "REJECTED"))
         if not said:
@@ -265,6 +310,9 @@ class Simulation:
             if sdr_id not in self.books.held:
                 raise AssertionError(f"{sdr_id} is held, and nobody was told")
             number = chance.randrange(1000)
+            if sdr_id in self.caps.waiting and number >= _BEYOND_CAP:
+                continue
+            self.caps.waiting.pop(sdr_id, None)
             if number < _RELEASED:
                 held_sdrs.release(env, party, sdr_id)
                 self.books.release(sdr_id, self.label)
@@ -282,25 +330,41 @@ class Simulation:
         )
         check_closed(env, closing.window.window_id, label, self.books)
         self.label = following
-        self.closed += 1
+        self.closed.append(closing.window.window_id)
+        self.books.unsettled.append(label)
         check_house(env, self.books, following)
 
 
 def begun(world: World, seed: int) -> Simulation:
     """Return a simulation on the eve of its first day: partners and their data."""
-    names = ("plan", "line", "submit", "decide", "operator", "bank")
+    names = (
+        "plan",
+        "line",
+        "submit",
+        "decide",
+        "operator",
+        "bank",
+        "court",
+        "exchange",
+    )
     streams = {name: stream(seed, name) for name in names}
     line = Line(streams["line"], world.cuts)
     world.clock.at = BEGINNING - timedelta(hours=1)
     roster = admit(world)
     anna, ben = make_operators(world.env)
+    books = Books()
+    exchange = Exchange(world.env, streams["exchange"])
+    exchange.begin()
     made = Simulation(
         seed=seed,
         world=world,
         roster=roster,
         line=line,
-        treasury=Treasury(world.env, line, streams["bank"], anna, ben),
+        treasury=Treasury(world.env, line, streams["bank"], anna, ben, exchange),
+        court=Court(world.env, line, streams["court"], books, anna, ben),
+        caps=Caps(books),
         streams=streams,
+        books=books,
     )
     settlement.ensure_window(world.env, made.label)
     made.log_in()

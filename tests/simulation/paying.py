@@ -9,7 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from clearinghouse import codes
 from clearinghouse.domain.approvals import Operator
+from clearinghouse.domain.errors import ClearingHouseError
+from clearinghouse.domain.ledger import FX_RESIDUE
 from clearinghouse.domain.runs import Model, RunState
 from clearinghouse.services import approvals, run_payments, run_undoing
 from clearinghouse.services import settlement_runs as runs
@@ -18,11 +21,13 @@ from tests.simulation.chance import happens
 from tests.simulation.checks import check_settled
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from random import Random
 
     from clearinghouse.services.environment import Environment
     from clearinghouse.storage.run_payments import Payment
     from clearinghouse.storage.runs import Run
+    from tests.simulation.exchanging import Debts, Exchange
     from tests.simulation.line import Line
 
 #: The currencies of the agreements.
@@ -43,26 +48,40 @@ class Treasury:
     chance: Random
     anna: Operator
     ben: Operator
+    exchange: Exchange
     settled: int = 0
     given_up: int = 0
     reversed: int = 0
     payments: int = 0
     said: int = 0
 
-    def settle_all(self) -> None:
-        """Settle what is closed in every currency, and check that nothing is left.
+    def settle_all(
+        self, debts: Debts, suspended: Mapping[tuple[str, str], int], day: int
+    ) -> None:
+        """Settle what is closed in every currency, and check what is left.
 
-        Raises :class:`AssertionError` when an account is not empty.
+        ``suspended`` by account and currency: what is disputed and not decided. Raises
+        :class:`AssertionError` when a net or a balance is another one.
         """
         for currency in CURRENCIES:
-            self._settle(currency)
-        check_settled(self.env)
+            self._settle(currency, self.exchange.take(debts, currency, day))
+        left = dict(suspended)
+        for currency, minor in self.exchange.residues.items():
+            if minor:
+                left[FX_RESIDUE, currency] = minor
+                left[f"FX:{currency}", currency] = -minor
+        check_settled(self.env, left)
 
-    def _settle(self, currency: str) -> None:
+    def _settle(self, currency: str, nets: Mapping[str, int]) -> None:
         bilateral = happens(self.chance, _BILATERAL)
         model = Model.BILATERAL if bilateral else Model.MULTILATERAL
         wish = runs.Wish(currency=currency, model=model)
-        run = self.line.until_done(lambda: runs.propose(self.env, self.anna, wish))
+        try:
+            run = self.line.until_done(lambda: runs.propose(self.env, self.anna, wish))
+        except ClearingHouseError as error:
+            if error.code is codes.RUN_NOTHING and not nets:
+                return
+            raise
         if happens(self.chance, _GIVEN_UP):
             run = self._give_up(run, wish)
         self._step(run, RunState.RECORDED)
@@ -70,9 +89,18 @@ class Treasury:
             self._reverse(run)
             run = self.line.until_done(lambda: runs.propose(self.env, self.anna, wish))
             self._step(run, RunState.RECORDED)
+        self._require_nets(run, nets)
         self._step(run, RunState.RESERVED)
         self._step(run, RunState.COMMITTED)
         self._pay(run)
+
+    def _require_nets(self, run: Run, nets: Mapping[str, int]) -> None:
+        accounts = runs.show(self.env, run.run_id).accounts
+        found = {one.owner: one.net_minor for one in accounts if one.net_minor}
+        if found != nets:
+            raise AssertionError(
+                f"run {run.run_id} in {run.currency} nets {found}, the books {nets}"
+            )
 
     def _give_up(self, run: Run, wish: runs.Wish) -> Run:
         """Let two operators give a run up, and propose it again."""

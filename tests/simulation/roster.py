@@ -15,6 +15,7 @@ from clearinghouse.storage import access
 from tests.builders import make_agreement, make_participant
 from tests.fixtures.engine import PASSWORD, Speaker, username
 from tests.simulation.chance import uuid_from
+from tests.simulation.files import Patience
 from tests.simulation.world import BEGINNING
 
 if TYPE_CHECKING:
@@ -41,6 +42,12 @@ _CSOS = (
     ("SEDDD", "SEK", "Europe/Stockholm", "4.79", "2.5", "0.1"),
     ("DEDUO", "EUR", "Europe/Berlin", "0.3999", "0", "0.015"),
 )
+#: Some are short of patience, and some want disputed SDRs out of their windows.
+_PATIENCE = {
+    "CHBBB": Patience(carried=True),
+    "SEDDD": Patience(answer=5, evidence=4, decision=3, stop=16),
+    "DEDUO": Patience(answer=4, evidence=5, decision=4, stop=14, carried=True),
+}
 _CSPS = ("DEC01", "CHC02", "SEC03", "DEDUO")
 
 
@@ -67,6 +74,7 @@ class Cso:
     participant: Participant
     zone: str
     price: Price
+    patience: Patience
 
     @property
     def party_id(self) -> str:
@@ -140,10 +148,8 @@ def admit(world: World) -> Roster:
                 for number, party_id in enumerate(_CSPS, 1)
             ),
         )
-        # A list uploaded on the first day lasts.
-        seconds = 400 * _DAY_SECONDS
-        terms = Terms(list_age_limit_seconds=seconds, list_fresh_seconds=seconds)
         for cso in roster.csos:
+            terms = _terms(cso.patience)
             for csp in roster.csps:
                 if csp.party_id != cso.party_id:
                     make_agreement(
@@ -157,6 +163,20 @@ def admit(world: World) -> Roster:
     return roster
 
 
+def _terms(patience: Patience) -> Terms:
+    # A list uploaded on the first day lasts.
+    seconds = 400 * _DAY_SECONDS
+    return Terms(
+        list_age_limit_seconds=seconds,
+        list_fresh_seconds=seconds,
+        dispute_answer_days=patience.answer,
+        dispute_evidence_days=patience.evidence,
+        dispute_decision_days=patience.decision,
+        dispute_stop_days=patience.stop,
+        dispute_carried=patience.carried,
+    )
+
+
 def _cso(people: dict[str, Participant], party_id: str, *facts: str) -> Cso:
     currency, zone, per_kwh, per_session, per_minute = facts
     return Cso(
@@ -168,6 +188,7 @@ def _cso(people: dict[str, Participant], party_id: str, *facts: str) -> Cso:
             per_session=Decimal(per_session),
             per_minute=Decimal(per_minute),
         ),
+        patience=_PATIENCE.get(party_id, Patience()),
     )
 
 

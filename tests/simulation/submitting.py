@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,11 +16,15 @@ if TYPE_CHECKING:
 
     from tests.fixtures.engine import Answer
     from tests.simulation.books import Books
+    from tests.simulation.capping import Caps
     from tests.simulation.plan import Planned
 
 #: How often each happens, in a thousand evenings.
 _TWO_BATCHES = 250
 _WRONG_TOTALS = 60
+
+#: The rule that holds what a net debit cap has no room for.
+_CAPPED = "S-211"
 
 _Send = Callable[[str], "Answer"]
 
@@ -44,6 +49,7 @@ def submit_day(
     send: _Send,
     waiting: Sequence[Due],
     books: Books,
+    caps: Caps,
     *,
     chance: Random,
     last: int,
@@ -69,7 +75,7 @@ def submit_day(
                 send(batch(last, sdrs).replace("<energyWh>", "<energyWh>1", 1)),
                 SDR_BATCH_CONTROL,
             )
-        _book(send(batch(last, sdrs)), part, books, window)
+        _book(send(batch(last, sdrs)), part, books, caps, window)
     return last
 
 
@@ -78,30 +84,45 @@ def _require(answer: Answer, code: Code) -> None:
         raise AssertionError(f"answered {answer.code} instead of {code.name}")
 
 
-def _book(answer: Answer, part: Sequence[Due], books: Books, window: str) -> None:
+def _book(
+    answer: Answer, part: Sequence[Due], books: Books, caps: Caps, window: str
+) -> None:
     """Book what the submitter was told of each SDR of a batch."""
     if answer.code >= 200:
         raise AssertionError(f"batch refused: {answer.code} {answer.items}")
-    rules: dict[int, str] = {}
+    rules: dict[int, set[str]] = defaultdict(set)
     for item in answer.items:
-        index, rule = int(item["index"]), item.get("rule", "")
-        rules[index] = min(rules.get(index, "~"), rule or "duplicate")
+        rules[int(item["index"])].add(item.get("rule", "") or "duplicate")
     counts = {"accepted": 0, "held": 0, "refused": 0, "duplicates": 0}
     for index, due in enumerate(part):
-        rule = rules.get(index, "")
-        if rule.startswith("S-1"):
-            counts["refused"] += 1
-        elif rule.startswith("S-2"):
-            counts["held"] += 1
-            books.hold(due.one)
-        elif rule == "duplicate":
-            counts["duplicates"] += 1
-        else:
-            counts["accepted"] += 1
-            books.take(due.one, window)
+        counts[_booked(due.one, rules[index], books, caps, window)] += 1
     told = {name: int(answer.required(name)) for name in counts}
     if told != counts:
         raise AssertionError(f"the items say {counts}, the counts {told}")
     books.accepted += counts["accepted"]
     books.refused += counts["refused"]
     books.duplicates += counts["duplicates"]
+
+
+def _booked(
+    one: Planned, rules: set[str], books: Books, caps: Caps, window: str
+) -> str:
+    """Book one SDR; return as what the answer must count it.
+
+    Raises :class:`AssertionError` when there is room and the house says there is none,
+    or the other way round.
+    """
+    if any(rule.startswith("S-1") for rule in rules):
+        return "refused"
+    holding = {rule for rule in rules if rule.startswith("S-2")}
+    if "duplicate" in rules and not holding:
+        return "duplicates"
+    if (_CAPPED in holding) is caps.has_room(one, window):
+        raise AssertionError(f"{one.sdr_id} met {holding}: the cap says otherwise")
+    if not holding:
+        books.take(one, window)
+        return "accepted"
+    books.hold(one)
+    if holding == {_CAPPED}:
+        caps.hold(one)
+    return "held"

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
+from unittest import mock
 
 from psycopg import sql
 from sqlalchemy import Engine as SqlEngine
@@ -17,6 +19,7 @@ from sqlalchemy import event
 from clearinghouse.contract.catalogue import Contract
 from clearinghouse.delivery.chores import CHORES
 from clearinghouse.facades import iec63119
+from clearinghouse.services import dispute_outcomes, disputes
 from clearinghouse.services.environment import Environment, Limits
 from clearinghouse.soap.operations import EngineSettings
 from clearinghouse.storage import schema
@@ -27,6 +30,7 @@ from clearinghouse.storage.vault import Vault
 from tests.fixtures.database import FAST, Site, given_bindir, make_state_dir
 from tests.fixtures.engine import Speaker, issue_token
 from tests.fixtures.partners import ScriptedPartners, StillClock
+from tests.simulation.chance import stream, uuid_from
 from tests.simulation.cuts import Cuts
 
 if TYPE_CHECKING:
@@ -138,7 +142,13 @@ def _on(site: Site, folder: Path, contract: Contract) -> Iterator[World]:
         limits=Limits(allow_private_endpoints=True, allow_http_endpoints=True),
     )
     engine = iec63119.engine(env, contract, EngineSettings(read_seconds=None))
-    with site.superuser() as admin:
+    named = partial(uuid_from, stream(0, "names of the house"))
+    with (
+        site.superuser() as admin,
+        # What the house names by chance stands in what is sealed.
+        mock.patch.object(disputes, "uuid4", named),
+        mock.patch.object(dispute_outcomes, "uuid4", named),
+    ):
         cuts = Cuts(admin)
         event.listen(SqlEngine, "before_cursor_execute", cuts.before)
         try:
