@@ -57,11 +57,10 @@ class Stopwatch:
         event.remove(Engine, "before_cursor_execute", self._before)
         event.remove(Engine, "after_cursor_execute", self._after)
 
-    def print(self, most: int = 6) -> None:
-        """Print the statements that took longest."""
+    def lines(self, most: int = 6) -> list[str]:
+        """Return the statements that took longest, with their seconds."""
         ranked = sorted(self.seconds.items(), key=lambda pair: -pair[1])
-        for words, seconds in ranked[:most]:
-            print(f"  {seconds:8.3f} s  {words}")
+        return [f"{seconds:8.3f} s  {words}" for words, seconds in ranked[:most]]
 
     def _before(self, *_: object) -> None:
         self._began = time.perf_counter()

@@ -6,26 +6,29 @@ submitters, a hundred home CSPs, batches of a thousand.
 
 from __future__ import annotations
 
-import argparse
 import json as json_text
 import os
 import time
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, text
 
 from clearinghouse.domain.exchange import Role
-from clearinghouse.services import settlement, statements
+from clearinghouse.services import settlement
 from clearinghouse.services.environment import Environment
 from clearinghouse.storage import participants
 from clearinghouse.storage.participants import NewParticipant
 from tests.benchmarks._database import Stopwatch, fresh_environment
+from tests.benchmarks._figures import Figure
+from tests.benchmarks._month import Month
 
 NAME = "close"
 DESCRIPTION = "close a window of a million SDRs (CLOSE_SDRS=n for another number)"
 
 SDRS = 1_000_000
+#: Seconds that a million SDRs may take, and ten million.
+TARGET_SECONDS = (5, 30)
+_MILLION = 1_000_000
 SUBMITTERS = 100
 CSPS = 100
 BATCH = 1_000
@@ -91,39 +94,42 @@ _TOTALS = text("""
 """)
 
 
-@dataclass(slots=True)
-class Measured:
-    """What one close took."""
-
-    sdrs: int
-    close_seconds: float
-    issue_seconds: float
-    lines: int
-    proved: bool
+def of_month(made: Month) -> Figure:
+    """Close the month that intake filled."""
+    watch = Stopwatch()
+    made.close()
+    watch.stop()
+    _require_proved(made.env, made.window_id)
+    return _figure(made.sdrs, made.seconds["close"], watch)
 
 
-def measure(number: int) -> Measured:
-    """Fill a window, close it, issue its statements; print where the time goes."""
+def of_rows(number: int) -> Figure:
+    """Close a window whose rows the database made: more than can be sent in minutes."""
     with fresh_environment() as env:
         window = settlement.ensure_window(env, "2026-11")
         _fill(env, window.window_id, number)
         watch = Stopwatch()
         began = time.perf_counter()
         settlement.close_window(env, next_label="2026-12")
-        close_seconds = time.perf_counter() - began
+        seconds = time.perf_counter() - began
         watch.stop()
-        print(f"close: {close_seconds:.2f} s, of which")
-        watch.print()
-        proved = settlement.prove(env, window.window_id) == ()
-        began = time.perf_counter()
-        count = statements.issue_pending(env)
-        issue_seconds = time.perf_counter() - began
-        lines = 2 * number
-        print(
-            f"documents: {count} statements, {lines} lines as XML and CSV in "
-            f"{issue_seconds:.1f} s, {lines / issue_seconds:.0f} lines/s"
-        )
-        return Measured(number, close_seconds, issue_seconds, lines, proved)
+        _require_proved(env, window.window_id)
+        return _figure(number, seconds, watch)
+
+
+def _figure(number: int, seconds: float, watch: Stopwatch) -> Figure:
+    return Figure(
+        name=f"close, {number} SDRs",
+        reached=seconds,
+        target=TARGET_SECONDS[number > _MILLION],
+        unit="s",
+        where=tuple(watch.lines()),
+    )
+
+
+def _require_proved(env: Environment, window_id: int) -> None:
+    if settlement.prove(env, window_id):
+        raise SystemExit("claim and proof differ")
 
 
 def _fill(env: Environment, window_id: int, number: int) -> None:
@@ -162,27 +168,9 @@ def _admit(tx: Connection, *, at: datetime) -> None:
 
 def main(json: bool) -> None:  # noqa: FBT001  the shape all benchmarks share
     """Measure and print; the last line is the figure."""
-    found = measure(int(os.environ.get("CLOSE_SDRS", SDRS)))
-    if not found.proved:
-        raise SystemExit("claim and proof differ")
+    figure = of_rows(int(os.environ.get("CLOSE_SDRS", SDRS)))
     if json:
-        print(
-            json_text.dumps(
-                {
-                    "sdrs": found.sdrs,
-                    "close_seconds": found.close_seconds,
-                    "issue_seconds": found.issue_seconds,
-                }
-            )
-        )
+        print(json_text.dumps({"close_seconds": figure.reached}))
         return
-    print(
-        f"close: {found.sdrs} SDRs in {found.close_seconds:.1f} s, claim equals proof"
-    )
-
-
-if __name__ == "__main__":
-    options = argparse.ArgumentParser(description=DESCRIPTION)
-    options.add_argument("--sdrs", type=int, default=SDRS)
-    os.environ["CLOSE_SDRS"] = str(options.parse_args().sdrs)
-    main(json=False)
+    print("\n".join(figure.where))
+    figure.show()
