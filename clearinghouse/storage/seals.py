@@ -16,7 +16,7 @@ from clearinghouse.storage.tables.sdrs import settlement_window
 from clearinghouse.storage.tables.seals import audit_block, audit_pair
 
 #: Key of the lock that lets one sealing run at a time.
-SEAL_LOCK = 7_311_901_012
+SEAL_LOCK = 7_311_901_013
 
 #: Blocks of one reading of the chain: three centuries of daily windows.
 BLOCKS_MAX = 100_000

@@ -31,7 +31,7 @@ from clearinghouse.storage.tables.settlement import (
 )
 
 #: First half of the key of the lock under which a statement is rendered.
-ISSUE_LOCK = 73_119_014
+ISSUE_LOCK = 73_119_015
 
 _LOCK = text("SELECT pg_advisory_xact_lock(:space, hashtext(:statement_id))")
 
