@@ -25,14 +25,14 @@ def hold(tx: Connection, held: Held, *, at: datetime) -> None:
 
 def release(
     tx: Connection, disputes: Collection[UUID], window_id: int, *, at: datetime
-) -> int:
-    """Give back what stands for disputes, in a window; return how many postings.
+) -> None:
+    """Give back what stands for disputes, in a window.
 
     What was given back before, or never held, is left alone.
     """
     keys = [rules.key_of(one, code) for one in disputes for code in rules.MIRRORS]
     holds = ledger.postings_with(tx, keys)
-    return ledger.append_new(tx, rules.release_postings(holds, window_id), at=at)
+    ledger.append_new(tx, rules.release_postings(holds, window_id), at=at)
 
 
 def release_ended(

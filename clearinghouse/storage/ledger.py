@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from clearinghouse.domain.ledger import LedgerEntry, Posting, PostingCode
 from clearinghouse.storage.database import Database
+from clearinghouse.storage.tables.columns import among
 from clearinghouse.storage.tables.settlement import posting
 
 #: Postings that are read at a time: the memory of an export.
@@ -76,16 +77,14 @@ def _values(entry: Posting, at: datetime) -> tuple[object, ...]:
     )
 
 
-def append_new(tx: Connection, postings: Iterable[Posting], *, at: datetime) -> int:
-    """Add those of some postings whose keys are not there; return how many.
+def append_new(tx: Connection, postings: Iterable[Posting], *, at: datetime) -> None:
+    """Add those of some postings whose keys are not there, however many they are.
 
     Where another transaction adds the same, it waits for the end of that one.
     """
     rows = [dict(zip(_COLUMNS, _values(entry, at), strict=True)) for entry in postings]
-    if not rows:
-        return 0
-    statement = insert(posting).values(rows).on_conflict_do_nothing()
-    return tx.execute(statement).rowcount
+    if rows:
+        tx.execute(insert(posting).on_conflict_do_nothing(), rows)
 
 
 def postings_of(tx: Connection, window_id: int) -> list[Posting]:
@@ -100,7 +99,7 @@ def postings_of_run(tx: Connection, run_id: int) -> list[Posting]:
 
 def postings_with(tx: Connection, keys: Collection[str]) -> list[Posting]:
     """Return the postings with these keys, in order of their keys."""
-    return _postings(tx, posting.c.posting_key.in_(keys))
+    return _postings(tx, among(posting.c.posting_key, keys))
 
 
 def _postings(tx: Connection, condition: ColumnElement[bool]) -> list[Posting]:
