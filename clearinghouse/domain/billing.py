@@ -202,14 +202,25 @@ def _wrong(path: str, expected: str, found: str = "") -> Item:
 
 
 def moves_account(
-    versions: Sequence[BillingProfile], following: BillingProfile
+    versions: Sequence[BillingProfile], following: BillingProfile, *, today: date
 ) -> bool:
     """Say whether money would go elsewhere with the next version of a profile.
 
     The account is compared with the last one that there was, however long ago: to take
-    one away and give another later is the same. The first account moves nothing.
+    one away and give another later is the same. So is to bring one forward: it is
+    compared with the last one that has begun by then, too. The first account moves
+    nothing.
     """
-    known = next((one for one in reversed(versions) if one.iban), None)
-    if known is None or not following.iban:
+    if not following.iban:
         return False
-    return (following.iban, following.bic) != (known.iban, known.bic)
+    day = max(today, following.valid_from)
+    begun = [one for one in versions if one.valid_from <= day]
+    return any(
+        _account(known[-1]) != _account(following)
+        for some in (versions, begun)
+        if (known := [one for one in some if one.iban])
+    )
+
+
+def _account(profile: BillingProfile) -> tuple[str | None, str | None]:
+    return profile.iban, profile.bic

@@ -109,19 +109,24 @@ def _next(
     given: Mapping[str, str | bool],
     begins: date,
 ) -> tuple[BillingProfile, bool]:
-    """Return the next version of a profile, and whether money would go elsewhere."""
+    """Return the next version of a profile, and whether money would go elsewhere.
+
+    Nobody else adds a version until the transaction ends.
+    """
     party = party_ids.compact(party_id)
     if party != env.limits.party_id and (
         participants.participant_by_party_id(tx, party) is None
     ):
         raise ClearingHouseError(UNKNOWN_PARTICIPANT, f"no partner {party_id}")
+    billing.lock_profile(tx, party)
     versions = billing.versions_of(tx, party)
     fields = _fields(versions[-1] if versions else None, given)
     profile = BillingProfile(party_id=party, valid_from=begins, **fields)
     wrong = rules.problems(profile)
     if wrong:
         raise ClearingHouseError(SEMANTIC, items=wrong)
-    return profile, rules.moves_account(versions, profile)
+    today = env.clock.now().date()
+    return profile, rules.moves_account(versions, profile, today=today)
 
 
 def _stored(

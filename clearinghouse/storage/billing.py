@@ -17,18 +17,23 @@ from clearinghouse.storage.tables.columns import among
 #: Versions of one reading. It bounds what a list holds in memory.
 PROFILES_MAX = 50_000
 
-#: First half of the key of the lock under which a party's next version is numbered.
+#: First half of the key of the lock under which a party's next version is made.
 PROFILE_LOCK = 73_119_020
 
 _LOCK = text("SELECT pg_advisory_xact_lock(:space, hashtext(:party_id))")
 _COLUMNS = tuple(BillingProfile.__dataclass_fields__)
 
 
+def lock_profile(tx: Connection, party_id: str) -> None:
+    """Wait until nobody else makes the next version of a party's profile."""
+    tx.execute(_LOCK, {"space": PROFILE_LOCK, "party_id": party_id})
+
+
 def add_profile(
     tx: Connection, profile: BillingProfile, *, at: datetime
 ) -> BillingProfile:
     """Store a profile as its party's next version and return it."""
-    tx.execute(_LOCK, {"space": PROFILE_LOCK, "party_id": profile.party_id})
+    lock_profile(tx, profile.party_id)
     last = tx.execute(
         select(func.max(billing_profile.c.version)).where(
             billing_profile.c.party_id == profile.party_id

@@ -107,3 +107,37 @@ def test_gaps_say_what_an_invoice_waits_for() -> None:
     assert billing.gaps(None) == ("billing profile",)
     assert billing.gaps(poor) == ("VAT id or tax number", "IBAN")
     assert billing.gaps(replace(poor, tax_number="30/123/45678")) == ("IBAN",)
+
+
+IBAN, OTHER = "DE89370400440532013000", "DE75512108001245126199"
+TODAY, NEXT_YEAR = date(2026, 12, 1), date(2027, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("known", "following", "moves"),
+    [
+        ([(None, TODAY)], (OTHER, TODAY), False),
+        ([(IBAN, TODAY)], (OTHER, TODAY), True),
+        ([(IBAN, TODAY), (OTHER, TODAY)], (OTHER, TODAY), False),
+        ([(IBAN, TODAY), (OTHER, TODAY)], (OTHER, date(2020, 1, 1)), False),
+        # approved for next year, and wanted today or next year
+        ([(IBAN, TODAY), (OTHER, NEXT_YEAR)], (OTHER, TODAY), True),
+        ([(IBAN, TODAY), (OTHER, NEXT_YEAR), (None, TODAY)], (OTHER, TODAY), True),
+        ([(IBAN, TODAY), (OTHER, NEXT_YEAR)], (IBAN, TODAY), True),
+        ([(IBAN, TODAY), (OTHER, NEXT_YEAR)], (OTHER, NEXT_YEAR), False),
+        ([(IBAN, NEXT_YEAR)], (IBAN, TODAY), False),
+    ],
+)
+def test_account_moves_when_it_is_another_or_comes_earlier(
+    known: list[tuple[str | None, date]],
+    following: tuple[str | None, date],
+    moves: bool,  # noqa: FBT001 - a case
+) -> None:
+    versions = [
+        make_profile(iban=iban, valid_from=begins, version=number)
+        for number, (iban, begins) in enumerate(known, 1)
+    ]
+    iban, begins = following
+    wanted = make_profile(iban=iban, valid_from=begins)
+
+    assert billing.moves_account(versions, wanted, today=TODAY) is moves

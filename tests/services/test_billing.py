@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,8 @@ from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.services import approvals, billing
 from clearinghouse.services.approved_actions import EXECUTORS
 from clearinghouse.storage import audit
-from tests.builders import NOW, make_csp
+from clearinghouse.storage import billing as store
+from tests.builders import NOW, make_csp, make_profile
 from tests.fixtures.operators import approved, make_operators
 
 if TYPE_CHECKING:
@@ -171,3 +173,20 @@ def test_what_was_changed_while_an_account_waits_stays_changed(
 
     last = billing.versions(env, "DEABC")[-1]
     assert (last.city, last.iban, last.version) == ("Ulm", OTHER, 3)
+
+
+def test_change_waits_for_another_one_and_stands_on_it(env: Environment) -> None:
+    with env.database.begin() as tx:
+        make_csp(tx)
+    billing.set_profile(env, "DEABC", GIVEN)
+
+    with ThreadPoolExecutor(1) as pool:
+        with env.database.begin() as tx:
+            store.lock_profile(tx, "DEABC")
+            later = pool.submit(billing.set_profile, env, "DEABC", {"city": "Ulm"})
+            with pytest.raises(TimeoutError):
+                later.result(timeout=0.5)
+            store.add_profile(tx, make_profile(iban=OTHER), at=NOW)
+        stored = later.result(timeout=10)
+
+    assert (stored.city, stored.iban, stored.version) == ("Ulm", OTHER, 3)
