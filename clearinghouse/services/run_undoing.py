@@ -30,7 +30,7 @@ from clearinghouse.services.participants import participant_named
 from clearinghouse.services.settlement_runs import Wish, locked, store_plan
 from clearinghouse.storage import ledger, settlement
 from clearinghouse.storage import runs as store
-from clearinghouse.storage.run_payments import payments_of
+from clearinghouse.storage.run_payments import lacking_in, payments_of
 from clearinghouse.storage.runs import WHOLE, Cause, NewRun, Run
 
 #: The actions as an approval names them.
@@ -98,10 +98,11 @@ def ask_reverse(
     """Ask to take back a run that is recorded, with whatever was paid in it.
 
     Raises :class:`ClearingHouseError`: ``RUN_UNKNOWN``; ``RUN_STATE`` for a run that
-    is not recorded, was reversed before, or is a reversal itself.
+    is not recorded, was reversed before, is a reversal itself, or lacks money that came
+    back after its end: a reversal would pay it back once more.
     """
     with env.database.begin() as tx:
-        _require_reversible(locked(tx, run_id))
+        _require_reversible(tx, locked(tx, run_id))
         payload: Payload = {"run": run_id, "reason": reason}
         wanted = Wanted(action=REVERSE, object=f"run {run_id}", payload=payload)
         return approvals.request(tx, env, by, wanted)
@@ -117,7 +118,7 @@ def reverse_approved(tx: Connection, env: Environment, approval: Approval) -> st
     payload, run_id = approval.wanted.payload, int(approval.wanted.payload["run"] or 0)
     store.lock_runs(tx)
     run = locked(tx, run_id)
-    _require_reversible(run)
+    _require_reversible(tx, run)
     now = env.clock.now()
     cause = Cause(str(payload["reason"]), actor_named(approval.requested_by), now)
     reversal_id, made = _book_reversal(tx, env, run, at=now)
@@ -170,7 +171,7 @@ def _labels(tx: Connection, run_id: int) -> tuple[str, ...]:
     return tuple(window.label for window in windows if window is not None)
 
 
-def _require_reversible(run: Run) -> None:
+def _require_reversible(tx: Connection, run: Run) -> None:
     _require(run, rules.REVERSIBLE)
     if run.reverses_run_id is not None:
         raise ClearingHouseError(codes.RUN_STATE, "it is a reversal itself")
@@ -178,6 +179,9 @@ def _require_reversible(run: Run) -> None:
         raise ClearingHouseError(
             codes.RUN_STATE, f"run {run.reversed_by} reverses it already"
         )
+    lacking = lacking_in(tx, run.run_id)
+    if lacking:
+        raise ClearingHouseError(codes.RUN_STATE, f"came back: {' '.join(lacking)}")
 
 
 def _require(run: Run, states: frozenset[RunState]) -> None:

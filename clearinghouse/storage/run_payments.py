@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, func, insert, select, text
 
 from clearinghouse.domain.runs import Outcome, Transfer, TransferKind
 from clearinghouse.storage.tables import runs as tables
@@ -116,6 +116,23 @@ def unposted(tx: Connection) -> list[Unposted]:
     """Return the payments of which money is posted nowhere, the oldest first."""
     rows = tx.execute(_UNPOSTED, {"limit": UNPOSTED_MAX})
     return [Unposted(*row) for row in rows]
+
+
+def lacking_in(tx: Connection, run_id: int) -> list[str]:
+    """Return the payments of a run that came back and are posted as made, in order."""
+    said, transfer = tables.transfer_confirmation.c, tables.run_transfer.c
+    query = (
+        select(transfer.end_to_end_id)
+        .join(
+            tables.transfer_confirmation,
+            said.end_to_end_id == transfer.end_to_end_id,
+        )
+        .where(transfer.run_id == run_id)
+        .group_by(transfer.end_to_end_id, transfer.place)
+        .having(func.sum(said.amount_minor - said.posted_minor) < 0)
+        .order_by(transfer.place)
+    )
+    return list(tx.execute(query).scalars())
 
 
 def confirmation(

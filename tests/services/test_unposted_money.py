@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client import REGISTRY
 
+from clearinghouse import codes
+from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.domain.runs import Model, RunState
-from clearinghouse.services import balances, run_payments, unposted_money
+from clearinghouse.services import (
+    balances,
+    run_payments,
+    run_undoing,
+    settlement_runs,
+    unposted_money,
+)
 from tests.fixtures.verbs import value_of
 from tests.services.run_world import RunWorld, make_run_world
 
@@ -119,3 +127,34 @@ def test_money_above_what_was_open_is_told_until_it_is_given_back(
     assert too_much == {key: 5_00}
     assert measured == 1
     assert _told(four) == {}
+
+
+def test_run_is_not_reversed_while_money_of_it_is_lacking(
+    four: RunWorld, key: str
+) -> None:
+    asked = run_undoing.ask_reverse(four.env, four.anna, 1, reason="a default")
+    four.confirm(key, -100_00)
+
+    with pytest.raises(ClearingHouseError) as approved:
+        four.approve(asked)
+    with pytest.raises(ClearingHouseError) as again:
+        run_undoing.ask_reverse(four.env, four.anna, 1, reason="a default")
+    four.confirm(key, 100_00)
+    four.approve(asked)
+
+    assert approved.value.code is again.value.code is codes.RUN_STATE
+    assert key in str(again.value)
+    (back,) = settlement_runs.show(four.env, 2).payments
+    assert back.open_minor == 100_00
+
+
+def test_money_above_what_was_open_does_not_stop_a_reversal(
+    four: RunWorld, key: str
+) -> None:
+    four.confirm(key, 5_00)
+
+    four.approve(run_undoing.ask_reverse(four.env, four.anna, 1, reason="a default"))
+
+    (back,) = settlement_runs.show(four.env, 2).payments
+    assert back.open_minor == 100_00
+    assert _told(four) == {key: 5_00}
