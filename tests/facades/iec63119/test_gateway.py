@@ -164,7 +164,7 @@ def test_orders_a_cso_to_start_and_to_stop(line: Line) -> None:
     stop = ports.StopOrder(session_id=start.session_id, partner_session_id="OURS-1")
     with serving(cso=partner) as url:
         register(line.env, line.cso, url, CSO)
-        deadline = ports.Deadline.after(5_000)
+        deadline = ports.Deadline.after(30_000)
 
         started = line.gateway.start_session(
             line.cso.participant_id, start, deadline=deadline
@@ -194,7 +194,7 @@ def test_tells_verdicts_and_news(line: Line) -> None:
             line.cso.participant_id,
             delivery_id,
             notices=notices,
-            deadline=ports.Deadline.after(5_000),
+            deadline=ports.Deadline.after(30_000),
         )
 
         assert told == line.notify() == ports.Answered(ports.Taken.TAKEN)
