@@ -348,18 +348,24 @@ def is_due(transfer: Transfer, open_collections: int) -> bool:
 
 
 def apply(
-    state: RunState, open_minor: int, paid_minor: int, amount_minor: int
+    state: RunState,
+    open_minor: int,
+    paid_minor: int,
+    amount_minor: int,
+    *,
+    unposted_minor: int = 0,
 ) -> Applied:
     """Judge what the bank says of a payment.
 
     ``open_minor`` of it was not paid yet, ``paid_minor`` was; ``amount_minor`` came in,
     or went back when it is below zero. Money that a run does not expect is kept as a
-    fact and posted nowhere.
+    fact and posted nowhere; ``unposted_minor`` of it came before, and goes back first.
     """
     if state not in PAYABLE:
         return Applied(Outcome.AFTERWARDS, 0)
     if amount_minor < 0:
-        return Applied(Outcome.RETURNED, -min(-amount_minor, paid_minor))
+        back_minor = max(0, -amount_minor - max(0, unposted_minor))
+        return Applied(Outcome.RETURNED, -min(back_minor, paid_minor))
     if amount_minor < open_minor:
         return Applied(Outcome.PARTIAL, amount_minor)
     if amount_minor > open_minor:

@@ -157,7 +157,11 @@ def _judged(
     if payment is None:
         raise ClearingHouseError(codes.TRANSFER_UNKNOWN, end_to_end_id)
     applied = rules.apply(
-        run.state, payment.open_minor, payment.paid_minor, amount_minor
+        run.state,
+        payment.open_minor,
+        payment.paid_minor,
+        amount_minor,
+        unposted_minor=payment.unposted_minor,
     )
     reference, booked_at = said
     return Confirmation(

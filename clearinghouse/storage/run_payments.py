@@ -17,7 +17,8 @@ from clearinghouse.storage.tables import runs as tables
 _PAYMENTS = text("""
     SELECT t.end_to_end_id, t.kind, t.payer, t.payee, t.amount_minor, t.run_id,
            coalesce(sum(c.posted_minor), 0)::bigint AS paid_minor,
-           count(c.number)::integer AS confirmations
+           count(c.number)::integer AS confirmations,
+           coalesce(sum(c.amount_minor - c.posted_minor), 0)::bigint AS unposted_minor
     FROM clearing.run_transfer AS t
     LEFT JOIN clearing.transfer_confirmation AS c USING (end_to_end_id)
     WHERE t.run_id = :run_id OR t.end_to_end_id = :end_to_end_id
@@ -58,12 +59,16 @@ class Unposted(NamedTuple):
 
 
 class Payment(NamedTuple):
-    """A transfer of a run with what was posted of it, in minor units."""
+    """A transfer of a run with what was posted of it, in minor units.
+
+    ``unposted_minor`` is what the bank moved beyond that; below zero it is lacking.
+    """
 
     run_id: int
     transfer: Transfer
     paid_minor: int
     confirmations: int
+    unposted_minor: int
 
     @property
     def open_minor(self) -> int:
@@ -107,6 +112,7 @@ def _payments(tx: Connection, place: Mapping[str, object]) -> list[Payment]:
             ),
             row.paid_minor,
             row.confirmations,
+            row.unposted_minor,
         )
         for row in tx.execute(_PAYMENTS, place)
     ]

@@ -127,12 +127,15 @@ FROM run AS r CROSS JOIN LATERAL (SELECT unnest([
     recursive := true)) AS u
 WHERE u.expected IS DISTINCT FROM u.found;
 
--- what the bank confirmed is posted as far as it was open
+-- what the bank confirmed is posted as far as it was open; what was more goes back first
 WITH before AS (
     SELECT c.*, t.amount_minor AS whole_minor,
            coalesce(sum(c.posted_minor) OVER (
                PARTITION BY c.end_to_end_id ORDER BY c.number
-               ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::BIGINT AS paid_minor
+               ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::BIGINT AS paid_minor,
+           greatest(0, coalesce(sum(c.amount_minor - c.posted_minor) OVER (
+               PARTITION BY c.end_to_end_id ORDER BY c.number
+               ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0))::BIGINT AS more_minor
     FROM confirmation AS c LEFT JOIN transfer AS t USING (end_to_end_id)
 ), expected AS (
     SELECT *, CASE WHEN outcome = 'AFTERWARDS' THEN 'AFTERWARDS'
@@ -141,7 +144,8 @@ WITH before AS (
                    WHEN amount_minor > whole_minor - paid_minor THEN 'OVER'
                    ELSE 'EXACT' END AS due_outcome,
            CASE WHEN outcome = 'AFTERWARDS' THEN 0
-                WHEN amount_minor < 0 THEN -least(-amount_minor, paid_minor)
+                WHEN amount_minor < 0 THEN 
+                     -least(greatest(0, -amount_minor - more_minor), paid_minor)
                 ELSE least(amount_minor, whole_minor - paid_minor) END AS due_minor
     FROM before
 )

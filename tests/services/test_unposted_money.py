@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY
 
 from clearinghouse import codes
 from clearinghouse.domain.errors import ClearingHouseError
-from clearinghouse.domain.runs import Model, RunState
+from clearinghouse.domain.runs import Model, Outcome, RunState
 from clearinghouse.services import (
     balances,
     run_payments,
@@ -127,6 +127,25 @@ def test_money_above_what_was_open_is_told_until_it_is_given_back(
     assert too_much == {key: 5_00}
     assert measured == 1
     assert _told(four) == {}
+
+
+def test_money_above_what_was_open_goes_back_first_while_the_run_is_paid(
+    four: RunWorld,
+) -> None:
+    four.close_with([("A", "B", 100_00), ("C", "B", 50_00)])
+    run_id = four.propose(Model.BILATERAL).run_id
+    four.advance(run_id)
+    key = f"R{run_id}-DEAAA-1"
+    four.confirm(key, 105_00)
+
+    given_back = four.confirm(key, -5_00)
+    after = _told(four)
+    came_back = four.confirm(key, -100_00)
+
+    assert (given_back.outcome, given_back.posted_minor) == (Outcome.RETURNED, 0)
+    assert after == _told(four) == {}
+    assert came_back.posted_minor == -100_00
+    assert four.balances()["P:DEAAA:POS", "EUR"] == -100_00
 
 
 def test_run_is_not_reversed_while_money_of_it_is_lacking(

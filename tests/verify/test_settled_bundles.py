@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clearinghouse.domain.runs import FeeMode, Model
+from clearinghouse.services import run_payments, run_undoing
 from tests.verify.forging import Forged
 from tests.verify.test_rich_bundles import told_of
 from tests.verify.worlds import Made, bundle_of, make_settled_world, reverse
@@ -52,6 +53,24 @@ def test_bundle_of_a_run_that_was_reversed_is_proved(
     assert told_of(made, forged, tmp_path)[1].endswith("all is proved\n")
 
     assert "MIRROR" in {line[-1] for line in forged.files["runpostings.tsv"][1:]}
+
+
+def test_bundle_is_proved_where_money_came_twice_and_went_back(
+    env: Environment, tmp_path: Path
+) -> None:
+    four, window_id = make_settled_world(env)
+    four.approve(run_undoing.ask_reverse(env, four.anna, 1, reason="wrong"))
+    four.advance(2)
+    first = run_payments.due_payments(env, 2)[0]
+    key, minor = first.transfer.end_to_end_id, first.open_minor
+    said = [four.confirm(key, one) for one in (minor + 5_00, -5_00, -minor)]
+    four.pay(2)
+    made = bundle_of(env, window_id, tmp_path)
+
+    code, told = told_of(made, Forged.open(made.content), tmp_path)
+
+    assert [one.posted_minor for one in said] == [minor, 0, -minor]
+    assert code == 0, told
 
 
 @pytest.mark.parametrize(
