@@ -43,9 +43,8 @@ def release_ended(
     ``window_id``: that of its SDR, which takes it where none is open.
     """
     current = settlement.open_window(tx)
-    release(
-        tx, [dispute_id], window_id if current is None else current.window_id, at=at
-    )
+    taken_by = window_id if current is None else current.window_id
+    release(tx, [dispute_id], taken_by, at=at)
 
 
 def release_counted(tx: Connection, window_id: int, *, at: datetime) -> None:

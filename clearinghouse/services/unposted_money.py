@@ -15,7 +15,7 @@ from clearinghouse.storage.run_payments import Unposted
 from clearinghouse.telemetry import logging
 from clearinghouse.telemetry.metrics import UNPOSTED_MONEY
 
-#: Payments that are written to the log in one look; the metrics count all.
+#: Payments that are written to the log in one look; the metrics count all of the list.
 LOGGED_MAX = 100
 
 _WAYS = ("LACKING", "TOO_MUCH")

@@ -48,9 +48,11 @@ _FAULTS = text("""
                   AND m.amount_minor = o.amount_minor))
         GROUP BY 1
     )
-    SELECT 'fee of ' || party_id || ': charged ' || coalesce(charged.net, 0)
-           || ', invoiced ' || coalesce(booked.net, 0)
-           || ', posted ' || coalesce(posted.net, 0)
+    SELECT format(
+        'fee of %s with VAT: charged %s + %s, invoiced %s + %s, posted %s + %s',
+        party_id, coalesce(charged.net, 0), coalesce(charged.vat, 0),
+        coalesce(booked.net, 0), coalesce(booked.vat, 0),
+        coalesce(posted.net, 0), coalesce(posted.vat, 0))
     FROM booked FULL JOIN charged USING (party_id) FULL JOIN posted USING (party_id)
     WHERE (coalesce(booked.net, 0), coalesce(booked.vat, 0))
               <> (coalesce(charged.net, 0), coalesce(charged.vat, 0))

@@ -14,6 +14,7 @@ from clearinghouse.domain.fx import Choice, Rate
 from clearinghouse.domain.numbering import DocumentKind
 from clearinghouse.domain.runs import FeeMode, Model, RunState
 from clearinghouse.services import billing, fees, fx, run_undoing, settlement_runs
+from clearinghouse.storage import fee_documents
 from clearinghouse.storage.tables import run_terms
 from clearinghouse.storage.tables.settlement import posting
 from tests.services.run_world import RunWorld, make_run_world
@@ -80,6 +81,20 @@ def test_v5_tiers_over_a_whole_window_with_vat(four: RunWorld) -> None:
     assert (fee.fee.net_minor, fee.vat_minor) == (92_50, 17_58)
     nets = {one.owner: one.net_minor for one in shown.accounts}
     assert nets == {"DEAAA": 6_250_00, "DEBBB": -6_360_08, "HUB": 110_08}
+
+
+def test_fault_of_a_fee_tells_net_and_vat_of_each_record(four: RunWorld) -> None:
+    _house_in_germany(four.env)
+    _put(four.env, "DEAAA", minimum_minor=100)
+    four.close_with()
+    run_id = four.propose(fees=FeeMode.NETTED).run_id
+
+    with four.env.database.begin_read_only() as tx:
+        faults = fee_documents.faults(tx, run_id)
+
+    assert faults == [
+        "fee of DEAAA with VAT: charged 100 + 19, invoiced 0 + 0, posted 0 + 0"
+    ]
 
 
 @pytest.mark.parametrize(
