@@ -27,6 +27,10 @@ FILE_BYTES_MAX = 8_388_608
 #: Statements of one file, and movements of one statement.
 STATEMENTS_MAX = 100
 ENTRIES_MAX = 20_000
+#: Largest amount in minor units: sums stay in 64 bits.
+AMOUNT_MINOR_MAX = 10**15
+#: Longest reference and end-to-end id; the standard has 35 characters.
+REFERENCE_LENGTH_MAX = 100
 #: Faults of one file that are told; the first show the pattern.
 FAULTS_MAX = 100
 
@@ -37,6 +41,10 @@ _ID = re.compile(r"[^\s].{0,33}[^\s]|[^\s]")
 _AMOUNT = re.compile(r"[0-9]{1,18}(\.[0-9]{1,5})?")
 _NOT_GIVEN = frozenset({"NOTPROVIDED", "NONREF", "NOT PROVIDED"})
 _BOOKED = "BOOK"
+_LONGEST = f"at most {REFERENCE_LENGTH_MAX} characters"
+#: No bank books in others; those at the ends of the calendar have no instant in UTC.
+_YEARS = range(2000, 2100)
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def read(data: bytes) -> tuple[BankStatement, ...]:
@@ -111,6 +119,8 @@ class _Reader:
         booked_at = self._booked(node, path)
         reversal = self._first(node, "RvslInd") in {"true", "1"}
         base = self._first(node, "AcctSvcrRef", "NtryRef") or str(place)
+        if len(base) > REFERENCE_LENGTH_MAX:
+            self._note(f"{path}/AcctSvcrRef", _LONGEST)
         total, currency = self._amount(node, ("Amt",), path)
         parts: list[int] = []
         for number, detail in enumerate(details[:ENTRIES_MAX] or [node], 1):
@@ -125,7 +135,7 @@ class _Reader:
                 continue
             yield BankEntry(
                 reference=f"{base}.{number}" if several else base,
-                end_to_end_id=self._end_to_end_id(detail),
+                end_to_end_id=self._end_to_end_id(detail, where),
                 currency=unit,
                 amount_minor=amount,
                 is_credit=self._is_credit(detail, node, where),
@@ -135,8 +145,10 @@ class _Reader:
         if sum(parts) != total:
             self._note(f"{path}/Amt", "the sum of its transactions")
 
-    def _end_to_end_id(self, node: etree._Element) -> str:
+    def _end_to_end_id(self, node: etree._Element, path: str) -> str:
         found = self._first(node, "Refs/EndToEndId")
+        if len(found) > REFERENCE_LENGTH_MAX:
+            self._note(f"{path}/Refs/EndToEndId", _LONGEST)
         return "" if found.upper() in _NOT_GIVEN else found
 
     def _is_credit(
@@ -161,6 +173,8 @@ class _Reader:
         minor = _minor((found.text or "").strip(), currency)
         if minor is None:
             self._note(f"{path}/Amt", f"at most {currency.exponent} decimals")
+        elif minor > AMOUNT_MINOR_MAX:
+            self._note(f"{path}/Amt", f"at most {AMOUNT_MINOR_MAX} minor units")
         return minor or 0, currency.code
 
     def _booked(self, node: etree._Element, path: str) -> datetime:
@@ -168,18 +182,21 @@ class _Reader:
         if not day:
             return self._instant(node, "BookgDt/DtTm", path)
         try:
-            return datetime.combine(date.fromisoformat(day[:10]), time(), tzinfo=UTC)
+            found = datetime.combine(date.fromisoformat(day[:10]), time(), tzinfo=UTC)
         except ValueError:
+            found = _NEVER
+        if found.year not in _YEARS:
             self._note(f"{path}/BookgDt/Dt", "a day, as 2026-11-30")
-            return datetime.min.replace(tzinfo=UTC)
+        return found
 
     def _instant(self, node: etree._Element, name: str, path: str) -> datetime:
         """Return an instant; a bank that names no zone is taken to mean UTC."""
         try:
             found = datetime.fromisoformat(self._first(node, name))
         except ValueError:
+            found = _NEVER
+        if found.year not in _YEARS:
             self._note(f"{path}/{name}", "an instant, as 2026-11-30T18:00:00+01:00")
-            return datetime.min.replace(tzinfo=UTC)
         return found if found.tzinfo else found.replace(tzinfo=UTC)
 
     def _text(self, node: etree._Element, name: str, path: str) -> str:

@@ -124,6 +124,26 @@ def test_entry_of_several_transactions_gives_each_of_them() -> None:
             "Stmt[1]/Ntry[1]/BookgDt/Dt",
         ),
         (changed("B-2", "B-1"), "Stmt[1]/Ntry"),
+        (changed("B-2", "B" * 101), "Stmt[1]/Ntry[2]/AcctSvcrRef"),
+        (
+            changed("R1-DEABC-1", "R" * 101),
+            "Stmt[1]/Ntry[1]/NtryDtls/TxDtls[1]/Refs/EndToEndId",
+        ),
+        (
+            written([Movement("B-1", "R1-DEABC-1", f"{'9' * 18}.99")]),
+            "Stmt[1]/Ntry[1]/Amt",
+        ),
+        *(
+            (
+                changed("<Dt>2026-12-02</Dt></BookgDt>", f"{booked}</BookgDt>"),
+                f"Stmt[1]/Ntry[1]/BookgDt/{path}",
+            )
+            for booked, path in (
+                ("<Dt>1026-12-02</Dt>", "Dt"),
+                ("<DtTm>0001-01-01T00:00:00+14:00</DtTm>", "DtTm"),
+                ("<DtTm>9999-12-31T23:59:59-14:00</DtTm>", "DtTm"),
+            )
+        ),
     ],
 )
 def test_what_is_wrong_is_told_with_its_path(data: bytes, path: str) -> None:
