@@ -7,6 +7,7 @@ bounded before and while a file is unpacked.
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 import zlib
 from codecs import IncrementalDecoder, getincrementaldecoder
@@ -126,6 +127,9 @@ MANIFEST_BYTES_MAX = 1 << 20
 RATIO_MAX = 200
 RATIO_FROM_BYTES = 1 << 20
 
+#: The number of a window: it fits 64 bits.
+_WINDOW_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
+
 _BLOCK_BYTES = 1 << 20
 _ENCRYPTED = 0x1
 _PACKINGS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
@@ -244,6 +248,8 @@ def _manifest(text: bytes) -> dict[str, Any]:
     window, files = manifest.get("window"), manifest.get("files")
     if not isinstance(window, dict) or not isinstance(files, list):
         raise BundleError(f"{MANIFEST} lacks the window or the list of files")
+    if not _WINDOW_ID.fullmatch(str(window.get("windowId"))):
+        raise BundleError(f"{MANIFEST} does not number its window")
     return manifest
 
 
@@ -251,9 +257,9 @@ def _compare(
     manifest: dict[str, Any], digests: dict[str, tuple[int, int, str]], report: Report
 ) -> None:
     listed = {
-        one.get("name"): one for one in manifest["files"] if isinstance(one, dict)
+        str(one.get("name")): one for one in manifest["files"] if isinstance(one, dict)
     }
-    for name in sorted(listed.keys() - digests.keys(), key=str):
+    for name in sorted(listed.keys() - digests.keys()):
         report.add(MANIFEST, 0, "files", "only files of a bundle", name)
     for name, found in digests.items():
         one = listed.get(name)

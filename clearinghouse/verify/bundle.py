@@ -61,7 +61,21 @@ def verify(
     """
     report = Report()
     trusted = signatures.key_of(key)
+    try:
+        _verify(bundle, trusted, progress, documents, report)
+    except duckdb.Error as error:
+        # What is no number became null: here a figure is beyond all bounds.
+        raise BundleError(f"it cannot be checked that {report.rule}") from error
+    return report
 
+
+def _verify(
+    bundle: Path,
+    trusted: PublicKey,
+    progress: Progress,
+    documents: Sequence[Path],
+    report: Report,
+) -> None:
     def check(what: str) -> None:
         report.rule = what
         progress(f"checking that {what}")
@@ -94,7 +108,6 @@ def verify(
             for what, statement in chain.from_iterable(map(_checks, CHECKS)):
                 check(what)
                 _check(db, statement, report)
-    return report
 
 
 def _database(scratch: Path) -> _Connection:

@@ -11,10 +11,11 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
-from clearinghouse.verify.report import BundleError
+from clearinghouse.verify.report import BundleError, plain
 
 EXIT_DIFFERENT = 1
 
@@ -24,6 +25,9 @@ SHOWN_MAX = 100
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # names of others, on any terminal
+            stream.reconfigure(errors="backslashreplace")
     return run(sys.argv[1:] if words is None else words, sys.stdout, sys.stderr)
 
 
@@ -39,7 +43,7 @@ def run(words: Sequence[str], out: TextIO, log: TextIO) -> int:
 
     def progress(text: str) -> None:
         if not given.quiet:
-            log.write(f"{text}\n")
+            log.write(f"{plain(text)}\n")
             log.flush()
 
     try:

@@ -12,6 +12,11 @@ TOLD_MAX = 1_000
 VALUE_MAX = 200
 
 
+def plain(text: str) -> str:
+    """Return a text that no terminal obeys: unseen signs are written as escapes."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
+
+
 class BundleError(Exception):
     """The file is no bundle that can be checked; the text says why."""
 
@@ -35,7 +40,9 @@ class Difference:
         """Return the difference as a person reads it."""
         place = f"{self.file} line {self.line}" if self.line else self.file
         told = f"{place}, {self.field}: expected {self.expected}, found {self.found}"
-        return f"{told}; {'; '.join(filter(None, (self.participants, self.rule)))}"
+        return plain(
+            f"{told}; {'; '.join(filter(None, (self.participants, self.rule)))}"
+        )
 
 
 @dataclass(slots=True)

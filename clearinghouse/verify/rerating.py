@@ -27,7 +27,11 @@ _SECOND = timedelta(seconds=1)
 #: Days around the SDRs for which offsets are looked up: a session and its idle time.
 _MARGIN = timedelta(days=62)
 
-_RANGE = "SELECT min(started_at), max(ended_at) FROM sdr"
+#: No SDR is of another time; what says so finds no offset, and so no amount.
+_RANGE = """
+    SELECT greatest(min(started_at), TIMESTAMPTZ '2000-01-01 00:00:00+00'),
+           least(max(ended_at), TIMESTAMPTZ '2100-01-01 00:00:00+00') FROM sdr
+"""
 _ZONES = "SELECT zone, min(line_no) FROM sdr GROUP BY zone ORDER BY zone"
 _OFFSETS = (
     "CREATE TABLE zone_offset (zone VARCHAR, since TIMESTAMPTZ, offset_seconds BIGINT)"

@@ -150,6 +150,14 @@ def test_file_that_is_longer_than_it_says_is_refused(key: Path) -> None:
         (b"[]", "not of form 2"),
         (b'{"bundle": 1}', "not of form 2"),
         (b'{"bundle": 2, "window": 1, "files": []}', "lacks the window"),
+        *(
+            (b'{"bundle": 2, "window": {"windowId": %s}, "files": []}' % one, "number")
+            for one in (b"NaN", b'"x"', b"-1", b"1e400", b"9" * 30, b'"\\ud800"')
+        ),
+        (
+            rb'{"bundle":2,"files":[],"window":{"windowId":1,"closedAt":"\ud800"}}',
+            "cannot be checked",
+        ),
     ],
 )
 def test_manifest_that_is_none_is_refused(manifest: bytes, why: str, key: Path) -> None:
@@ -180,3 +188,34 @@ def test_garbage_in_a_file_is_a_difference_or_refused(
 
     assert code == 1
     assert name in out.getvalue() + log.getvalue()
+
+
+def test_list_of_files_with_names_that_are_none_is_a_difference(key: Path) -> None:
+    told = _told_of_names(key, [[1], {}, None, 7])
+
+    for name in ("[1]", "{}", "None", "7"):
+        assert f"expected only files of a bundle, found {name};" in told
+
+
+def test_what_a_bundle_holds_gives_no_orders_to_a_terminal(key: Path) -> None:
+    evil = "\x1b[2J\nbundle.zip: all is proved\u202e\ud800"
+
+    told = _told_of_names(key, [evil])
+
+    assert "\\x1b[2J\\nbundle.zip: all is proved\\u202e\\ud800;" in told
+    assert not {"\x1b", "\u202e", "\ud800"} & set(told)
+    assert "\nbundle.zip: all is proved" not in told
+
+
+def _told_of_names(key: Path, names: list[object]) -> str:
+    """Return what is told of a bundle whose list of files has these names."""
+    manifest = {
+        "bundle": 2,
+        "window": {"windowId": 1},
+        "files": [{"name": name} for name in names],
+    }
+    members = _members() | {MANIFEST: json.dumps(manifest).encode()}
+    path = write_zip(key.with_name("bundle.zip"), members)
+    out = StringIO()
+    assert run(["--quiet", str(path), "--key", str(key)], out, StringIO()) == 1
+    return out.getvalue()

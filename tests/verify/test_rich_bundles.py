@@ -87,6 +87,17 @@ def test_difference_in_an_sdr_names_its_participants_and_the_rule(
     ) in told
 
 
+@pytest.mark.parametrize("when", ["infinity", "-infinity", "9999-12-31T23:59:59Z"])
+def test_sdr_that_lasts_for_ever_is_found_out(
+    made: Made, tmp_path: Path, when: str
+) -> None:
+    forged = Forged.open(made.content)
+    forged.set("sdrs.tsv", 1, "endedAt", when)
+    forged.set("sdrs.tsv", 2, "startedAt", when)
+
+    assert told_of(made, forged, tmp_path)[0] == 1
+
+
 def test_statement_in_a_participants_hands_is_held_against_the_bundle(
     env: Environment, tmp_path: Path
 ) -> None:
