@@ -84,7 +84,8 @@ _EMPTY_WINDOWS = text("""
       AND NOT EXISTS (
           SELECT FROM clearing.run_window AS r JOIN clearing.living_run USING (run_id)
           JOIN clearing.settlement_run AS run USING (run_id)
-          WHERE r.window_id = w.window_id AND run.currency = :currency)
+          WHERE r.window_id = w.window_id AND run.currency = :currency
+            AND run.reverses_run_id IS NULL)
     ORDER BY w.window_id
 """)
 

@@ -194,6 +194,15 @@ def _in_germany(month: Month, party_id: str = "CHCLR") -> None:
     month.verb("billing", "set", party_id, *words, *place, *tax, *since)
 
 
+def _in_switzerland(month: Month, party_id: str) -> None:
+    """Give a party a Swiss VAT id: it taxes what its EVSEs there supply."""
+    words = ("--legal-name", "Ladestrom AG", "--street", "Weg 1")
+    place = ("--city", "Bern", "--postcode", "3011", "--country", "CH")
+    tax = ("--vat-id", "CHE-107.787.577 MWST", "--email", "office@strom.example")
+    since = ("--from", "2026-01-01")
+    month.verb("billing", "set", party_id, *words, *place, *tax, *since)
+
+
 @pytest.mark.clause("4.3-I3", "4.2-central")
 def test_n1_bilateral_run_pays_what_is_left_between_two(month: Month) -> None:
     month.submit(MATRIX)
@@ -282,7 +291,7 @@ def test_n3_gross_fees_enter_the_positions_and_the_hub_is_paid(month: Month) -> 
 
 def test_run_pays_what_the_window_came_to_with_vat(month: Month) -> None:
     for name in "AB":
-        _in_germany(month, f"DE{name * 3}")
+        _in_switzerland(month, f"DE{name * 3}")
     month.submit({("B", "A"): "100.00", ("A", "B"): "40.00", ("C", "A"): "10.00"})
     month.close()
 

@@ -97,6 +97,18 @@ def test_empty_window_gives_a_run_of_zeros_that_settles(four: RunWorld) -> None:
     assert (settled.gross_minor, settled.moved_minor) == (0, 0)
 
 
+def test_reversed_run_of_zeros_leaves_its_window_to_the_next(four: RunWorld) -> None:
+    four.close()
+    run = four.propose()
+    settlement_runs.record(four.env, four.anna, run.run_id)
+    asked = run_undoing.ask_reverse(four.env, four.anna, run.run_id, reason="wrong day")
+    four.approve(asked)
+
+    again = four.propose()
+
+    assert settlement_runs.show(four.env, again.run_id).windows == (1,)
+
+
 def test_steps_are_taken_in_order_and_may_be_repeated(four: RunWorld) -> None:
     four.close_with()
     run = four.propose()
