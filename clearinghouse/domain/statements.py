@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import groupby
 from typing import NamedTuple
 
 from clearinghouse.domain.vat import VatCategory, vat_of
@@ -13,6 +14,9 @@ from clearinghouse.domain.vat import VatCategory, vat_of
 #: Layout of the documents that are made now. What was booked under an earlier one is
 #: rendered in that one for ever: 1 knows neither kind, match nor referenced window.
 LAYOUT = 2
+
+#: Characters of a month in a day, as in ``2026-11``.
+_MONTH_LENGTH = 7
 
 
 class Direction(StrEnum):
@@ -91,6 +95,30 @@ class DayTotal(NamedTuple):
     energy_wh: int
     receivable_minor: int
     payable_minor: int
+
+
+def months_of(days: Iterable[DayTotal]) -> tuple[MonthTotal, ...]:
+    """Return what the days of each month add up to; days come in order.
+
+    >>> days = (
+    ...     DayTotal("2026-10-31", 1, 500, 70, 20),
+    ...     DayTotal("2026-11-01", 2, 9, 0, 5),
+    ... )
+    >>> [(one.month, one.net_minor) for one in months_of(days)]
+    [('2026-10', 50), ('2026-11', -5)]
+    """
+    return tuple(
+        MonthTotal(
+            month=month,
+            sdr_count=sum(day.sdr_count for day in found),
+            energy_wh=sum(day.energy_wh for day in found),
+            net_minor=sum(day.receivable_minor - day.payable_minor for day in found),
+        )
+        for month, found in (
+            (month, tuple(same))
+            for month, same in groupby(days, key=lambda day: day.day[:_MONTH_LENGTH])
+        )
+    )
 
 
 class StatementLine(NamedTuple):

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from clearinghouse.domain.statements import Statement, StatementLine
 from clearinghouse.reports.lines import LineNumbers, LineText
-from clearinghouse.reports.text import percent
+from clearinghouse.reports.text import REMEMBERED_MAX, percent
 
 #: The columns in order; figures that rating starts from are there to be recomputed.
 COLUMNS = (
@@ -66,6 +67,10 @@ def cell(text: str) -> str:
     return text
 
 
+#: The field of a text that many lines have.
+_known_cell = lru_cache(REMEMBERED_MAX)(cell)
+
+
 class CsvWriter:
     """Writes one statement: head, batches of lines in order, foot."""
 
@@ -90,27 +95,28 @@ class CsvWriter:
     def lines(self, batch: Iterable[LineText]) -> bytes:
         """Return the next lines."""
         prefix, currency = self._prefix, self._currency
+        is_taxed, has_origin = self._is_taxed, self._has_origin
         texts: list[str] = []
         for text in batch:
             line = text.line
             vat = (
                 f",{line.vat_category},{percent(line.vat_rate_bp)},{line.document}"
-                if self._is_taxed
+                if is_taxed
                 else ""
             )
+            corrected = line.reference and cell(line.reference)
             origin = (
-                f",{line.kind},{line.match_kind},{cell(line.reference)},"
-                f"{line.reference_window}"
-                if self._has_origin
+                f",{line.kind},{line.match_kind},{corrected},{line.reference_window}"
+                if has_origin
                 else ""
             )
             texts.append(
                 f"{prefix}{text.number},{text.role},{text.counterparty},"
                 f"{line.submitter_id},{cell(line.sdr_id)},{line.session_id},"
-                f"{cell(line.evse_id)},{line.started_at},{line.ended_at},"
+                f"{_known_cell(line.evse_id)},{line.started_at},{line.ended_at},"
                 f"{line.energy_wh},{line.charge_seconds},{line.idle_seconds},"
-                f"{line.parking_seconds},{cell(line.tariff_id)},{line.tariff_version},"
-                f"{line.engine_version},{currency},{text.claimed},{text.net},"
+                f"{line.parking_seconds},{_known_cell(line.tariff_id)},"
+                f"{line.tariff_version},{line.engine_version},{currency},{text.claimed},{text.net},"
                 f"{line.rules}{vat}{origin}\r\n"
             )
         return "".join(texts).encode()

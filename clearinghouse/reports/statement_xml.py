@@ -8,6 +8,7 @@ document. All is written in exclusive canonical form, which the signature relies
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from hashlib import sha256
 
 from clearinghouse.domain.money import currency_of
@@ -18,7 +19,13 @@ from clearinghouse.domain.statements import (
     StatementLine,
 )
 from clearinghouse.reports.lines import LineNumbers, LineText
-from clearinghouse.reports.text import AmountText, escape, instant, percent
+from clearinghouse.reports.text import (
+    REMEMBERED_MAX,
+    AmountText,
+    escape,
+    instant,
+    percent,
+)
 from clearinghouse.reports.xml_signature import Envelope, Sign
 
 _DECLARATION = b"<?xml version='1.0' encoding='UTF-8'?>\n"
@@ -55,6 +62,7 @@ class XmlWriter:
 
     def lines(self, batch: Iterable[LineText]) -> bytes:
         """Return the next lines; they enter the digest in order."""
+        has_origin = self._has_origin
         texts: list[str] = []
         proofs: list[str] = []
         for text in batch:
@@ -67,7 +75,12 @@ class XmlWriter:
             rules = line.rules and _rules(line.rules)
             corrected = line.reference
             reference = corrected and f"<reference>{corrected}</reference>"
-            origin = _origin_of(line) if self._has_origin else ""
+            origin = (
+                _origin(line.kind, line.match_kind, line.reference_window)
+                if has_origin
+                else ""
+            )
+            vat = _vat(line.vat_category, line.vat_rate_bp, line.document)
             texts.append(
                 f"<line><lineNo>{text.number}</lineNo><role>{text.role}</role>"
                 f"<counterpartyId>{text.counterparty}</counterpartyId>"
@@ -85,7 +98,7 @@ class XmlWriter:
                 f"<engineVersion>{line.engine_version}</engineVersion>"
                 f"<claimedNet>{text.claimed}</claimedNet>"
                 f"<net>{text.net}</net>{rules}{reference}"
-                f"{_vat_of(line)}{origin}</line>\n"
+                f"{vat}{origin}</line>\n"
             )
         self._count += len(texts)
         self._digest.update("".join(proofs).encode())
@@ -183,23 +196,24 @@ def _rules(rules: str) -> str:
     return "".join([f"<rule>{rule}</rule>" for rule in rules.split()])
 
 
-def _vat_of(line: StatementLine) -> str:
+@lru_cache(REMEMBERED_MAX)
+def _vat(category: str, rate_bp: int, document: str) -> str:
     """Return how a line is taxed; nothing on a line from before there was VAT."""
-    if not line.vat_category:
+    if not category:
         return ""
-    document = line.document and f"<document>{line.document}</document>"
+    document = document and f"<document>{document}</document>"
     return (
-        f"<vatCategory>{line.vat_category}</vatCategory>"
-        f"<vatRate>{percent(line.vat_rate_bp)}</vatRate>{document}"
+        f"<vatCategory>{category}</vatCategory>"
+        f"<vatRate>{percent(rate_bp)}</vatRate>{document}"
     )
 
 
-def _origin_of(line: StatementLine) -> str:
+@lru_cache(REMEMBERED_MAX)
+def _origin(kind: str, match: str, window: str) -> str:
     """Return what an SDR is, of which window the one it corrects, and its match."""
-    window, match = line.reference_window, line.match_kind
     corrected = window and f"<referenceWindow>{window}</referenceWindow>"
     found = match and f"<matchKind>{match}</matchKind>"
-    return f"<kind>{line.kind}</kind>{corrected}{found}"
+    return f"<kind>{kind}</kind>{corrected}{found}"
 
 
 def render(statement: Statement, lines: Iterable[StatementLine]) -> bytes:

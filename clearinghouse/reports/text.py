@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from clearinghouse.domain.money import Currency, currency_of
 from clearinghouse.domain.statements import Statement
+
+#: Texts that are remembered as they were written: lines say the same again and again.
+REMEMBERED_MAX = 8_192
 
 _BP_PER_PERCENT = 100
 _WH_PER_KWH = 1_000
@@ -16,6 +20,7 @@ _SPECIAL = re.compile("[&<>\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff
 _REPLACED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#xD;"}
 
 
+@lru_cache(REMEMBERED_MAX)
 def escape(text: str) -> str:
     """Return a text as the content of an XML element."""
     if _SPECIAL.search(text) is None:
@@ -57,6 +62,7 @@ class AmountText:
         return f"{sign}{units}.{minor:0{self._digits}d}"
 
 
+@lru_cache(REMEMBERED_MAX)
 def percent(rate_bp: int) -> str:
     """Return a rate of VAT in percent with two decimals.
 

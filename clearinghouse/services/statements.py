@@ -8,10 +8,12 @@ issued: what a partner was handed never changes.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from threading import Event
 
 from sqlalchemy import Connection
 
@@ -34,6 +36,13 @@ PART_BYTES = 1_048_576
 
 #: Statements that one look for unissued ones finds; it is repeated until none is left.
 UNISSUED_MAX = 1_000
+
+#: Statements that are rendered at a time where they have many lines: one waits for the
+#: database or packs while another writes.
+ISSUED_AT_A_TIME = 3
+
+#: Lines from which on it is worth it.
+MANY_LINES = 50_000
 
 #: What is issued for every statement: all its lines, for machines and auditors.
 DOCUMENTS = (StatementFormat.XML, StatementFormat.CSV)
@@ -204,12 +213,36 @@ def issue_pending(env: Environment) -> int:
             pending = statements.unissued(tx, limit=UNISSUED_MAX)
         if not pending:
             return issued
-        for statement_id in pending:
-            issued += issue(env, statement_id)
+        issued += _issue_all(env, pending)
 
 
-def issue(env: Environment, statement_id: str) -> bool:
-    """Render a statement's documents and keep them.
+def _issue_all(env: Environment, pending: Mapping[str, int]) -> int:
+    """Issue statements by their numbers of lines, several at a time if these are many.
+
+    The first error, or Ctrl-C, ends those that run at their next lines.
+    """
+    if sum(pending.values()) < MANY_LINES:
+        return sum(issue(env, statement_id) for statement_id in pending)
+    with env.database.begin() as tx:
+        # Known before: the first to note a new key would keep the others waiting.
+        signing.note_key(tx, env.signer.key(), at=env.clock.now())
+    given_up = Event()
+    with ThreadPoolExecutor(ISSUED_AT_A_TIME) as pool:
+        jobs = [pool.submit(issue, env, one, given_up) for one in pending]
+        try:
+            return sum(job.result() for job in jobs)
+        except BaseException:
+            given_up.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+class _GivenUpError(Exception):
+    """Somebody else failed or wants to stop; nobody sees this one."""
+
+
+def issue(env: Environment, statement_id: str, given_up: Event | None = None) -> bool:
+    """Render a statement's documents and keep them, unless it is given up meanwhile.
 
     ``False`` when another process has done it meanwhile. Raises
     :class:`ClearingHouseError`: ``STATEMENT_UNKNOWN``; ``PROOF_FAILED`` when its lines
@@ -229,6 +262,8 @@ def issue(env: Environment, statement_id: str) -> bool:
         # Lines come in one long answer; meanwhile parts are kept on another connection.
         with env.database.begin_read_only("closing") as reading:
             for fmt, data in render(reading, statement_id, sign):
+                if given_up is not None and given_up.is_set():
+                    raise _GivenUpError
                 parts[fmt].write(data)
         for cut in parts.values():
             statements.insert_rendering(

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from select import POLLIN, poll
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, cast
@@ -217,23 +216,19 @@ class Database:
                 yield from lines
 
     @staticmethod
-    def copied(
-        tx: Connection,
-        query: sql.Composable,
-        types: Sequence[str],
-        *,
-        batch: int,
+    def fetched(
+        tx: Connection, query: sql.Composed, *, batch: int
     ) -> Iterator[list[tuple[object, ...]]]:
-        """Give the rows of a query by COPY, ``batch`` at a time; ``types`` of columns.
+        """Give the rows of a query, ``batch`` at a time, by a cursor of the server.
 
-        For a million rows: nothing is made of a row but its values.
+        For a million rows: nothing is made of a row but its values, in less than half
+        of the time that COPY takes, which hands over its rows one by one. One such
+        query at a time in a transaction.
         """
-        statement = sql.SQL("COPY ({}) TO STDOUT").format(query)
         connection = _driver(tx.connection.driver_connection)
-        with connection.cursor() as cursor, cursor.copy(statement) as copy:
-            copy.set_types(types)
-            rows = copy.rows()
-            while part := list(islice(rows, batch)):
+        with connection.cursor("fetched") as cursor:
+            cursor.execute(query)
+            while part := cursor.fetchmany(batch):
                 yield part
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The lines of a statement, read by COPY: a window may have a million of them.
+"""The lines of a statement, read by a cursor: a window may have a million of them.
 
 The database writes instants as documents do and the driver makes numbers of the rest,
 so that a line costs microseconds.
@@ -51,14 +51,6 @@ _LINES = sql.SQL("""
     LIMIT {limit}
 """)
 
-_TYPES = (
-    *("text",) * 7,
-    *("int8",) * 4,
-    *("text", "int8", "int8", "bool", "int8", "int8"),
-    *("text", "text", "text", "int8", "bool"),
-    *("text",) * 3,
-)
-
 
 def lines_of(
     tx: Connection, facts: Statement, *, limit: int | None = None
@@ -74,7 +66,7 @@ def lines_of(
         currency=sql.Literal(facts.currency),
         limit=sql.Literal(limit),
     )
-    for rows in Database.copied(tx, query, _TYPES, batch=LINES_PER_BATCH):
+    for rows in Database.fetched(tx, query, batch=LINES_PER_BATCH):
         yield [_line(row, stands_on) for row in rows]
 
 

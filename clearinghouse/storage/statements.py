@@ -15,9 +15,9 @@ from clearinghouse.domain.statements import (
     CounterpartyTotal,
     DayTotal,
     Direction,
-    MonthTotal,
     Statement,
     StatementFormat,
+    months_of,
 )
 from clearinghouse.storage import feeds
 from clearinghouse.storage.database import Database
@@ -57,19 +57,6 @@ _COUNTERPARTIES = text("""
     ORDER BY other.party_id COLLATE "C", receives DESC
 """)
 
-_MONTHS = text("""
-    SELECT to_char(ended_at AT TIME ZONE 'UTC', 'YYYY-MM') AS month,
-           count(*) AS sdr_count, sum(energy_wh)::bigint AS energy_wh,
-           sum(CASE WHEN submitter_id = :participant_id THEN net_minor
-                    ELSE -net_minor END)::bigint AS net_minor
-    FROM clearing.sdr AS s
-    WHERE window_id = :window_id AND status = 'ACCEPTED' AND currency = :currency
-      AND (submitter_id = :participant_id OR csp_id = :participant_id)
-      AND NOT EXISTS (SELECT FROM clearing.sdr_exclusion AS e
-                      WHERE e.window_id = s.window_id AND e.sdr_no = s.sdr_no)
-    GROUP BY 1 ORDER BY 1
-""")
-
 _DAYS = text("""
     SELECT to_char(ended_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day, count(*),
            sum(energy_wh)::bigint,
@@ -86,7 +73,7 @@ _DAYS = text("""
 """)
 
 _UNISSUED = text("""
-    SELECT statement_id FROM clearing.statement AS s
+    SELECT statement_id, line_count FROM clearing.statement AS s
     WHERE NOT EXISTS (
         SELECT FROM clearing.statement_rendering AS r
         WHERE r.statement_id = s.statement_id AND r.format = 'XML')
@@ -192,9 +179,13 @@ def lock_issue(tx: Connection, statement_id: str) -> None:
     tx.execute(_LOCK, {"space": ISSUE_LOCK, "statement_id": statement_id})
 
 
-def unissued(tx: Connection, *, limit: int) -> list[str]:
-    """Return statements that are booked but not rendered yet, oldest first."""
-    return list(tx.execute(_UNISSUED, {"limit": limit}).scalars())
+def unissued(tx: Connection, *, limit: int) -> dict[str, int]:
+    """Return statements that are booked but not rendered yet, oldest first.
+
+    With the number of lines of each.
+    """
+    rows = tx.execute(_UNISSUED, {"limit": limit})
+    return {row.statement_id: row.line_count for row in rows}
 
 
 def owner_of(tx: Connection, statement_id: str) -> int | None:
@@ -350,15 +341,7 @@ def _statement(tx: Connection, row: Row[Any]) -> Statement:
         )
         for found in tx.execute(_COUNTERPARTIES, place)
     )
-    months = tuple(
-        MonthTotal(
-            month=found.month,
-            sdr_count=found.sdr_count,
-            energy_wh=found.energy_wh,
-            net_minor=found.net_minor,
-        )
-        for found in tx.execute(_MONTHS, place)
-    )
+    days = tuple(DayTotal(*found) for found in tx.execute(_DAYS, place))
     return Statement(
         statement_id=row.statement_id,
         window_id=row.window_id,
@@ -373,8 +356,8 @@ def _statement(tx: Connection, row: Row[Any]) -> Statement:
         opened_at=row.opened_at,
         closed_at=row.closed_at,
         counterparties=counterparties,
-        months=months,
-        days=tuple(DayTotal(*found) for found in tx.execute(_DAYS, place)),
+        months=months_of(days),
+        days=days,
         receivable_minor=_sum(counterparties, Direction.RECEIVABLE),
         payable_minor=_sum(counterparties, Direction.PAYABLE),
         net_minor=row.net_minor,

@@ -8,6 +8,7 @@ import io
 from dataclasses import replace
 from decimal import Decimal
 from hashlib import sha256
+from threading import Event, current_thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +20,7 @@ from clearinghouse.contract.catalogue import Contract
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.domain.sdrs import SdrKind, Verdict
 from clearinghouse.domain.statements import StatementFormat
-from clearinghouse.services import sdrs, statements
+from clearinghouse.services import sdrs, settlement, statements
 from clearinghouse.services.sdrs import Word
 from clearinghouse.services.statement_signatures import made_with
 from clearinghouse.soap.parser import parse_own
@@ -30,9 +31,13 @@ from tests.services.sdr_world import World, count_of, make_world, message
 from tests.services.settling import Debt, book_debts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from sqlalchemy import Connection
+
     from clearinghouse.domain.participants import Participant
+    from clearinghouse.reports.xml_signature import Sign
     from clearinghouse.services.environment import Environment
     from clearinghouse.storage.statements import Issued
 
@@ -212,8 +217,6 @@ def test_a_rejected_sdr_is_on_no_statement(world: World) -> None:
 
 def test_a_statement_that_does_not_add_up_is_not_issued(world: World) -> None:
     world.submit([world.session()])
-    from clearinghouse.services import settlement  # noqa: PLC0415
-
     settlement.close_window(world.env, next_label="2026-12")
     _add_behind_our_back(world)
 
@@ -361,6 +364,69 @@ def test_issuing_twice_at_once_issues_one_document(world: World) -> None:
 
     assert statements.issue(world.env, issued.statement_id) is False
     assert statements.issue_pending(world.env) == 0
+
+
+def _closed_with_many_lines(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Participant, ...]:
+    """Close a window with three statements, which are rendered at once."""
+    world.submit([world.session(), world.session(world.other_csp)])
+    settlement.close_window(world.env, next_label="2026-12")
+    monkeypatch.setattr(statements, "MANY_LINES", 1)
+    return world.cso, world.csp, world.other_csp
+
+
+def test_statements_with_many_lines_are_rendered_at_once_to_the_same_bytes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everybody = _closed_with_many_lines(world, monkeypatch)
+    threads = set()
+    issue = statements.issue
+
+    def noted(env: Environment, statement_id: str, given_up: Event | None) -> bool:
+        threads.add(current_thread().name)
+        return issue(env, statement_id, given_up)
+
+    monkeypatch.setattr(statements, "issue", noted)
+
+    assert statements.issue_pending(world.env) == 3
+    assert current_thread().name not in threads
+    for who in everybody:
+        (issued,) = _listed(world, who)
+        assert statements.verify(world.env, issued.statement_id) == ()
+
+
+def test_when_one_of_many_statements_fails_the_others_are_given_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everybody = _closed_with_many_lines(world, monkeypatch)
+    has_begun, has_failed = Event(), Event()
+    render = statements.render
+
+    def one_fails(
+        tx: Connection, statement_id: str, sign: Sign | None
+    ) -> Iterator[tuple[StatementFormat, bytes]]:
+        if statement_id.endswith("1"):
+            assert has_begun.wait(10)
+            raise ClearingHouseError(codes.PROOF_FAILED, statement_id)
+        for piece in render(tx, statement_id, sign):
+            has_begun.set()
+            assert has_failed.wait(10)
+            yield piece
+
+    class Told(Event):
+        def set(self) -> None:
+            super().set()
+            has_failed.set()
+
+    monkeypatch.setattr(statements, "render", one_fails)
+    monkeypatch.setattr(statements, "Event", Told)
+
+    with pytest.raises(ClearingHouseError) as caught:
+        statements.issue_pending(world.env)
+
+    assert caught.value.code is codes.PROOF_FAILED
+    assert [_listed(world, who) for who in everybody] == [(), (), ()]
 
 
 def test_exports_the_statements_of_a_window_to_files(
