@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from queue import SimpleQueue
 from threading import Event, Semaphore, Thread
 
 import pytest
@@ -165,24 +166,31 @@ def test_few_attempts_wait_at_once() -> None:
 
 def test_hashing_queue_refuses_the_tenth_at_once() -> None:
     queue = HashingQueue()
-    release, waiting = Event(), []
+    release = Event()
+    turns, refused = SimpleQueue[None](), SimpleQueue[codes.Code]()
 
     def wait() -> None:
-        with queue.turn():
-            release.wait(10)
+        try:
+            with queue.turn():
+                release.wait(60)
+                turns.put(None)
+        except ClearingHouseError as refusal:
+            refused.put(refusal.code)
 
-    for _ in range(gate.HASHING_MAX + gate.HASHING_QUEUE_MAX):
-        thread = Thread(target=wait)
+    allowed = gate.HASHING_MAX + gate.HASHING_QUEUE_MAX
+    waiting = [Thread(target=wait) for _ in range(allowed + 1)]
+    for thread in waiting:
         thread.start()
-        waiting.append(thread)
 
-    with pytest.raises(ClearingHouseError) as refused, queue.turn():
-        pass
+    # All others still wait: the one too many has its answer before anyone is done.
+    assert refused.get(timeout=60) is codes.OVERLOAD
+    assert turns.empty()
 
     release.set()
     for thread in waiting:
-        thread.join(10)
-    assert refused.value.code is codes.OVERLOAD
+        thread.join(60)
+    assert turns.qsize() == allowed
+    assert refused.empty()
     with queue.turn():
         pass
 
