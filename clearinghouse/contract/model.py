@@ -1,6 +1,6 @@
 """The typed model of all our schemas: what a compiler of bindings has to know.
 
-``SchemaModel.load`` is called once, while the server starts. Names are Clark
+``SchemaModel.read`` is called once, while the server starts. Names are Clark
 names, as in lxml: ``{namespace}local``.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from clearinghouse.contract.components import (
     BUILTINS,
@@ -26,10 +25,6 @@ from clearinghouse.contract.components import (
 )
 from clearinghouse.contract.loader import AuthoredFiles
 from clearinghouse.contract.reader import SchemaReader
-
-if TYPE_CHECKING:
-    # The catalogue holds a model; it is imported the other way round.
-    from clearinghouse.contract.catalogue import Contract
 
 __all__ = [
     "BUILTINS",
@@ -56,11 +51,6 @@ class SchemaModel:
 
     elements: Mapping[str, Element]
     types: Mapping[str, ComplexType | SimpleType]
-
-    @classmethod
-    def load(cls, contract: Contract) -> SchemaModel:
-        """Return the model of the contract that was loaded."""
-        return contract.model
 
     @classmethod
     def read(cls, authored: AuthoredFiles) -> SchemaModel:

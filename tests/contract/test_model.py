@@ -48,10 +48,6 @@ def _simple(inside: str, base: str = "xs:string", name: str = "TrialType") -> st
     )
 
 
-def test_loading_gives_the_model_of_the_contract(contract: Contract) -> None:
-    assert SchemaModel.load(contract) is contract.model
-
-
 def test_model_has_every_component_of_the_files(contract: Contract) -> None:
     elements: set[str] = set()
     types: set[str] = set()
