@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 from clearinghouse import codes
@@ -75,6 +76,17 @@ class IntermediateSdr:
     estimated_minor: int | None = None
 
 
+class Neighbours(NamedTuple):
+    """The next ones by number on one side of a number, of those that are known.
+
+    ``metered``: the next one that tells its meter. It lies further away when the next
+    one of all tells none.
+    """
+
+    nearest: IntermediateSdr | None
+    metered: IntermediateSdr | None
+
+
 def field_problems(
     told: Told, event: SessionEventKind, energy_wh: int | None
 ) -> Iterator[Item]:
@@ -103,40 +115,63 @@ def claimed_minor(claim: Claim) -> int | None:
 
 
 def order_problems(
-    new: IntermediateSdr,
-    before: IntermediateSdr | None,
-    after: IntermediateSdr | None,
+    new: IntermediateSdr, before: Neighbours, after: Neighbours
 ) -> Iterator[Item]:
     """Give how a new one contradicts its neighbours by number.
 
-    ``before`` has the next lower number of those that are known, ``after`` the same or
-    the next higher one.
+    ``before`` has the next lower numbers of those that are known, ``after`` the same
+    or the next higher ones.
     """
-    if after is not None and after.sequence_no == new.sequence_no:
+    same = after.nearest
+    if same is not None and same.sequence_no == new.sequence_no:
         path, expected = f"{_PATH}/sequenceNo", "a number that is not used"
         yield _item(codes.INTERMEDIATE_ORDER, path, expected, new.sequence_no)
         return
-    for one, is_before in ((before, True), (after, False)):
-        if one is None:
-            continue
-        low, high = (one, new) if is_before else (new, one)
-        side = "at least" if is_before else "at most"
-        if low.energy_wh > high.energy_wh:
-            expected = f"{side} {one.energy_wh} Wh, as number {one.sequence_no} has"
-            yield _item(codes.INTERMEDIATE_ORDER, "energyWh", expected, new.energy_wh)
-        if _is_below(high.meter_wh, low.meter_wh):
-            expected = f"{side} {one.meter_wh} Wh, as number {one.sequence_no} has"
-            path = f"{_PATH}/meterWh"
-            yield _item(codes.INTERMEDIATE_ORDER, path, expected, new.meter_wh)
-        if low.occurred_at >= high.occurred_at:
-            word = "after" if is_before else "before"
-            expected = f"{word} {one.occurred_at.isoformat()}"
-            found = new.occurred_at.isoformat()
-            yield _item(codes.INTERMEDIATE_ORDER, "occurredAt", expected, found)
-        elif seconds_between(low.occurred_at, high.occurred_at) < INTERVAL_SECONDS:
-            expected = f"{INTERVAL_SECONDS} s from {one.occurred_at.isoformat()}"
-            found = new.occurred_at.isoformat()
-            yield _item(codes.INTERMEDIATE_LIMIT, "occurredAt", expected, found)
+    for side, is_before in ((before, True), (after, False)):
+        if side.nearest is not None:
+            yield from _energy_problems(new, side.nearest, is_before=is_before)
+        if side.metered is not None:
+            yield from _meter_problems(new, side.metered, is_before=is_before)
+        if side.nearest is not None:
+            yield from _time_problems(new, side.nearest, is_before=is_before)
+
+
+def _energy_problems(
+    new: IntermediateSdr, one: IntermediateSdr, *, is_before: bool
+) -> Iterator[Item]:
+    low, high = (one, new) if is_before else (new, one)
+    if low.energy_wh > high.energy_wh:
+        expected = _bound(one.energy_wh, one, is_before=is_before)
+        yield _item(codes.INTERMEDIATE_ORDER, "energyWh", expected, new.energy_wh)
+
+
+def _meter_problems(
+    new: IntermediateSdr, one: IntermediateSdr, *, is_before: bool
+) -> Iterator[Item]:
+    low, high = (one, new) if is_before else (new, one)
+    if _is_below(high.meter_wh, low.meter_wh):
+        expected = _bound(one.meter_wh, one, is_before=is_before)
+        path = f"{_PATH}/meterWh"
+        yield _item(codes.INTERMEDIATE_ORDER, path, expected, new.meter_wh)
+
+
+def _time_problems(
+    new: IntermediateSdr, one: IntermediateSdr, *, is_before: bool
+) -> Iterator[Item]:
+    low, high = (one, new) if is_before else (new, one)
+    found = new.occurred_at.isoformat()
+    if low.occurred_at >= high.occurred_at:
+        word = "after" if is_before else "before"
+        expected = f"{word} {one.occurred_at.isoformat()}"
+        yield _item(codes.INTERMEDIATE_ORDER, "occurredAt", expected, found)
+    elif seconds_between(low.occurred_at, high.occurred_at) < INTERVAL_SECONDS:
+        expected = f"{INTERVAL_SECONDS} s from {one.occurred_at.isoformat()}"
+        yield _item(codes.INTERMEDIATE_LIMIT, "occurredAt", expected, found)
+
+
+def _bound(wh: int | None, one: IntermediateSdr, *, is_before: bool) -> str:
+    side = "at least" if is_before else "at most"
+    return f"{side} {wh} Wh, as number {one.sequence_no} has"
 
 
 def count_problems(count: int) -> Iterator[Item]:

@@ -9,7 +9,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, Select, func, insert, select, text
 
-from clearinghouse.domain.intermediate_sdrs import PER_SESSION_MAX, IntermediateSdr
+from clearinghouse.domain.intermediate_sdrs import (
+    PER_SESSION_MAX,
+    IntermediateSdr,
+    Neighbours,
+)
 from clearinghouse.domain.sdr_facts import SoFar
 from clearinghouse.storage.tables.sessions import intermediate_sdr as table
 
@@ -36,18 +40,21 @@ def of_event(
     return _one(tx, _of(session_id).where(table.c.event_id == event_id))
 
 
-def before(tx: Connection, session_id: UUID, number: int) -> IntermediateSdr | None:
-    """Return the one with the next lower number."""
+def before(tx: Connection, session_id: UUID, number: int) -> Neighbours:
+    """Return the next ones of lower numbers."""
     query = _of(session_id).where(table.c.sequence_no < number)
-    return _one(tx, query.order_by(table.c.sequence_no.desc()).limit(1))
+    return _neighbours(tx, query.order_by(table.c.sequence_no.desc()))
 
 
-def from_number(
-    tx: Connection, session_id: UUID, number: int
-) -> IntermediateSdr | None:
-    """Return the one with this number, or else with the next higher one."""
+def from_number(tx: Connection, session_id: UUID, number: int) -> Neighbours:
+    """Return the one with this number, or else the next ones of higher numbers."""
     query = _of(session_id).where(table.c.sequence_no >= number)
-    return _one(tx, query.order_by(table.c.sequence_no).limit(1))
+    return _neighbours(tx, query.order_by(table.c.sequence_no))
+
+
+def _neighbours(tx: Connection, query: Select[Any]) -> Neighbours:
+    metered = query.where(table.c.meter_wh.is_not(None))
+    return Neighbours(_one(tx, query.limit(1)), _one(tx, metered.limit(1)))
 
 
 def newest(tx: Connection, session_id: UUID) -> IntermediateSdr | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -19,6 +20,7 @@ from clearinghouse.domain.intermediate_sdrs import (
     PER_SESSION_MAX,
     Claim,
     IntermediateSdr,
+    Neighbours,
     Told,
     count_problems,
     field_problems,
@@ -45,12 +47,19 @@ def make(number: int, minutes: int, energy_wh: int, **more: object) -> Intermedi
 
 def refused(
     new: IntermediateSdr,
-    before: IntermediateSdr | None = None,
-    after: IntermediateSdr | None = None,
+    before: Sequence[IntermediateSdr] = (),
+    after: Sequence[IntermediateSdr] = (),
 ) -> list[tuple[int, str]]:
-    return [
-        (item.code.number, item.path) for item in order_problems(new, before, after)
-    ]
+    """Judge a new one among those of lower numbers, and of the same and higher ones."""
+    problems = order_problems(new, next_of(reversed(before)), next_of(after))
+    return [(item.code.number, item.path) for item in problems]
+
+
+def next_of(known: Iterable[IntermediateSdr]) -> Neighbours:
+    """Return the first ones of these, which come nearest first."""
+    ordered = list(known)
+    metered = (one for one in ordered if one.meter_wh is not None)
+    return Neighbours(next(iter(ordered), None), next(metered, None))
 
 
 @st.composite
@@ -71,9 +80,7 @@ def stories(draw: st.DrawFn) -> list[IntermediateSdr]:
 def arrive(known: list[IntermediateSdr], new: IntermediateSdr) -> list[tuple[int, str]]:
     """Judge a new one as the service does, and keep it when nothing is wrong."""
     place = bisect.bisect_left([one.sequence_no for one in known], new.sequence_no)
-    before = known[place - 1] if place else None
-    after = known[place] if place < len(known) else None
-    problems = refused(new, before, after)
+    problems = refused(new, known[:place], known[place:])
     if not problems:
         known.insert(place, new)
     return problems
@@ -93,22 +100,48 @@ def test_what_is_true_is_taken_in_any_order_of_arrival(
 
 @given(
     st.lists(
-        st.tuples(st.integers(1, 9), st.integers(0, 9), st.integers(0, 9)), max_size=15
+        st.tuples(
+            st.integers(1, 9),
+            st.integers(0, 9),
+            st.integers(0, 9),
+            st.none() | st.integers(0, 9),
+        ),
+        max_size=15,
     )
 )
 def test_whatever_comes_what_is_kept_rises_in_all_respects(
-    chances: list[tuple[int, int, int]],
+    chances: list[tuple[int, int, int, int | None]],
 ) -> None:
     known: list[IntermediateSdr] = []
 
-    for number, minutes, energy_wh in chances:
-        arrive(known, make(number, minutes, energy_wh))
+    for number, minutes, energy_wh, meter_wh in chances:
+        arrive(known, make(number, minutes, energy_wh, meter_wh=meter_wh))
 
     for low, high in itertools.pairwise(known):
         assert low.sequence_no < high.sequence_no
         assert low.energy_wh <= high.energy_wh
         pause = high.occurred_at - low.occurred_at
         assert pause >= timedelta(seconds=INTERVAL_SECONDS)
+    told = [one.meter_wh for one in known if one.meter_wh is not None]
+    assert told == sorted(told)
+
+
+@pytest.mark.parametrize(
+    ("meter_wh", "paths"),
+    [
+        (99, ["intermediateSdr/meterWh"]),
+        (100, []),
+        (300, []),
+        (301, ["intermediateSdr/meterWh"]),
+    ],
+)
+def test_meter_rises_over_those_that_tell_none(meter_wh: int, paths: list[str]) -> None:
+    before = [make(1, 5, 1_000, meter_wh=100), make(2, 10, 1_500)]
+    after = [make(4, 20, 2_500), make(5, 25, 3_000, meter_wh=300)]
+
+    found = refused(make(3, 15, 2_000, meter_wh=meter_wh), before, after)
+
+    assert [path for _, path in found] == paths
 
 
 @pytest.mark.parametrize(
@@ -139,7 +172,7 @@ def test_neighbours_by_number_bound_a_new_one_and_all_faults_are_told(
     before = make(1, 5, 1_000, meter_wh=100)
     after = make(3, 20, 3_000, meter_wh=300)
 
-    assert refused(new, before, after) == expected
+    assert refused(new, [before], [after]) == expected
 
 
 @pytest.mark.parametrize("side", [-1, 1])
@@ -148,7 +181,7 @@ def test_less_than_a_minute_from_the_next_one_is_too_close(side: int) -> None:
     near = known.occurred_at + side * timedelta(seconds=INTERVAL_SECONDS - 1)
     far = known.occurred_at + side * timedelta(seconds=INTERVAL_SECONDS)
     new = make(2 + side, 0, 1_000)
-    places = (known, None) if side > 0 else (None, known)
+    places = ([known], []) if side > 0 else ([], [known])
 
     assert refused(replace(new, occurred_at=near), *places) == [(648, "occurredAt")]
     assert refused(replace(new, occurred_at=far), *places) == []

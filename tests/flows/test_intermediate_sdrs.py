@@ -241,6 +241,22 @@ def test_one_that_contradicts_others_is_refused_whole_with_all_that_is_wrong(
     assert len(notices(world.env)) == 1
 
 
+def test_meter_rises_over_those_that_tell_none(
+    world: World, cso: Speaker, session_id: str
+) -> None:
+    progress(cso, session_id, 1, minute=10, energy_wh=1_000, meter_wh=7_000)
+    progress(cso, session_id, 2, minute=20, energy_wh=2_000)
+    progress(cso, session_id, 5, minute=50, energy_wh=5_000)
+    progress(cso, session_id, 6, minute=55, energy_wh=6_000, meter_wh=9_000)
+
+    below = progress(cso, session_id, 3, minute=30, energy_wh=3_000, meter_wh=6_999)
+    above = progress(cso, session_id, 4, minute=40, energy_wh=4_000, meter_wh=9_001)
+
+    assert told(below) == [("647", "intermediateSdr/meterWh", "6999")]
+    assert told(above) == [("647", "intermediateSdr/meterWh", "9001")]
+    assert [one.sequence_no for one in stored(world, session_id)] == [1, 2, 5, 6]
+
+
 @pytest.mark.parametrize(
     ("figures", "path"),
     [
