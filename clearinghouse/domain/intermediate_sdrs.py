@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
 from clearinghouse import codes
-from clearinghouse.domain.clock import seconds_between
+from clearinghouse.domain.clock import CLOCK_AHEAD_SECONDS, seconds_between
 from clearinghouse.domain.errors import Item
 from clearinghouse.domain.money import CURRENCIES, minor_or_none
-from clearinghouse.domain.sessions import SessionEventKind
+from clearinghouse.domain.sessions import Session, SessionEventKind
 from clearinghouse.domain.usage import Interval, Usage
 
 #: Intermediate SDRs of one session: two days with one every three minutes. It bounds
@@ -172,6 +172,21 @@ def _time_problems(
 def _bound(wh: int | None, one: IntermediateSdr, *, is_before: bool) -> str:
     side = "at least" if is_before else "at most"
     return f"{side} {wh} Wh, as number {one.sequence_no} has"
+
+
+def start_problems(new: IntermediateSdr, session: Session) -> Iterator[Item]:
+    """Give how a new one lies before its session.
+
+    Before the start is reported the session's own making bounds it, by our clock: as
+    far as the clocks of partners may differ.
+    """
+    earliest = session.started_at
+    if earliest is None:
+        earliest = session.created_at - timedelta(seconds=CLOCK_AHEAD_SECONDS)
+    if new.occurred_at < earliest:
+        expected = f"from the start of the session on, {earliest.isoformat()}"
+        found = new.occurred_at.isoformat()
+        yield _item(codes.INTERMEDIATE_ORDER, "occurredAt", expected, found)
 
 
 def count_problems(count: int) -> Iterator[Item]:

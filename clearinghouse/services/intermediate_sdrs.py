@@ -56,6 +56,7 @@ def take(tx: Connection, session: Session, event: SessionEvent, told: Told) -> N
     number = new.sequence_no
     _refuse(
         [
+            *rules.start_problems(new, session),
             *rules.order_problems(
                 new,
                 intermediate_sdrs.before(tx, session.session_id, number),

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearinghouse import codes
+from clearinghouse.domain.clock import CLOCK_AHEAD_SECONDS
 from clearinghouse.domain.intermediate_sdrs import (
     INTERVAL_SECONDS,
     PER_SESSION_MAX,
@@ -26,9 +27,10 @@ from clearinghouse.domain.intermediate_sdrs import (
     field_problems,
     is_same,
     order_problems,
+    start_problems,
     usage_so_far,
 )
-from clearinghouse.domain.sessions import SessionEventKind
+from clearinghouse.domain.sessions import Session, SessionEventKind, SessionState
 
 START = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 PROGRESS = SessionEventKind.PROGRESS
@@ -185,6 +187,35 @@ def test_less_than_a_minute_from_the_next_one_is_too_close(side: int) -> None:
 
     assert refused(replace(new, occurred_at=near), *places) == [(648, "occurredAt")]
     assert refused(replace(new, occurred_at=far), *places) == []
+
+
+@pytest.mark.parametrize(
+    ("started_at", "earliest"),
+    [
+        (START, START),
+        (None, START - timedelta(minutes=5, seconds=CLOCK_AHEAD_SECONDS)),
+    ],
+)
+def test_none_lies_before_the_start_of_its_session(
+    started_at: datetime | None, earliest: datetime
+) -> None:
+    session = Session(
+        session_id=UUID(int=1),
+        state=SessionState.ACTIVE,
+        visited_id=1,
+        home_id=2,
+        evse_key="CHREPE00011",
+        created_at=START - timedelta(minutes=5),
+        started_at=started_at,
+    )
+    first = replace(make(1, 0, 0), occurred_at=earliest)
+    early = replace(first, occurred_at=earliest - timedelta(microseconds=1))
+
+    assert list(start_problems(first, session)) == []
+    (problem,) = start_problems(early, session)
+    assert (problem.code, problem.path) == (codes.INTERMEDIATE_ORDER, "occurredAt")
+    assert earliest.isoformat() in problem.expected
+    assert problem.found == early.occurred_at.isoformat()
 
 
 def test_a_session_takes_so_many_and_no_more() -> None:

@@ -257,6 +257,20 @@ def test_meter_rises_over_those_that_tell_none(
     assert [one.sequence_no for one in stored(world, session_id)] == [1, 2, 5, 6]
 
 
+def test_one_that_lies_before_the_start_of_the_session_is_refused_by_path(
+    world: World, cso: Speaker, session_id: str
+) -> None:
+    early = progress(cso, session_id, 1, minute=-1, energy_wh=0)
+    first = progress(cso, session_id, 1, minute=0, energy_wh=0)
+
+    found = seconds(minutes(-1)).isoformat()
+    assert told(early) == [("647", "occurredAt", found)]
+    assert early.code == codes.INTERMEDIATE_ORDER.number
+    assert first.code == 0
+    assert [one.energy_wh for one in stored(world, session_id)] == [0]
+    assert len(notices(world.env)) == 1
+
+
 @pytest.mark.parametrize(
     ("figures", "path"),
     [
