@@ -356,6 +356,12 @@ FX_RATE_MISSING = _code(
 ACCOUNT_FOUR_EYES = _code(
     767, "ACCOUNT_FOUR_EYES", _R, "Another bank account needs two operators."
 )
+ACCOUNT_CHANGED = _code(
+    768, "ACCOUNT_CHANGED", Kind.CONFLICT, "The account was changed since; ask again."
+)
+MANDATE_CHANGED = _code(
+    769, "MANDATE_CHANGED", Kind.CONFLICT, "The mandate was changed since; ask again."
+)
 SEAL_BROKEN = _code(
     780, "SEAL_BROKEN", Kind.INTERNAL, "An SDR is not what its intake committed to."
 )

@@ -222,5 +222,24 @@ def moves_account(
     )
 
 
+def replaced_account(
+    versions: Sequence[BillingProfile], *, begins: date, today: date
+) -> str:
+    """Return the account that a version which begins on a day would replace, in words.
+
+    It is the one in force by then. Where another one is agreed for later it is named
+    too; with ``none`` no money can go anywhere.
+    """
+    there = profile_in_force(versions, max(today, begins))
+    found = [_account_text(one) for one in (there, *versions[-1:])]
+    return ", later ".join(dict.fromkeys(found))
+
+
+def _account_text(profile: BillingProfile | None) -> str:
+    if profile is None or profile.iban is None:
+        return "none"
+    return profile.iban if profile.bic is None else f"{profile.iban} {profile.bic}"
+
+
 def _account(profile: BillingProfile) -> tuple[str | None, str | None]:
     return profile.iban, profile.bic

@@ -13,11 +13,16 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from clearinghouse.codes import ACCOUNT_FOUR_EYES, SEMANTIC, UNKNOWN_PARTICIPANT
+from clearinghouse.codes import (
+    ACCOUNT_CHANGED,
+    ACCOUNT_FOUR_EYES,
+    SEMANTIC,
+    UNKNOWN_PARTICIPANT,
+)
 from clearinghouse.domain import billing as rules
 from clearinghouse.domain.approvals import Approval, Operator, Wanted
 from clearinghouse.domain.billing import BillingProfile
-from clearinghouse.domain.errors import ClearingHouseError
+from clearinghouse.domain.errors import ClearingHouseError, Item
 from clearinghouse.identifiers import party_id as party_ids
 from clearinghouse.services import approvals
 from clearinghouse.services.environment import Environment
@@ -26,6 +31,9 @@ from clearinghouse.storage import billing, participants
 
 #: What is done to a party's profile, by one operator or by two.
 SET = "set billing profile"
+
+#: Where a request names the account that it replaces.
+REPLACES = "replaces_account"
 
 #: What may be left out of a profile: an empty text takes it away again.
 _OPTIONAL = ("vat_id", "tax_number", "iban", "bic")
@@ -82,7 +90,8 @@ def request_profile(
     begins = env.clock.now().date() if valid_from is None else valid_from
     with env.database.begin() as tx:
         profile, _ = _next(tx, env, party_id, given, begins)
-        payload = {**given, "valid_from": begins.isoformat()}
+        replaces = _replaced(tx, env, profile)
+        payload = {**given, "valid_from": begins.isoformat(), REPLACES: replaces}
         wanted = Wanted(action=SET, object=profile.party_id, payload=payload)
         return approvals.request(tx, env, by, wanted)
 
@@ -90,14 +99,22 @@ def request_profile(
 def set_approved(tx: Connection, env: Environment, approval: Approval) -> str:
     """Store the version that two operators want: what the second word does.
 
-    It stands on the version of today: what was changed meanwhile stays changed.
+    It stands on the version of today: what was changed meanwhile stays changed. Raises
+    :class:`ClearingHouseError` (``ACCOUNT_CHANGED``) when the account that it replaces
+    is another by now: a request that lay about brings no older account back.
     """
     given = dict(approval.wanted.payload)
     begins = date.fromisoformat(str(given.pop("valid_from")))
+    replaces = given.pop(REPLACES, None)
     fields = {
         name: value for name, value in given.items() if isinstance(value, str | bool)
     }
     profile, _ = _next(tx, env, approval.wanted.object, fields, begins)
+    if (found := _replaced(tx, env, profile)) != replaces:
+        item = Item(
+            code=ACCOUNT_CHANGED, path="iban", expected=str(replaces), found=found
+        )
+        raise ClearingHouseError(ACCOUNT_CHANGED, profile.party_id, (item,))
     stored = _stored(tx, env, profile)
     return f"{stored.party_id}: billing profile version {stored.version}"
 
@@ -127,6 +144,14 @@ def _next(
         raise ClearingHouseError(SEMANTIC, items=wrong)
     today = env.clock.now().date()
     return profile, rules.moves_account(versions, profile, today=today)
+
+
+def _replaced(tx: Connection, env: Environment, following: BillingProfile) -> str:
+    return rules.replaced_account(
+        billing.versions_of(tx, following.party_id),
+        begins=following.valid_from,
+        today=env.clock.now().date(),
+    )
 
 
 def _stored(

@@ -141,3 +141,33 @@ def test_account_moves_when_it_is_another_or_comes_earlier(
     wanted = make_profile(iban=iban, valid_from=begins)
 
     assert billing.moves_account(versions, wanted, today=TODAY) is moves
+
+
+@pytest.mark.parametrize(
+    ("known", "begins", "named"),
+    [
+        ([], TODAY, "none"),
+        ([(None, TODAY)], TODAY, "none"),
+        ([(IBAN, TODAY)], TODAY, f"{IBAN} COBADEFFXXX"),
+        ([(IBAN, TODAY)], date(2020, 1, 1), f"{IBAN} COBADEFFXXX"),
+        ([(IBAN, TODAY), (None, TODAY)], TODAY, "none"),
+        (
+            [(IBAN, TODAY), (OTHER, NEXT_YEAR)],
+            TODAY,
+            f"{IBAN} COBADEFFXXX, later {OTHER} COBADEFFXXX",
+        ),
+        ([(IBAN, TODAY), (OTHER, NEXT_YEAR)], NEXT_YEAR, f"{OTHER} COBADEFFXXX"),
+        ([(IBAN, NEXT_YEAR)], TODAY, f"none, later {IBAN} COBADEFFXXX"),
+    ],
+)
+def test_account_that_is_replaced_is_named_and_one_agreed_for_later_too(
+    known: list[tuple[str | None, date]], begins: date, named: str
+) -> None:
+    versions = [
+        make_profile(iban=iban, bic="COBADEFFXXX", valid_from=day, version=number)
+        for number, (iban, day) in enumerate(known, 1)
+    ]
+
+    found = billing.replaced_account(versions, begins=begins, today=TODAY)
+
+    assert found == named

@@ -175,6 +175,58 @@ def test_what_was_changed_while_an_account_waits_stays_changed(
     assert (last.city, last.iban, last.version) == ("Ulm", OTHER, 3)
 
 
+THIRD = "NL91ABNA0417164300"
+
+
+def test_older_of_two_requests_brings_no_account_in_after_the_newer(
+    env: Environment,
+) -> None:
+    with env.database.begin() as tx:
+        make_csp(tx)
+    billing.set_profile(env, "DEABC", GIVEN)
+    anna, ben = make_operators(env)
+    older, newer = (
+        billing.request_profile(env, anna, "DEABC", {"iban": iban, "bic": ""})
+        for iban in (OTHER, THIRD)
+    )
+
+    approvals.approve(env, ben, newer.approval_id, EXECUTORS)
+    with pytest.raises(ClearingHouseError) as caught:
+        approvals.approve(env, ben, older.approval_id, EXECUTORS)
+    asked_again = billing.request_profile(env, anna, "DEABC", {"iban": OTHER})
+    before = billing.versions(env, "DEABC")
+    approvals.approve(env, ben, asked_again.approval_id, EXECUTORS)
+
+    named = older.wanted.payload["replaces_account"]
+    assert named == "DE89370400440532013000 COBADEFF"
+    assert caught.value.code is codes.ACCOUNT_CHANGED
+    (item,) = caught.value.items
+    assert (item.path, item.expected, item.found) == ("iban", named, THIRD)
+    assert [one.iban for one in before] == ["DE89370400440532013000", THIRD]
+    assert billing.versions(env, "DEABC")[-1].iban == OTHER
+
+
+@pytest.mark.parametrize("begins", [NOW.date(), date(2027, 1, 1)])
+def test_request_is_over_when_the_account_it_replaces_was_taken_away(
+    env: Environment, begins: date
+) -> None:
+    with env.database.begin() as tx:
+        make_csp(tx)
+    billing.set_profile(env, "DEABC", GIVEN)
+    anna, ben = make_operators(env)
+    asked = billing.request_profile(
+        env, anna, "DEABC", {"iban": OTHER}, valid_from=begins
+    )
+
+    billing.set_profile(env, "DEABC", {"iban": "", "bic": ""})
+    with pytest.raises(ClearingHouseError) as caught:
+        approvals.approve(env, ben, asked.approval_id, EXECUTORS)
+
+    assert caught.value.code is codes.ACCOUNT_CHANGED
+    assert caught.value.items[0].found == "none"
+    assert billing.versions(env, "DEABC")[-1].iban is None
+
+
 def test_change_waits_for_another_one_and_stands_on_it(env: Environment) -> None:
     with env.database.begin() as tx:
         make_csp(tx)
