@@ -17,8 +17,8 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from clearinghouse import codes
-from clearinghouse.domain.approvals import Approval, Operator, Wanted
-from clearinghouse.domain.errors import ClearingHouseError
+from clearinghouse.domain.approvals import Approval, Operator, Payload, Wanted
+from clearinghouse.domain.errors import ClearingHouseError, Item
 from clearinghouse.domain.payments import (
     BankAccount,
     Mandate,
@@ -28,6 +28,7 @@ from clearinghouse.domain.payments import (
 )
 from clearinghouse.domain.reconciliation import BankEntry, BankStatement
 from clearinghouse.domain.runs import HUB, RunState, TransferKind
+from clearinghouse.identifiers import party_id as party_ids
 from clearinghouse.reports.payment_file import (
     PaymentFile,
     UnpayableError,
@@ -96,33 +97,48 @@ def request_mandate(
 ) -> Approval:
     """Ask to keep a participant's mandate to collect; another operator approves it.
 
-    Raises :class:`ClearingHouseError`: ``UNKNOWN_PARTICIPANT``; ``CH.SEMANTIC`` for a
-    mandate without an id or a creditor.
+    The request names what it replaces. Raises :class:`ClearingHouseError`:
+    ``UNKNOWN_PARTICIPANT``; ``CH.SEMANTIC`` for a mandate without an id or a creditor.
     """
     with env.database.begin() as tx:
-        _require_participant(tx, party_id)
+        party = _party(tx, party_id)
         if not mandate.mandate_id or not mandate.creditor_id:
             raise ClearingHouseError(codes.SEMANTIC, "a mandate without a name")
         payload = {
             "mandate_id": mandate.mandate_id,
             "signed_on": mandate.signed_on.isoformat(),
             "creditor_id": mandate.creditor_id,
+            **_replaced(bank_files.newest_mandate(tx, party)),
         }
-        wanted = Wanted(action=SET_MANDATE, object=party_id, payload=payload)
+        wanted = Wanted(action=SET_MANDATE, object=party, payload=payload)
         return approvals.request(tx, env, by, wanted)
 
 
 def mandate_approved(tx: Connection, env: Environment, approval: Approval) -> str:
-    """Keep a mandate as two operators want it: what the second word does."""
-    party_id, payload = approval.wanted.object, approval.wanted.payload
-    _require_participant(tx, party_id)
+    """Keep a mandate as two operators want it: what the second word does.
+
+    Raises :class:`ClearingHouseError` (``MANDATE_CHANGED``) when another one was kept,
+    or one was taken back, since it was asked for.
+    """
+    payload = approval.wanted.payload
+    party = _party(tx, approval.wanted.object)
+    bank_files.lock_mandates(tx, party)
+    there = _replaced(bank_files.newest_mandate(tx, party))
+    if any(payload.get(name) != value for name, value in there.items()):
+        item = Item(
+            code=codes.MANDATE_CHANGED,
+            path="mandateId",
+            expected=_named(payload),
+            found=_named(there),
+        )
+        raise ClearingHouseError(codes.MANDATE_CHANGED, party, (item,))
     mandate = Mandate(
         mandate_id=str(payload["mandate_id"]),
         signed_on=date.fromisoformat(str(payload["signed_on"])),
         creditor_id=str(payload["creditor_id"]),
     )
-    bank_files.add_mandate(tx, party_id, mandate, at=env.clock.now())
-    return f"{party_id} is collected from by {mandate.mandate_id}"
+    bank_files.add_mandate(tx, party, mandate, at=env.clock.now())
+    return f"{party} is collected from by {mandate.mandate_id}"
 
 
 def take_mandate_back(env: Environment, party_id: str) -> None:
@@ -131,16 +147,34 @@ def take_mandate_back(env: Environment, party_id: str) -> None:
     Raises :class:`ClearingHouseError` (``UNKNOWN_PARTICIPANT``).
     """
     with env.database.begin() as tx:
-        _require_participant(tx, party_id)
+        party = _party(tx, party_id)
         now = env.clock.now()
         none = Mandate(mandate_id="", signed_on=now.date(), creditor_id="")
-        bank_files.add_mandate(tx, party_id, none, at=now)
-        note(tx, env, "take mandate back", party_id)
+        bank_files.add_mandate(tx, party, none, at=now)
+        note(tx, env, "take mandate back", party)
 
 
-def _require_participant(tx: Connection, party_id: str) -> None:
-    if participants.participant_by_party_id(tx, party_id) is None:
+def _party(tx: Connection, party_id: str) -> str:
+    """Return the one form of a participant's id, however it is written."""
+    party = party_ids.compact(party_id)
+    if participants.participant_by_party_id(tx, party) is None:
         raise ClearingHouseError(codes.UNKNOWN_PARTICIPANT, party_id)
+    return party
+
+
+def _replaced(newest: tuple[int, str]) -> dict[str, str | int]:
+    """Return how a request names the mandate that it replaces.
+
+    By its version too: one that was taken back and kept again is another one, and who
+    takes one back that he never had says no to those that are asked for.
+    """
+    version, mandate_id = newest
+    return {"replaces_mandate": mandate_id, "replaces_version": version}
+
+
+def _named(payload: Payload) -> str:
+    version = payload.get("replaces_version")
+    return f"version {version}: {payload.get('replaces_mandate') or 'none'}"
 
 
 def take_in(env: Environment, statement: BankStatement) -> Taken:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, insert, select, text
 
 from clearinghouse.domain.payments import Mandate
 from clearinghouse.domain.reconciliation import BankEntry, BankStatement
@@ -85,20 +85,37 @@ def strangers(tx: Connection) -> list[BankEntry]:
     return [BankEntry(*row) for row in rows]
 
 
+def lock_mandates(tx: Connection, party_id: str) -> None:
+    """Wait until nobody else adds to the versions of a party's mandate."""
+    tx.execute(_LOCK, {"space": MANDATE_LOCK, "name": party_id})
+
+
+def newest_mandate(tx: Connection, party_id: str) -> tuple[int, str]:
+    """Return version and id of a party's mandate; the id is empty where none is kept.
+
+    The version is 0 where there never was one.
+    """
+    columns = payment_mandate.c
+    query = (
+        select(columns.version, columns.mandate_id)
+        .where(columns.party_id == party_id)
+        .order_by(columns.version.desc())
+        .limit(1)
+    )
+    row = tx.execute(query).one_or_none()
+    return (0, "") if row is None else (row.version, row.mandate_id)
+
+
 def add_mandate(
     tx: Connection, party_id: str, mandate: Mandate, *, at: datetime
 ) -> None:
     """Store a party's mandate as its next version; an empty id takes it back."""
-    tx.execute(_LOCK, {"space": MANDATE_LOCK, "name": party_id})
-    last = tx.execute(
-        select(func.max(payment_mandate.c.version)).where(
-            payment_mandate.c.party_id == party_id
-        )
-    ).scalar_one()
+    lock_mandates(tx, party_id)
+    last, _ = newest_mandate(tx, party_id)
     tx.execute(
         insert(payment_mandate).values(
             party_id=party_id,
-            version=(last or 0) + 1,
+            version=last + 1,
             mandate_id=mandate.mandate_id,
             signed_on=mandate.signed_on,
             creditor_id=mandate.creditor_id,

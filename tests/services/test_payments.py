@@ -21,6 +21,7 @@ from clearinghouse.services import (
 )
 from clearinghouse.services.approved_actions import EXECUTORS
 from clearinghouse.services.payments import UNKNOWN
+from clearinghouse.storage import bank_files
 from tests.services.payment_world import (
     ACCOUNT,
     committed,
@@ -255,3 +256,43 @@ def test_nobody_is_collected_from_before_a_second_operator_approved(
     assert alone.value.code is codes.APPROVAL_SAME
     assert not any("pain.008" in path.name for path in before)
     assert any("pain.008" in path.name for path in after)
+
+
+def mandate_of(four: RunWorld, party_id: str) -> str | None:
+    with four.env.database.begin_read_only() as tx:
+        return bank_files.newest_mandate(tx, party_id)[1] or None
+
+
+@pytest.mark.parametrize("newer", ["kept", "taken back"])
+def test_older_request_brings_no_mandate_in_after_something_newer(
+    four: RunWorld, newer: str
+) -> None:
+    asked = payments.request_mandate(four.env, four.anna, "DEBBB", MANDATE)
+    other = replace(MANDATE, mandate_id="M-2")
+
+    if newer == "kept":
+        four.approve(payments.request_mandate(four.env, four.anna, "DEBBB", other))
+    else:
+        payments.take_mandate_back(four.env, "DEBBB")
+    before = mandate_of(four, "DEBBB")
+    with pytest.raises(ClearingHouseError) as caught:
+        four.approve(asked)
+
+    assert caught.value.code is codes.MANDATE_CHANGED
+    (item,) = caught.value.items
+    assert item.path == "mandateId"
+    assert item.expected == "version 0: none"
+    assert item.found == f"version 1: {'M-2' if newer == 'kept' else 'none'}"
+    assert mandate_of(four, "DEBBB") == before
+    four.approve(payments.request_mandate(four.env, four.anna, "DEBBB", MANDATE))
+    assert mandate_of(four, "DEBBB") == MANDATE.mandate_id
+
+
+def test_mandate_is_kept_under_one_form_of_the_participants_id(four: RunWorld) -> None:
+    four.approve(payments.request_mandate(four.env, four.anna, "de*bbb", MANDATE))
+    kept = mandate_of(four, "DEBBB")
+
+    payments.take_mandate_back(four.env, "de-bbb")
+
+    assert kept == MANDATE.mandate_id
+    assert mandate_of(four, "DEBBB") is None
