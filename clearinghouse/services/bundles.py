@@ -30,7 +30,7 @@ from clearinghouse.storage.bundle_files import BundleFile
 from clearinghouse.storage.settlement import Window
 
 #: The form of a bundle: another set or order of files gets another number.
-BUNDLE_VERSION = 2
+BUNDLE_VERSION = 3
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
@@ -107,6 +107,7 @@ def _write(
                 "windowId": window.window_id,
                 "label": window.label,
                 "openedAt": utc_text(window.opened_at),
+                "cutoverAt": utc_text(window.cutover_at or window.closed_at),
                 "closedAt": utc_text(window.closed_at),
             },
             "block": block.hash.hex(),

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from clearinghouse.domain.sdr_rows import FIELDS
 from clearinghouse.domain.seals import PAIR_FIELDS
 from clearinghouse.storage import (
+    bundle_disputes,
     bundle_documents,
     bundle_originals,
     bundle_runs,
@@ -317,6 +318,7 @@ FILES = (
         query=_STATEMENTS,
     ),
     *bundle_terms.FILES,
+    *bundle_disputes.FILES,
     bundle_originals.FILE,
     *bundle_documents.FILES,
     *bundle_runs.FILES,

@@ -22,8 +22,8 @@ from clearinghouse.verify.report import BundleError, Report
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
 
-#: The form of bundle that this program knows.
-BUNDLE_VERSION = 2
+#: The forms of bundle that this program knows: all that were ever written and signed.
+BUNDLE_FORMS = (2, 3)
 
 #: The files of a bundle and the headings that they must have.
 HEADINGS: Mapping[str, str] = {
@@ -69,6 +69,11 @@ HEADINGS: Mapping[str, str] = {
     ),
     "judgements.tsv": "sdrNo agreementId ruleVersion matchKind",
     "corrections.tsv": "sdrNo refWindowId refSdrNo disputeId",
+    "disputes.tsv": (
+        "disputeId windowId sdrNo cspId submitterId currency netMinor carried openedAt "
+        "endedAt agreedMinor heldWindowId releasedWindowId"
+    ),
+    "suspense.tsv": "postingKey debitAccount creditAccount currency amountMinor code",
     "originals.tsv": (
         "windowId sdrNo row pairIndex pairSize pairPath pairRow windowIndex windowSize "
         "windowPath"
@@ -118,6 +123,10 @@ HEADINGS: Mapping[str, str] = {
     "keys.tsv": "keyId validFrom publicKey",
 }
 
+#: Files that came with a later form than the first of :data:`BUNDLE_FORMS`; in an older
+#: one they are read as if they had no line.
+ADDED_FILES: Mapping[str, int] = {"disputes.tsv": 3, "suspense.tsv": 3}
+
 #: Bytes of one unpacked file, and of the manifest. They stop a bundle from filling the
 #: disk; ten million SDRs fit.
 FILE_BYTES_MAX = 16 << 30
@@ -144,6 +153,11 @@ class Unpacked:
     manifest_bytes: bytes
     signature: str
 
+    @property
+    def form(self) -> int:
+        """Which of :data:`BUNDLE_FORMS` it has."""
+        return int(self.manifest["bundle"])
+
 
 def unpack(path: Path, folder: Path, report: Report) -> Unpacked:
     """Unpack a bundle into an empty folder and compare it with its list of files.
@@ -156,6 +170,7 @@ def unpack(path: Path, folder: Path, report: Report) -> Unpacked:
             members = _members(archive)
             text = _read(archive, members[MANIFEST])
             manifest = _manifest(text)
+            _require_whole(members, manifest["bundle"])
             signature = _read(archive, members[SIGNATURE])
             digests = {
                 name: _extract(archive, member, folder / name)
@@ -168,6 +183,9 @@ def unpack(path: Path, folder: Path, report: Report) -> Unpacked:
         raise BundleError(f"no whole ZIP file: {error}") from error
     except (OSError, UnicodeError) as error:
         raise BundleError(f"the file cannot be read: {error}") from error
+    for name in HEADINGS.keys() - digests.keys():
+        text_of_none = HEADINGS[name].replace(" ", "\t")
+        (folder / name).write_text(f"{text_of_none}\n", encoding="utf-8")
     _compare(manifest, digests, report)
     return Unpacked(
         folder=folder,
@@ -196,10 +214,20 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
         ):
             raise BundleError(f"{name} is packed too tightly to be data")
         found[name] = member
-    missing = sorted(wanted - found.keys())
+    if MANIFEST not in found:
+        raise BundleError(f"missing: {MANIFEST}")
+    return found
+
+
+def _require_whole(members: Mapping[str, zipfile.ZipInfo], form: int) -> None:
+    """Refuse a bundle that lacks a file of its form, or has one of a later form."""
+    wanted = {name for name in HEADINGS if ADDED_FILES.get(name, 0) <= form}
+    missing = sorted((wanted | {SIGNATURE}) - members.keys())
     if missing:
         raise BundleError(f"missing: {', '.join(missing)}")
-    return found
+    added = sorted(members.keys() - wanted - {MANIFEST, SIGNATURE})
+    if added:
+        raise BundleError(f"no file of a bundle of form {form}: {', '.join(added)}")
 
 
 def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
@@ -243,8 +271,12 @@ def _manifest(text: bytes) -> dict[str, Any]:
         manifest = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{MANIFEST} is no JSON") from error
-    if not isinstance(manifest, dict) or manifest.get("bundle") != BUNDLE_VERSION:
-        raise BundleError(f"{MANIFEST} is not of form {BUNDLE_VERSION}")
+    if not isinstance(manifest, dict):
+        raise BundleError(f"{MANIFEST} is no list of files")
+    form = manifest.get("bundle")
+    if type(form) is not int or form not in BUNDLE_FORMS:
+        known = " or ".join(map(str, BUNDLE_FORMS))
+        raise BundleError(f"{MANIFEST} is not of form {known}")
     window, files = manifest.get("window"), manifest.get("files")
     if not isinstance(window, dict) or not isinstance(files, list):
         raise BundleError(f"{MANIFEST} lacks the window or the list of files")

@@ -23,13 +23,17 @@ from clearinghouse.verify.rerating import rerate
 from clearinghouse.verify.signatures import PublicKey
 
 #: What is computed anew after the rating, and the checks that compare it, in order.
-COMPUTED = ("vat.sql", "documents.sql", "runs.sql")
+COMPUTED = ("vat.sql", "documents.sql", "runs.sql", "suspense.sql")
 CHECKS = (
     "checks.sql",
     "checks_corrections.sql",
     "checks_documents.sql",
     "checks_runs.sql",
 )
+
+#: Checks of what a bundle of the form before did not hold yet.
+FORM_3 = 3
+CHECKS_OF_FORM_3 = ("checks_suspense.sql",)
 
 #: Levels of a tree: 2^40 leaves.
 LEVELS_MAX = 40
@@ -105,7 +109,8 @@ def _verify(
             progress("computing VAT, documents and settlement runs")
             for name in COMPUTED:
                 db.execute(_text(name))
-            for what, statement in chain.from_iterable(map(_checks, CHECKS)):
+            names = CHECKS + (CHECKS_OF_FORM_3 if unpacked.form >= FORM_3 else ())
+            for what, statement in chain.from_iterable(map(_checks, names)):
                 check(what)
                 _check(db, statement, report)
 
@@ -165,6 +170,8 @@ def _set_variables(db: _Connection, bundle: Unpacked, said: dict[str, str]) -> N
     window = bundle.manifest["window"]
     db.execute("SET VARIABLE window_id = ?", [str(window.get("windowId"))])
     db.execute("SET VARIABLE window_year = ?", [str(window.get("closedAt"))[:4]])
+    db.execute("SET VARIABLE opened_at = ?", [str(window.get("openedAt"))])
+    db.execute("SET VARIABLE cutover_at = ?", [str(window.get("cutoverAt"))])
     db.execute("SET VARIABLE closed_at = ?", [str(window.get("closedAt"))])
     issuer = bundle.manifest.get("issuer")
     house = issuer.get("partyId") if isinstance(issuer, dict) else None

@@ -32,7 +32,7 @@ def key(tmp_path: Path) -> Path:
 def _members() -> dict[str, bytes]:
     """Return the files of a bundle with nothing in them."""
     files = {name: heading.replace(" ", "\t") for name, heading in HEADINGS.items()}
-    manifest = {"bundle": 2, "window": {"windowId": 1}, "files": []}
+    manifest = {"bundle": 3, "window": {"windowId": 1}, "files": []}
     return {
         **{name: f"{heading}\n".encode() for name, heading in files.items()},
         MANIFEST: json.dumps(manifest).encode(),
@@ -147,15 +147,15 @@ def test_file_that_is_longer_than_it_says_is_refused(key: Path) -> None:
     [
         (b"{", "no JSON"),
         (b"[" * 100_000, "no JSON"),
-        (b"[]", "not of form 2"),
-        (b'{"bundle": 1}', "not of form 2"),
-        (b'{"bundle": 2, "window": 1, "files": []}', "lacks the window"),
+        (b"[]", "no list of files"),
+        (b'{"bundle": 1}', "not of form 2 or 3"),
+        (b'{"bundle": 3, "window": 1, "files": []}', "lacks the window"),
         *(
-            (b'{"bundle": 2, "window": {"windowId": %s}, "files": []}' % one, "number")
+            (b'{"bundle": 3, "window": {"windowId": %s}, "files": []}' % one, "number")
             for one in (b"NaN", b'"x"', b"-1", b"1e400", b"9" * 30, b'"\\ud800"')
         ),
         (
-            rb'{"bundle":2,"files":[],"window":{"windowId":1,"closedAt":"\ud800"}}',
+            rb'{"bundle":3,"files":[],"window":{"windowId":1,"closedAt":"\ud800"}}',
             "cannot be checked",
         ),
     ],
@@ -210,7 +210,7 @@ def test_what_a_bundle_holds_gives_no_orders_to_a_terminal(key: Path) -> None:
 def _told_of_names(key: Path, names: list[object]) -> str:
     """Return what is told of a bundle whose list of files has these names."""
     manifest = {
-        "bundle": 2,
+        "bundle": 3,
         "window": {"windowId": 1},
         "files": [{"name": name} for name in names],
     }

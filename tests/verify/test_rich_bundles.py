@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from io import StringIO
 from typing import TYPE_CHECKING
 
 import pytest
 
 from clearinghouse.services import statements
 from clearinghouse.storage.signing import Signer
-from clearinghouse.verify.cli import run
+from tests.verify.finding import Forgery, require_found, told_of
 from tests.verify.forging import Forged
 from tests.verify.worlds import Made, make_rich_bundle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from clearinghouse.services.environment import Environment
@@ -29,16 +27,6 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> Made:
         env = request.getfixturevalue("env")
         _MADE["bundle"] = make_rich_bundle(env, tmp_path)
     return _MADE["bundle"]
-
-
-def told_of(made: Made, forged: Forged, folder: Path, *words: str) -> tuple[int, str]:
-    """Return how the command ends, and what it tells."""
-    key = folder / "public.pem"
-    key.write_text(made.pem, encoding="ascii")
-    path = forged.write(folder / "forged.zip")
-    out = StringIO()
-    code = run(["--quiet", str(path), "--key", str(key), *words], out, StringIO())
-    return code, out.getvalue()
 
 
 def test_bundle_with_vat_credits_and_disputes_is_proved(
@@ -185,7 +173,7 @@ def _no_dispute(forged: Forged) -> None:
 
 #: What the operator changes, who holds the key and makes all leaves, roots, digests and
 #: signatures fit again; and the place that is named.
-FORGERIES: dict[str, tuple[Callable[[Forged], None], str]] = {
+FORGERIES: dict[str, Forgery] = {
     "VAT of an invoice": (
         lambda f: _tax(f, 1),
         "documents.tsv line 3, vatMinor of the invoice of CHREP to DEABC in EUR",
@@ -277,17 +265,7 @@ FORGERIES: dict[str, tuple[Callable[[Forged], None], str]] = {
 def test_operator_who_signs_wrong_figures_is_found_out(
     forgery: str, made: Made, tmp_path: Path
 ) -> None:
-    forged, private = Forged.open(made.content), made.signer.key()
-    change, place = FORGERIES[forgery]
-
-    change(forged)
-    forged.seal(private)
-    forged.list(private)
-
-    code, told = told_of(made, forged, tmp_path)
-    assert code == 1
-    assert any(line.startswith(place) for line in told.splitlines()), told
-    assert "manifest" not in told
+    require_found(made, FORGERIES[forgery], tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from tests.services.sdr_world import SINCE, World, make_world, message, price
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from uuid import UUID
 
     from clearinghouse.domain.participants import Participant
     from clearinghouse.domain.sdrs import ServiceDetailRecord
@@ -165,22 +166,33 @@ def bundle_of(env: Environment, window_id: int, folder: Path) -> Made:
 
 def agree(world: World, record: ServiceDetailRecord, amount: Decimal) -> None:
     """Let the home CSP dispute an SDR, offer an amount, and the submitter take it."""
+    answer_dispute(world, complain(world, record, amount))
+
+
+def complain(
+    world: World, record: ServiceDetailRecord, amount: Decimal | None = None
+) -> UUID:
+    """Let the home CSP dispute an SDR, and offer an amount if any."""
     told: list[Filed] = []
 
     def render(filed: Filed) -> bytes:
         told.append(filed)
         return b"<answer/>"
 
-    csp, cso = make_sender(world.csp), make_sender(world.cso)
+    home = world.other_csp if record.csp_id == "FRXYZ" else world.csp
     complaint = Complaint(
         submitter_party=world.cso.party_id,
         sdr_id=record.sdr_id,
         reason=DisputeReason.TARIFF,
         accepted=amount,
     )
-    asked = message(csp, operation="DisputeSdr")
+    asked = message(make_sender(home), operation="DisputeSdr")
     disputes.dispute_sdr(world.env, asked, complaint, render)
-    dispute_id = told[0].dispute.dispute_id
+    return told[0].dispute.dispute_id
+
+
+def answer_dispute(world: World, dispute_id: UUID) -> None:
+    """Let the submitter grant what was asked for in a dispute."""
     reply = Reply(dispute_id=dispute_id, act=Act.ACCEPT)
-    answer = message(cso, operation="AnswerDispute")
-    disputes.answer_dispute(world.env, answer, reply, render)
+    answer = message(make_sender(world.cso), operation="AnswerDispute")
+    disputes.answer_dispute(world.env, answer, reply, lambda _: b"<answer/>")
