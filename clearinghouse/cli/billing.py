@@ -78,8 +78,9 @@ def set_it(
     """Store the next version of a party's billing profile.
 
     What is not given stays as in the version before; an empty text takes VAT id, tax
-    number, IBAN or BIC away. Where money would go to another account than before, it
-    is asked for, and another operator approves it.
+    number, IBAN or BIC away. A first account, or another than before, is asked for
+    with --operator, and another operator approves it; the first two operators come in
+    with ``clearinghouse operator add``.
     """
     options = {
         "legal_name": legal_name,

@@ -354,7 +354,7 @@ FX_RATE_MISSING = _code(
     766, "FX_RATE_MISSING", _R, "There is no exchange rate for the day."
 )
 ACCOUNT_FOUR_EYES = _code(
-    767, "ACCOUNT_FOUR_EYES", _R, "Another bank account needs two operators."
+    767, "ACCOUNT_FOUR_EYES", _R, "A new bank account needs two operators."
 )
 ACCOUNT_CHANGED = _code(
     768, "ACCOUNT_CHANGED", Kind.CONFLICT, "The account was changed since; ask again."

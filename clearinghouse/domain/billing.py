@@ -209,17 +209,20 @@ def moves_account(
     The account is compared with the last one that there was, however long ago: to take
     one away and give another later is the same. So is to bring one forward: it is
     compared with the last one that has begun by then, too. The first account moves
-    nothing.
+    money as any other does: before it nothing was paid.
     """
     if not following.iban:
         return False
     day = max(today, following.valid_from)
     begun = [one for one in versions if one.valid_from <= day]
-    return any(
-        _account(known[-1]) != _account(following)
-        for some in (versions, begun)
-        if (known := [one for one in some if one.iban])
-    )
+    return any(_last_account(some) != _account(following) for some in (versions, begun))
+
+
+def _last_account(
+    versions: Sequence[BillingProfile],
+) -> tuple[str | None, str | None] | None:
+    last = next((one for one in reversed(versions) if one.iban), None)
+    return None if last is None else _account(last)
 
 
 def replaced_account(

@@ -1,7 +1,7 @@
 """Billing profiles: set by the operator, version by version; listed with their gaps.
 
-Where a version would let money go to another account than before, one operator asks for
-it and another one approves.
+Where a version would let money go to a first account, or to another than before, one
+operator asks for it and another one approves.
 """
 
 from __future__ import annotations

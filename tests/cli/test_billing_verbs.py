@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.fixtures.operators import PASSWORD, make_operators
 from tests.fixtures.verbs import admit, value_of
 
@@ -11,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    import pytest
     from typer.testing import Result
 
     from clearinghouse.services.environment import Environment
@@ -23,12 +24,32 @@ WORDS = (
 )
 
 
-def test_profile_is_set_shown_and_listed(run: Callable[..., Result]) -> None:
+@pytest.fixture
+def two(
+    env: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[str, str]:
+    """Let two operators in, whose password the setting's file holds; their options."""
+    file = tmp_path / "password"
+    file.write_text(f"{PASSWORD}\n", encoding="utf-8")
+    monkeypatch.setenv("CLEARINGHOUSE_OPERATOR_PASSWORD_FILE", str(file))
+    make_operators(env)
+    return "--operator", "anna"
+
+
+def approve(run: Callable[..., Result], asked: object) -> None:
+    """Let the second operator approve what the first one asked for by a verb."""
+    number = str(asked["approval"])  # type: ignore[index]  # what the verb gave
+    value_of(run("--json", "approval", "approve", number, "--operator", "ben"))
+
+
+def test_profile_is_set_shown_and_listed(
+    run: Callable[..., Result], two: tuple[str, str]
+) -> None:
     admit(run, "DEABC", "CSP")
 
     first = value_of(run("--json", "billing", "set", "DEABC", *WORDS))
     iban = ("--iban", "DE89 3704 0044 0532 0130 00", "--from", "2026-06-01")
-    value_of(run("--json", "billing", "set", "DEABC", *iban))
+    approve(run, value_of(run("--json", "billing", "set", "DEABC", *iban, *two)))
     shown = value_of(run("--json", "billing", "show", "DEABC"))
     listed = value_of(run("--json", "billing", "list"))
 
@@ -54,28 +75,20 @@ def test_wrong_numbers_are_refused_with_what_is_expected(
     assert run("billing", "show", "DEABC").exit_code == 1
 
 
-def test_another_account_is_asked_for_and_approved_by_another_operator(
-    run: Callable[..., Result],
-    env: Environment,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+def test_first_and_another_account_are_asked_for_and_approved_by_another_operator(
+    run: Callable[..., Result], two: tuple[str, str]
 ) -> None:
-    file = tmp_path / "password"
-    file.write_text(f"{PASSWORD}\n", encoding="utf-8")
-    monkeypatch.setenv("CLEARINGHOUSE_OPERATOR_PASSWORD_FILE", str(file))
-    make_operators(env)
     admit(run, "DEABC", "CSP")
-    first = ("--iban", "DE89370400440532013000")
+    first = (*WORDS, "--iban", "DE89370400440532013000")
     other = ("--iban", "DE75512108001245126199")
-    value_of(run("--json", "billing", "set", "DEABC", *WORDS, *first))
 
-    alone = run("billing", "set", "DEABC", *other)
-    words = ("billing", "set", "DEABC", *other, "--operator", "anna")
-    asked = value_of(run("--json", *words))
-    number = str(asked["approval"])
-    value_of(run("--json", "approval", "approve", number, "--operator", "ben"))
+    for words in (first, other):
+        alone = run("billing", "set", "DEABC", *words)
+        asked = value_of(run("--json", "billing", "set", "DEABC", *words, *two))
+        approve(run, asked)
+
+        assert alone.exit_code == 1
+        assert "two operators" in alone.output
+
     shown = value_of(run("--json", "billing", "show", "DEABC"))
-
-    assert alone.exit_code == 1
-    assert "two operators" in alone.output
-    assert [row["iban"] for row in shown] == [first[1], other[1]]
+    assert [row["iban"] for row in shown] == [first[-1], other[-1]]

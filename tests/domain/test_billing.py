@@ -116,7 +116,9 @@ TODAY, NEXT_YEAR = date(2026, 12, 1), date(2027, 1, 1)
 @pytest.mark.parametrize(
     ("known", "following", "moves"),
     [
-        ([(None, TODAY)], (OTHER, TODAY), False),
+        ([], (OTHER, TODAY), True),
+        ([], (None, TODAY), False),
+        ([(None, TODAY)], (OTHER, TODAY), True),
         ([(IBAN, TODAY)], (OTHER, TODAY), True),
         ([(IBAN, TODAY), (OTHER, TODAY)], (OTHER, TODAY), False),
         ([(IBAN, TODAY), (OTHER, TODAY)], (OTHER, date(2020, 1, 1)), False),
@@ -125,10 +127,11 @@ TODAY, NEXT_YEAR = date(2026, 12, 1), date(2027, 1, 1)
         ([(IBAN, TODAY), (OTHER, NEXT_YEAR), (None, TODAY)], (OTHER, TODAY), True),
         ([(IBAN, TODAY), (OTHER, NEXT_YEAR)], (IBAN, TODAY), True),
         ([(IBAN, TODAY), (OTHER, NEXT_YEAR)], (OTHER, NEXT_YEAR), False),
-        ([(IBAN, NEXT_YEAR)], (IBAN, TODAY), False),
+        ([(IBAN, NEXT_YEAR)], (IBAN, TODAY), True),
+        ([(IBAN, NEXT_YEAR)], (IBAN, NEXT_YEAR), False),
     ],
 )
-def test_account_moves_when_it_is_another_or_comes_earlier(
+def test_account_moves_when_it_is_the_first_another_or_comes_earlier(
     known: list[tuple[str | None, date]],
     following: tuple[str | None, date],
     moves: bool,  # noqa: FBT001 - a case

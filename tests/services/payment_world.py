@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clearinghouse.domain.reconciliation import BankEntry, BankStatement
-from clearinghouse.services import billing
 from tests.builders import NOW
+from tests.fixtures.operators import set_account
 
 if TYPE_CHECKING:
     from clearinghouse.services.environment import Environment
@@ -28,7 +28,7 @@ def open_accounts(env: Environment, *but: str) -> None:
     for party_id, iban in IBANS.items():
         if party_id in but:
             continue
-        billing.set_profile(
+        set_account(
             env,
             party_id,
             {

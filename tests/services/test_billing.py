@@ -15,7 +15,7 @@ from clearinghouse.services.approved_actions import EXECUTORS
 from clearinghouse.storage import audit
 from clearinghouse.storage import billing as store
 from tests.builders import NOW, make_csp, make_profile
-from tests.fixtures.operators import approved, make_operators
+from tests.fixtures.operators import approved, make_operators, set_account
 
 if TYPE_CHECKING:
     from clearinghouse.services.environment import Environment
@@ -38,7 +38,7 @@ def test_profile_is_stored_compact_and_in_force_from_today(env: Environment) -> 
     with env.database.begin() as tx:
         make_csp(tx)
 
-    stored = billing.set_profile(env, "de*abc", GIVEN)
+    stored = set_account(env, "de*abc", GIVEN)
 
     assert stored.version == 1
     assert stored.valid_from == NOW.date()
@@ -46,8 +46,8 @@ def test_profile_is_stored_compact_and_in_force_from_today(env: Environment) -> 
     assert (stored.iban, stored.bic) == ("DE89370400440532013000", "COBADEFF")
     assert billing.versions(env, "DEABC") == [stored]
     with env.database.begin_read_only() as tx:
-        newest = audit.entries_before(tx)[0]
-    assert (newest.action, newest.object) == ("set billing profile", "DEABC version 1")
+        notes = [(one.action, one.object) for one in audit.entries_before(tx)]
+    assert ("set billing profile", "DEABC version 1") in notes
 
 
 def test_next_version_keeps_what_is_not_given_and_drops_what_is_emptied(
@@ -55,7 +55,7 @@ def test_next_version_keeps_what_is_not_given_and_drops_what_is_emptied(
 ) -> None:
     with env.database.begin() as tx:
         make_csp(tx)
-    first = billing.set_profile(env, "DEABC", GIVEN)
+    first = set_account(env, "DEABC", GIVEN)
     day = date(2027, 1, 1)
 
     given: dict[str, str | bool] = {"city": "Ulm", "iban": "", "bic": ""}
@@ -70,7 +70,7 @@ def test_next_version_keeps_what_is_not_given_and_drops_what_is_emptied(
 def test_house_has_a_profile_although_it_is_no_participant(env: Environment) -> None:
     house = env.limits.party_id
 
-    stored = billing.set_profile(env, house, GIVEN)
+    stored = set_account(env, house, GIVEN)
 
     assert billing.standings(env)[0].profile == stored
 
@@ -129,14 +129,14 @@ OTHER = "DE75512108001245126199"
         ([{"iban": "", "bic": ""}, {"iban": GIVEN["iban"], "bic": "COBADEFF"}], False),
     ],
 )
-def test_another_account_needs_two_operators_and_nothing_else_does(
+def test_new_account_needs_two_operators_and_nothing_else_does(
     env: Environment,
     steps: list[dict[str, str | bool]],
     moves: bool,  # noqa: FBT001 - a case
 ) -> None:
     with env.database.begin() as tx:
         make_csp(tx)
-    billing.set_profile(env, "DEABC", GIVEN)
+    set_account(env, "DEABC", GIVEN)
     for step in steps[:-1]:
         billing.set_profile(env, "DEABC", step)
     if not moves:
@@ -159,12 +159,51 @@ def test_another_account_needs_two_operators_and_nothing_else_does(
     assert done.outcome == f"DEABC: billing profile version {len(after)}"
 
 
+@pytest.mark.parametrize("party", ["DEABC", "CHCLR"])
+def test_first_account_needs_two_operators_of_a_partner_and_of_the_house(
+    env: Environment, party: str
+) -> None:
+    with env.database.begin() as tx:
+        make_csp(tx)
+    assert env.limits.party_id == "CHCLR"
+
+    with pytest.raises(ClearingHouseError) as alone:
+        billing.set_profile(env, party, GIVEN)
+    with pytest.raises(ClearingHouseError) as nothing:
+        billing.versions(env, party)
+    billing.set_profile(env, party, {**GIVEN, "iban": "", "bic": ""})
+    with pytest.raises(ClearingHouseError) as later:
+        billing.set_profile(env, party, {"iban": OTHER})
+    stored = set_account(env, party, {"iban": OTHER})
+
+    assert alone.value.code is later.value.code is codes.ACCOUNT_FOUR_EYES
+    assert nothing.value.code is codes.UNKNOWN_PARTICIPANT
+    assert (stored.iban, stored.version) == (OTHER, 2)
+
+
+def test_of_two_requests_for_a_first_account_one_is_done(env: Environment) -> None:
+    with env.database.begin() as tx:
+        make_csp(tx)
+    anna, ben = make_operators(env)
+    older, newer = (
+        billing.request_profile(env, anna, "DEABC", {**GIVEN, "iban": iban, "bic": ""})
+        for iban in (OTHER, THIRD)
+    )
+
+    approvals.approve(env, ben, newer.approval_id, EXECUTORS)
+    with pytest.raises(ClearingHouseError) as caught:
+        approvals.approve(env, ben, older.approval_id, EXECUTORS)
+
+    assert caught.value.code is codes.ACCOUNT_CHANGED
+    assert [one.iban for one in billing.versions(env, "DEABC")] == [THIRD]
+
+
 def test_what_was_changed_while_an_account_waits_stays_changed(
     env: Environment,
 ) -> None:
     with env.database.begin() as tx:
         make_csp(tx)
-    billing.set_profile(env, "DEABC", GIVEN)
+    set_account(env, "DEABC", GIVEN)
     anna, ben = make_operators(env)
     asked = billing.request_profile(env, anna, "DEABC", {"iban": OTHER})
 
@@ -183,7 +222,7 @@ def test_older_of_two_requests_brings_no_account_in_after_the_newer(
 ) -> None:
     with env.database.begin() as tx:
         make_csp(tx)
-    billing.set_profile(env, "DEABC", GIVEN)
+    set_account(env, "DEABC", GIVEN)
     anna, ben = make_operators(env)
     older, newer = (
         billing.request_profile(env, anna, "DEABC", {"iban": iban, "bic": ""})
@@ -212,7 +251,7 @@ def test_request_is_over_when_the_account_it_replaces_was_taken_away(
 ) -> None:
     with env.database.begin() as tx:
         make_csp(tx)
-    billing.set_profile(env, "DEABC", GIVEN)
+    set_account(env, "DEABC", GIVEN)
     anna, ben = make_operators(env)
     asked = billing.request_profile(
         env, anna, "DEABC", {"iban": OTHER}, valid_from=begins
@@ -230,7 +269,7 @@ def test_request_is_over_when_the_account_it_replaces_was_taken_away(
 def test_change_waits_for_another_one_and_stands_on_it(env: Environment) -> None:
     with env.database.begin() as tx:
         make_csp(tx)
-    billing.set_profile(env, "DEABC", GIVEN)
+    set_account(env, "DEABC", GIVEN)
 
     with ThreadPoolExecutor(1) as pool:
         with env.database.begin() as tx:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clearinghouse.cli.demo import desk
 from clearinghouse.cli.demo.crew import OPERATOR
 from clearinghouse.codes import PROOF_FAILED
 from clearinghouse.domain.approvals import Operator
@@ -14,7 +15,6 @@ from clearinghouse.domain.runs import Model, RunState
 from clearinghouse.services import (
     bundles,
     invoices,
-    operators,
     payments,
     run_payments,
     seals,
@@ -58,7 +58,7 @@ def settle(stage: Stage, window_id: int, label: str, folder: Path) -> Aftermath:
     folder.mkdir(parents=True, exist_ok=True)  # an empty window has no statement
     invoices.issue_pending(stage.env)
     issued = invoices.export(stage.env, window_id, folder)
-    operator = _operator(stage)
+    operator = desk.operator(stage.env, stage.crew.secrets, OPERATOR)
     files = 0
     settled = settlement.settlements(stage.env, window_id)
     for one in settled:
@@ -70,13 +70,6 @@ def settle(stage: Stage, window_id: int, label: str, folder: Path) -> Aftermath:
         payment_files=files,
         bundle=bundle,
     )
-
-
-def _operator(stage: Stage) -> Operator:
-    password = stage.crew.secrets[OPERATOR]
-    if OPERATOR not in {one.name for one in operators.all_operators(stage.env)}:
-        operators.add(stage.env, OPERATOR, password, by=None)
-    return operators.authenticated(stage.env, OPERATOR, password)
 
 
 def _pay(

@@ -20,6 +20,7 @@ from clearinghouse.storage.embedded.uncut import uncut
 FIRST_ENDPOINT_PORT = 8071
 """Where the search for the partners' ports begins."""
 OPERATOR = "demo-operator"
+SECOND_OPERATOR = "demo-second-operator"
 """Who settles for the house."""
 SECRET_BYTES = 18
 """Randomness of a password, and of the token that we show to an endpoint."""
@@ -30,8 +31,8 @@ class Crew:
     """All processes by name, and the secrets they share.
 
     ``secrets`` holds a partner's password under its party id, and the token that its
-    endpoint wants to see under ``token`` and its party id; that of the house's
-    operator is under its name.
+    endpoint wants to see under ``token`` and its party id; those of the house's
+    operators are under their names.
     """
 
     settings: Settings
@@ -103,7 +104,8 @@ class Crew:
         for partner in PARTNERS:
             for name in (partner.party_id, f"token {partner.party_id}"):
                 self.secrets.setdefault(name, secrets.token_urlsafe(SECRET_BYTES))
-        self.secrets.setdefault(OPERATOR, secrets.token_urlsafe(SECRET_BYTES))
+        for name in (OPERATOR, SECOND_OPERATOR):
+            self.secrets.setdefault(name, secrets.token_urlsafe(SECRET_BYTES))
         notes.write(path, self.secrets)
 
 

@@ -5,9 +5,13 @@ All of it is made up; the check digits are right.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from clearinghouse.services import billing
+from clearinghouse.cli.demo import desk
+from clearinghouse.cli.demo.crew import OPERATOR, SECOND_OPERATOR
+from clearinghouse.services import approvals, billing
+from clearinghouse.services.approved_actions import EXECUTORS
 
 if TYPE_CHECKING:
     from clearinghouse.services.environment import Environment
@@ -34,8 +38,11 @@ _HOUSE_VAT_ID = "CHE130000005MWST"
 _HOUSE_ACCOUNT = "CH9600700000000000004"
 
 
-def open_all(env: Environment) -> None:
-    """Give each partner and the house a billing profile, unless it has one."""
+def open_all(env: Environment, secrets: Mapping[str, str]) -> None:
+    """Give each partner and the house a billing profile, unless it has one.
+
+    Each has an account, so that one operator asks for it and another one approves.
+    """
     for standing in billing.standings(env):
         if standing.profile is not None:
             continue
@@ -44,8 +51,9 @@ def open_all(env: Environment) -> None:
         vat_id, account = offices
         country = vat_id[:2]
         street, city, postcode = _SEATS[country]
-        billing.set_profile(
+        asked = billing.request_profile(
             env,
+            desk.operator(env, secrets, OPERATOR),
             party_id,
             {
                 "legal_name": standing.name,
@@ -59,3 +67,5 @@ def open_all(env: Environment) -> None:
                 "iban": account,
             },
         )
+        second = desk.operator(env, secrets, SECOND_OPERATOR)
+        approvals.approve(env, second, asked.approval_id, EXECUTORS)

@@ -165,7 +165,7 @@ def raised(settings: Settings, run: str) -> Iterator[Stage]:
         with app.environment(settings) as env:
             stage = Stage(crew, env)
             stage.admit_all()
-            offices.open_all(env)
+            offices.open_all(env, crew.secrets)
             stage.connect_all(run)
             stage.upload_all()
             yield stage
