@@ -20,13 +20,23 @@ from clearinghouse.domain.errors import ClearingHouseError, Item
 from clearinghouse.domain.money import CURRENCIES, Currency, minor_or_none
 from clearinghouse.domain.reconciliation import BankEntry, BankStatement
 from clearinghouse.soap.faults import SoapFault
+from clearinghouse.soap.limits import AMPERSANDS_MAX, Markup
 from clearinghouse.soap.parser import parse
 
-#: Largest file: a year of a busy account. The hardened parser has its own bounds too.
-FILE_BYTES_MAX = 8_388_608
 #: Statements of one file, and movements of one statement.
 STATEMENTS_MAX = 100
 ENTRIES_MAX = 20_000
+#: Elements and bytes of one file: a statement of as many entries as there may be, which
+#: banks write with 15 to 35 elements each, in 500 to 1,500 bytes.
+ELEMENTS_MAX = 40 * ENTRIES_MAX
+FILE_BYTES_MAX = 33_554_432
+#: An entry has an attribute for each of its amounts; each element has two openings.
+ATTRIBUTES_MAX = 8 * ENTRIES_MAX
+_MARKUP = Markup(
+    openings_max=2 * ELEMENTS_MAX,
+    equals_max=ATTRIBUTES_MAX,
+    ampersands_max=AMPERSANDS_MAX,
+)
 #: Largest amount in minor units: sums stay in 64 bits.
 AMOUNT_MINOR_MAX = 10**15
 #: Longest reference and end-to-end id; the standard has 35 characters.
@@ -55,8 +65,19 @@ def read(data: bytes) -> tuple[BankStatement, ...]:
     """
     if len(data) > FILE_BYTES_MAX:
         raise _refused([_fault("", f"at most {FILE_BYTES_MAX} bytes")])
+    too_much = [
+        _fault("", f"at most {most} {name}")
+        for most, name, count in (
+            (ELEMENTS_MAX, "elements", data.count(b"<") // 2),
+            (ATTRIBUTES_MAX, "attributes", data.count(b"=")),
+            (AMPERSANDS_MAX, "references", data.count(b"&")),
+        )
+        if count > most
+    ]
+    if too_much:
+        raise _refused(too_much)
     try:
-        root = parse(data)
+        root = parse(data, _MARKUP)
     except SoapFault as fault:
         raise ClearingHouseError(fault.code, fault.detail) from fault
     return _Reader(root).statements()

@@ -8,6 +8,7 @@ Measured: 0.5 ms for a message of 1,000 records, where the parser takes 2.6 ms.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from clearinghouse import codes
 from clearinghouse.soap.faults import SoapFault
@@ -31,6 +32,17 @@ ATTRIBUTES_MAX = 64
 OPENINGS_FLAT = 2 * DEPTH_MAX
 # Blocks in the SOAP header; ours is one, WS-Security and addressing add a few.
 HEADER_BLOCKS_MAX = 16
+
+
+class Markup(NamedTuple):
+    """How much markup a text of some kind may have: bytes of ``<``, ``=`` and ``&``."""
+
+    openings_max: int
+    equals_max: int
+    ampersands_max: int
+
+
+MESSAGE_MARKUP = Markup(OPENINGS_MAX, EQUALS_MAX, AMPERSANDS_MAX)
 
 _DECLARATION = re.compile(
     rb"^(?:\xef\xbb\xbf)?<\?xml\s+version\s*=\s*([\"'])([^\"'<>]{0,16})\1"
@@ -72,11 +84,12 @@ def check_encoding(data: bytes) -> None:
         raise SoapFault(codes.XML_ENCODING, detail="declared encoding")
 
 
-def check_bytes(data: bytes) -> bool:
+def check_bytes(data: bytes, markup: Markup = MESSAGE_MARKUP) -> bool:
     """Check a whole message before it is parsed; the caller bounds its length.
 
-    Returns whether depth and attributes per element are within bounds for certain;
-    else the tree has to be looked at. Raises :class:`SoapFault` XML_EMPTY,
+    ``markup`` is another bound for what is no message of a partner. Returns whether
+    depth and attributes per element are within bounds for certain; else the tree has
+    to be looked at. Raises :class:`SoapFault` XML_EMPTY,
     XML_ENCODING, XML_MALFORMED, XML_DTD or XML_LIMIT.
     """
     if not data.startswith(_USUAL_DECLARATIONS):
@@ -90,10 +103,12 @@ def check_bytes(data: bytes) -> bool:
     length = len(data)
     openings = length - len(data.replace(b"<", b""))
     equals = length - len(data.replace(b"=", b""))
-    if openings > OPENINGS_MAX or equals > EQUALS_MAX:
+    if openings > markup.openings_max or equals > markup.equals_max:
         raise SoapFault(codes.XML_LIMIT, detail="too much markup")
-    if _AMPERSAND in data and length - len(data.replace(b"&", b"")) > AMPERSANDS_MAX:
-        raise SoapFault(codes.XML_LIMIT, detail="too many references")
+    if _AMPERSAND in data:
+        ampersands = length - len(data.replace(b"&", b""))
+        if ampersands > markup.ampersands_max:
+            raise SoapFault(codes.XML_LIMIT, detail="too many references")
     if not data.isascii():
         check_utf8(data)
     return openings < OPENINGS_FLAT and equals <= ATTRIBUTES_MAX

@@ -18,7 +18,13 @@ from lxml import etree
 
 from clearinghouse import codes
 from clearinghouse.soap.faults import SoapFault
-from clearinghouse.soap.limits import ATTRIBUTES_MAX, DEPTH_MAX, check_bytes
+from clearinghouse.soap.limits import (
+    ATTRIBUTES_MAX,
+    DEPTH_MAX,
+    MESSAGE_MARKUP,
+    Markup,
+    check_bytes,
+)
 
 # The names of a message stay in a dictionary of the thread for as long as the
 # thread lives. After this many bytes of refused messages the thread parses in
@@ -87,14 +93,15 @@ def pull_parser(tags: Sequence[str]) -> etree.XMLPullParser:
 _THREAD = _Thread()
 
 
-def parse(data: bytes) -> etree._Element:
+def parse(data: bytes, markup: Markup = MESSAGE_MARKUP) -> etree._Element:
     """Return the root of a message under all structural limits.
 
+    ``markup`` bounds what is no message of a partner; its caller knows why.
     Raises :class:`SoapFault` with a code of the ``CH.XML`` family. Every such
     message counts as suspect (see :func:`count_suspect`).
     """
     try:
-        is_flat = check_bytes(data)
+        is_flat = check_bytes(data, markup)
         if _THREAD.suspect_bytes < SUSPECT_BYTES_MAX:
             root = etree.fromstring(data, _THREAD.parser)
         else:

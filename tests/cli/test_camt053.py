@@ -19,6 +19,7 @@ from clearinghouse.cli.camt053 import read
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.domain.money import CURRENCIES, minor_text
 from clearinghouse.domain.reconciliation import BankEntry
+from clearinghouse.soap.limits import AMPERSANDS_MAX
 from tests.cli.bank_files import Movement
 from tests.cli.bank_files import camt053 as written
 
@@ -184,10 +185,42 @@ def test_hostile_files_are_refused_by_the_hardened_parser(
     assert refused(data).code is code
 
 
-def test_huge_file_is_refused_before_it_is_read() -> None:
-    error = refused(b"x" * (camt053.FILE_BYTES_MAX + 1))
+def wide(count: int) -> bytes:
+    """Write a statement of entries with 35 elements each, which are not booked yet."""
+    entry = MOVEMENTS[0]._replace(status="PDNG")
+    more = b"<AddtlNtryInf>some words of the bank</AddtlNtryInf>" * 18
+    return written([entry] * count).replace(b"</Ntry>", more + b"</Ntry>")
+
+
+def test_statement_may_have_as_many_entries_as_are_told_and_no_more() -> None:
+    full = wide(camt053.ENTRIES_MAX)
+
+    (statement,) = read(full)
+    error = refused(wide(camt053.ENTRIES_MAX + 1))
+
+    assert full.count(b"<") // 2 >= 35 * camt053.ENTRIES_MAX
+    assert statement.entries == ()
+    assert error.code is codes.BANK_STATEMENT
+    (fault,) = error.items
+    assert (fault.path, fault.expected) == ("Stmt[1]/Ntry", "at most 20000 entries")
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"x" * (camt053.FILE_BYTES_MAX + 1), "at most 33554432 bytes"),
+        (b"<a>" * 2 * (camt053.ELEMENTS_MAX + 1), "at most 800000 elements"),
+        (b"a=" * (camt053.ATTRIBUTES_MAX + 1), "at most 160000 attributes"),
+        (b"&" * (AMPERSANDS_MAX + 1), "at most 20000 references"),
+    ],
+)
+def test_huge_file_is_refused_before_it_is_read_with_the_limit(
+    data: bytes, expected: str
+) -> None:
+    error = refused(data)
 
     assert error.code is codes.BANK_STATEMENT
+    assert [fault.expected for fault in error.items] == [expected]
 
 
 amounts = st.integers(1, 10**15)
