@@ -293,7 +293,7 @@ def _caps(env: Environment) -> Iterator[Finding]:
         return
     uses = debit_caps.uses(env)
     parties = [
-        f"{use.cap.party_id} {use.percent or 0} % of {use.cap.currency}"
+        f"{use.cap.party_id} {_used(use)} {use.cap.currency}"
         for use in uses
         if use.alarm is not None
     ]
@@ -304,6 +304,10 @@ def _caps(env: Environment) -> Iterator[Finding]:
             text = f"nearly used up: {', '.join(parties[:PARTIES_SHOWN])}{more}"
         advice = "see: clearinghouse cap list; settle, or put a higher cap"
         yield Finding("net debit caps", not parties, text, advice)
+
+
+def _used(use: debit_caps.Use) -> str:
+    return "may owe no" if use.percent is None else f"{use.percent} % of"
 
 
 def _documents(env: Environment) -> Iterator[Finding]:

@@ -24,7 +24,7 @@ def list_them(context: typer.Context, window: str = _WINDOW) -> None:
     output = output_of(context)
     with house(context) as env:
         found = invoices.documents_of(env, _window(output, env, window))
-    rows = [_row(one) for one in found]
+        rows = [_row(one) for one in found]
     output.rows("Documents", rows, empty=f"{window} has no document")
 
 
@@ -39,9 +39,8 @@ def fees(
     """List the house's invoices for the fees of a run, and its credit notes."""
     output = output_of(context)
     with house(context) as env:
-        found = invoices.documents_of_run(env, run)
+        rows = [_row(one) for one in invoices.documents_of_run(env, run)]
         written = [] if folder is None else invoices.export_run(env, run, folder)
-    rows = [_row(one) for one in found]
     output.rows("Documents", rows, empty=f"run {run} has no document")
     if folder is not None:
         output.remark(f"{len(written)} files in {folder}")

@@ -72,7 +72,7 @@ def unposted(context: typer.Context) -> None:
     adds up: order it again, or give back what is too much, under the same id.
     """
     with house(context) as env:
-        found = unposted_money.unposted(env)
+        found, count = unposted_money.unposted(env), unposted_money.count(env)
     rows = [
         {
             "run": one.run_id,
@@ -85,7 +85,10 @@ def unposted(context: typer.Context) -> None:
         }
         for one in found
     ]
-    output_of(context).rows("Posted nowhere", rows, empty="All money is posted")
+    output = output_of(context)
+    output.rows("Posted nowhere", rows, empty="All money is posted")
+    if count > len(rows):
+        output.remark(f"these are the {len(rows)} oldest of {count}")
 
 
 @group.command()

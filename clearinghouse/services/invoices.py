@@ -8,8 +8,9 @@ waits, and it is said for what: nothing is issued by halves.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
@@ -39,6 +40,9 @@ from clearinghouse.storage.invoices import Issued, Listed, Rendered
 
 #: Documents that one look for unissued ones finds; it is repeated until none is left.
 UNISSUED_MAX = 1_000
+
+#: Documents of a window or run that are read at a time.
+PAGE_MAX = 1_000
 
 _RENDERS: Mapping[DocumentFormat, Callable[[Document], bytes]] = MappingProxyType(
     {
@@ -155,26 +159,37 @@ def issue(env: Environment, number: str) -> Waiting | None:
     return None
 
 
-def documents_of(env: Environment, window_id: int) -> list[Listed]:
-    """Return the booked documents of a window, issued or not.
+def documents_of(env: Environment, window_id: int) -> Iterator[Listed]:
+    """Give the booked documents of a window, issued or not, page by page.
 
     Raises :class:`ClearingHouseError` (``WINDOW_UNKNOWN``).
     """
     with env.database.begin_read_only() as tx:
         if settlement.window_by_id(tx, window_id) is None:
             raise ClearingHouseError(codes.WINDOW_UNKNOWN, str(window_id))
-        return invoices.documents_of(tx, window_id)
+    return _paged(env, partial(invoices.documents_of, window_id=window_id))
 
 
-def documents_of_run(env: Environment, run_id: int) -> list[Listed]:
-    """Return the house's invoices and credit notes of a settlement run, issued or not.
+def documents_of_run(env: Environment, run_id: int) -> Iterator[Listed]:
+    """Give the house's invoices and credit notes of a run, issued or not, by pages.
 
     Raises :class:`ClearingHouseError` (``RUN_UNKNOWN``).
     """
     with env.database.begin_read_only() as tx:
         if runs.run_by_id(tx, run_id) is None:
             raise ClearingHouseError(codes.RUN_UNKNOWN, str(run_id))
-        return invoices.documents_of_run(tx, run_id)
+    return _paged(env, partial(invoices.documents_of_run, run_id=run_id))
+
+
+def _paged(env: Environment, read: Callable[..., list[Listed]]) -> Iterator[Listed]:
+    after = ""
+    while True:
+        with env.database.begin_read_only() as tx:
+            page = read(tx, after=after, limit=PAGE_MAX)
+        yield from page
+        if len(page) < PAGE_MAX:
+            return
+        after = page[-1].number
 
 
 def export(env: Environment, window_id: int, folder: Path) -> list[Path]:

@@ -253,7 +253,7 @@ def _instructions(
     owners = {side for one in due for side in (one.transfer.payer, one.transfer.payee)}
     with env.database.begin_read_only() as tx:
         accounts = {owner: _account(env, tx, owner) for owner in owners}
-        mandates = bank_files.mandates(tx)
+        mandates = bank_files.mandates(tx, owners)
     return [
         PaymentInstruction(
             end_to_end_id=one.transfer.end_to_end_id,

@@ -6,7 +6,6 @@ a run that was given up. It is told until what the bank says of the payment adds
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from clearinghouse.services.environment import Environment
@@ -15,26 +14,34 @@ from clearinghouse.storage.run_payments import Unposted
 from clearinghouse.telemetry import logging
 from clearinghouse.telemetry.metrics import UNPOSTED_MONEY
 
-#: Payments that are written to the log in one look; the metrics count all of the list.
+#: Payments that are written to the log in one look; the metrics count all there are.
 LOGGED_MAX = 100
-
-_WAYS = ("LACKING", "TOO_MUCH")
 
 _log = logging.logger(__name__)
 
 
 def unposted(env: Environment) -> Sequence[Unposted]:
-    """Return the payments of which money is posted nowhere, the oldest first."""
+    """Return the payments of which money is posted nowhere, the oldest first.
+
+    As many as one list holds (``UNPOSTED_MAX``); :func:`count` knows of all.
+    """
     with env.database.begin_read_only() as tx:
         return run_payments.unposted(tx)
 
 
+def count(env: Environment) -> int:
+    """Return of how many payments money is posted nowhere."""
+    with env.database.begin_read_only() as tx:
+        return sum(run_payments.unposted_counts(tx))
+
+
 def watch(env: Environment) -> int:
     """Raise an alarm for each such payment, in metrics and log; nothing is changed."""
-    found = unposted(env)
-    counted = Counter(_way(one) for one in found)
-    for way in _WAYS:
-        UNPOSTED_MONEY.labels(way).set(counted[way])
+    with env.database.begin_read_only() as tx:
+        lacking, too_much = run_payments.unposted_counts(tx)
+        found = run_payments.unposted(tx)
+    UNPOSTED_MONEY.labels("LACKING").set(lacking)
+    UNPOSTED_MONEY.labels("TOO_MUCH").set(too_much)
     for one in found[:LOGGED_MAX]:
         _log.warning(
             "money_posted_nowhere",
@@ -45,7 +52,3 @@ def watch(env: Environment) -> int:
             booked_at=one.booked_at.isoformat(),
         )
     return 0
-
-
-def _way(one: Unposted) -> str:
-    return "LACKING" if one.unposted_minor < 0 else "TOO_MUCH"

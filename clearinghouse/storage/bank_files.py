@@ -26,6 +26,12 @@ MANDATE_LOCK = 73_119_032
 
 _LOCK = text("SELECT pg_advisory_xact_lock(:space, hashtext(:name))")
 
+_MANDATES = text("""
+    SELECT DISTINCT ON (party_id) party_id, mandate_id, signed_on, creditor_id
+    FROM clearing.payment_mandate WHERE party_id = ANY (CAST(:parties AS text[]))
+    ORDER BY party_id, version DESC
+""")
+
 _STRANGERS = text("""
     SELECT reference, end_to_end_id, currency, amount_minor, is_credit, is_return,
            booked_at
@@ -124,17 +130,15 @@ def add_mandate(
     )
 
 
-def mandates(tx: Connection) -> dict[str, Mandate]:
-    """Return the mandates in force by party."""
-    query = select(payment_mandate).order_by(
-        payment_mandate.c.party_id, payment_mandate.c.version
-    )
-    newest = {
+def mandates(tx: Connection, parties: Iterable[str]) -> dict[str, Mandate]:
+    """Return the mandates in force of some parties."""
+    rows = tx.execute(_MANDATES, {"parties": list(parties)})
+    return {
         row.party_id: Mandate(
             mandate_id=row.mandate_id,
             signed_on=row.signed_on,
             creditor_id=row.creditor_id,
         )
-        for row in tx.execute(query)
+        for row in rows
+        if row.mandate_id
     }
-    return {party: found for party, found in newest.items() if found.mandate_id}

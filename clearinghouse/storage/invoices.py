@@ -215,19 +215,26 @@ def issued_to(
     return feeds.page_of(rows, found, cursor=cursor, limit=limit)
 
 
-def documents_of(tx: Connection, window_id: int) -> list[Listed]:
-    """Return the booked documents of a window in order of their numbers."""
-    columns = _BOOKED.c
-    return _entries(tx, columns.run_id.is_(None), columns.window_id == window_id)
+def documents_of(
+    tx: Connection, window_id: int, *, after: str, limit: int
+) -> list[Listed]:
+    """Return the booked documents of a window behind a number, in their order."""
+    of_window = (_BOOKED.c.run_id.is_(None), _BOOKED.c.window_id == window_id)
+    return _entries(tx, *of_window, after=after, limit=limit)
 
 
-def documents_of_run(tx: Connection, run_id: int) -> list[Listed]:
-    """Return the house's documents of a settlement run in order of their numbers."""
-    return _entries(tx, _BOOKED.c.run_id == run_id)
+def documents_of_run(
+    tx: Connection, run_id: int, *, after: str, limit: int
+) -> list[Listed]:
+    """Return the house's documents of a settlement run behind a number, in order."""
+    return _entries(tx, _BOOKED.c.run_id == run_id, after=after, limit=limit)
 
 
-def _entries(tx: Connection, *conditions: ColumnElement[bool]) -> list[Listed]:
-    query = _listed().where(*conditions).order_by(_BOOKED.c.number.collate("C"))
+def _entries(
+    tx: Connection, *conditions: ColumnElement[bool], after: str, limit: int
+) -> list[Listed]:
+    number = _BOOKED.c.number.collate("C")
+    query = _listed().where(*conditions, number > after).order_by(number).limit(limit)
     return [_entry(row) for row in tx.execute(query)]
 
 

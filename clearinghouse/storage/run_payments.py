@@ -29,6 +29,13 @@ _PAYMENTS = text("""
 #: Payments of one list of money that is posted nowhere; the oldest come first.
 UNPOSTED_MAX = 1_000
 
+_UNPOSTED_COUNTS = text("""
+    SELECT count(*) FILTER (WHERE unposted_minor < 0) AS lacking,
+           count(*) FILTER (WHERE unposted_minor > 0) AS too_much
+    FROM (SELECT sum(amount_minor - posted_minor) AS unposted_minor
+          FROM clearing.transfer_confirmation GROUP BY end_to_end_id) AS payment
+""")
+
 _UNPOSTED = text("""
     SELECT t.run_id, t.end_to_end_id, t.payer, t.payee, r.currency,
            sum(c.amount_minor - c.posted_minor)::bigint AS unposted_minor,
@@ -122,6 +129,15 @@ def unposted(tx: Connection) -> list[Unposted]:
     """Return the payments of which money is posted nowhere, the oldest first."""
     rows = tx.execute(_UNPOSTED, {"limit": UNPOSTED_MAX})
     return [Unposted(*row) for row in rows]
+
+
+def unposted_counts(tx: Connection) -> tuple[int, int]:
+    """Return of how many payments money is lacking, and of how many it is too much.
+
+    All of them count, however many a list tells.
+    """
+    row = tx.execute(_UNPOSTED_COUNTS).one()
+    return row.lacking, row.too_much
 
 
 def lacking_in(tx: Connection, run_id: int) -> list[str]:

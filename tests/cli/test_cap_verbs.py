@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from tests.fixtures.verbs import admit, value_of
@@ -46,3 +47,13 @@ def test_cap_that_makes_no_sense_is_refused(run: Callable[..., Result]) -> None:
         assert refused.exit_code != 0
         assert "Traceback" not in refused.output
     assert value_of(run("--json", "cap", "history")) == []
+
+
+def test_doctor_tells_of_a_cap_of_nothing_in_words(run: Callable[..., Result]) -> None:
+    admit(run, "DEABC", "CSP")
+    value_of(run("--json", "cap", "put", "DEABC", "0"))
+
+    looked = json.loads(run("--json", "doctor").stdout)
+
+    (found,) = [one for one in looked if one["what"] == "net debit caps"]
+    assert found["found"] == "nearly used up: DEABC may owe no EUR"

@@ -183,6 +183,24 @@ def test_documents_are_exported_as_issued(world: World, tmp_path: Path) -> None:
     assert caught.value.code is codes.WINDOW_UNKNOWN
 
 
+def test_documents_of_a_window_are_read_page_by_page(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    debts = [
+        Debt(world.csp, world.cso, 1149, currency, "S", 1900, "DE")
+        for currency in ("EUR", "SEK", "CHF")
+    ]
+    book_debts(world, debts)
+    window_id = world.close().window.window_id
+    whole = list(invoices.documents_of(world.env, window_id))
+    monkeypatch.setattr(invoices, "PAGE_MAX", 2)
+
+    pages = list(invoices.documents_of(world.env, window_id))
+
+    assert len(whole) == 3
+    assert pages == whole
+
+
 def test_cursor_gives_each_document_once(world: World) -> None:
     bill(world, world.cso, world.csp)
     close(world)

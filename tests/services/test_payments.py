@@ -296,3 +296,16 @@ def test_mandate_is_kept_under_one_form_of_the_participants_id(four: RunWorld) -
 
     assert kept == MANDATE.mandate_id
     assert mandate_of(four, "DEBBB") is None
+
+
+def test_mandates_of_the_parties_that_are_asked_for_are_read(four: RunWorld) -> None:
+    for party in ("DEBBB", "DEDDD", "DECCC"):
+        four.approve(payments.request_mandate(four.env, four.anna, party, MANDATE))
+    newer = replace(MANDATE, mandate_id="M-2")
+    four.approve(payments.request_mandate(four.env, four.anna, "DEBBB", newer))
+    payments.take_mandate_back(four.env, "DECCC")
+
+    with four.env.database.begin_read_only() as tx:
+        found = bank_files.mandates(tx, ["DEBBB", "DECCC", "DEAAA"])
+
+    assert found == {"DEBBB": newer}

@@ -18,6 +18,7 @@ from clearinghouse.services import (
     settlement_runs,
     unposted_money,
 )
+from clearinghouse.storage import run_payments as store
 from tests.fixtures.verbs import value_of
 from tests.services.run_world import RunWorld, make_run_world
 
@@ -177,3 +178,24 @@ def test_money_above_what_was_open_does_not_stop_a_reversal(
     (back,) = settlement_runs.show(four.env, 2).payments
     assert back.open_minor == 100_00
     assert _told(four) == {key: 5_00}
+
+
+def test_metric_counts_all_payments_and_the_list_says_when_it_is_not_whole(
+    four: RunWorld, run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    four.close_with([("A", "B", 100_00), ("C", "B", 50_00)])
+    run_id = four.propose(Model.BILATERAL).run_id
+    four.advance(run_id)
+    four.pay(run_id)
+    for key in (f"R{run_id}-DEAAA-1", f"R{run_id}-DECCC-2"):
+        four.confirm(key, -1_00)
+    whole = run("payment", "unposted")
+    monkeypatch.setattr(store, "UNPOSTED_MAX", 1)
+
+    unposted_money.watch(four.env)
+    part = run("payment", "unposted")
+
+    assert [_measured(way) for way in ("LACKING", "TOO_MUCH")] == [2, 0]
+    assert len(_told(four)) == 1
+    assert "these are the 1 oldest of 2" in part.stderr
+    assert "oldest" not in whole.stderr
