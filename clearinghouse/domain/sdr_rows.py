@@ -65,6 +65,9 @@ FIELDS = (
 #: Characters of an instant in ISO 8601 in front of its offset.
 _WITHOUT_OFFSET = 26
 
+_UTC_OFFSET = "+00:00"
+_WHOLE_SECONDS = len("2026-11-23T06:30:00+00:00")
+
 #: Instants whose text is remembered: those of a few thousand SDRs.
 _TEXTS_REMEMBERED_MAX = 8_192
 
@@ -147,22 +150,54 @@ class Around(NamedTuple):
     connectors: str = ""
 
 
+class Spelled(NamedTuple):
+    """Fields that stand side by side, as text, in a canonical row and in the table.
+
+    To write numbers is what a row costs, so that they are written once for both.
+    ``origin``: batch, record and status; ``figures``: from the offset of the start to
+    the currency; ``vat``: category, rate, rule and place. ``period``: start and end in
+    ISO 8601 with their own offsets.
+    """
+
+    origin: str
+    figures: str
+    vat: str
+    period: tuple[str, str]
+
+
+def spelled(sdr: Facts, period: tuple[str, str]) -> Spelled:
+    """Write what a canonical row and the table hold alike."""
+    return Spelled(
+        f"{sdr.batch_id}\t{sdr.record_no}\t{sdr.status}",
+        f"{sdr.start_offset_minutes}\t{sdr.energy_wh}\t{sdr.charge_seconds}\t"
+        f"{sdr.idle_seconds}\t{sdr.parking_seconds}\t{sdr.tariff_version_id}\t"
+        f"{sdr.engine_version}\t{sdr.currency}",
+        f"{sdr.vat_category}\t{sdr.vat_rate_bp}\t{sdr.vat_rule_id}\t"
+        f"{sdr.place_country}",
+        period,
+    )
+
+
 def row_of(sdr: Facts, around: Around) -> str:
     """Return the canonical row of an SDR, without a line feed."""
+    period = (sdr.started_at.isoformat(), sdr.ended_at.isoformat())
+    return row_spelled(sdr, around, spelled(sdr, period))
+
+
+def row_spelled(sdr: Facts, around: Around, texts: Spelled) -> str:
+    """Return the canonical row of an SDR of which a part is written already."""
     session_id, window_id, number = sdr.session_id, sdr.ref_window_id, sdr.ref_sdr_no
+    submitter, csp, cso, zone, intervals, connectors = around
+    origin, figures, vat, (started, ended) = texts
     return (
-        f"{ROW_VERSION}\t{sdr.window_id}\t{sdr.sdr_no}\t{around.submitter}\t"
-        f"{sdr.sdr_uid}\t{around.csp}\t{around.cso}\t{sdr.batch_id}\t"
-        f"{sdr.record_no}\t{sdr.status}\t{'' if session_id is None else session_id}\t"
-        f"{sdr.evse_key}\t{around.zone}\t{utc_text(sdr.started_at)}\t"
-        f"{utc_text(sdr.ended_at)}\t{sdr.start_offset_minutes}\t{sdr.energy_wh}\t"
-        f"{sdr.charge_seconds}\t{sdr.idle_seconds}\t{sdr.parking_seconds}\t"
-        f"{sdr.tariff_version_id}\t{sdr.engine_version}\t{sdr.currency}\t"
-        f"{sdr.claimed_minor}\t{sdr.net_minor}\t{sdr.rule_codes}\t{sdr.kind}\t"
-        f"{'' if window_id is None else window_id}\t"
-        f"{'' if number is None else number}\t{sdr.vat_category}\t{sdr.vat_rate_bp}\t"
-        f"{sdr.vat_rule_id}\t{sdr.place_country}\t{around.connectors}\t"
-        f"{utc_text(sdr.received_at)}\t{around.intervals}"
+        f"{ROW_VERSION}\t{sdr.window_id}\t{sdr.sdr_no}\t{submitter}\t"
+        f"{sdr.sdr_uid}\t{csp}\t{cso}\t{origin}\t"
+        f"{'' if session_id is None else session_id}\t"
+        f"{sdr.evse_key}\t{zone}\t{utc_text_of(started)}\t{utc_text_of(ended)}\t"
+        f"{figures}\t{sdr.claimed_minor}\t{sdr.net_minor}\t{sdr.rule_codes}\t"
+        f"{sdr.kind}\t{'' if window_id is None else window_id}\t"
+        f"{'' if number is None else number}\t{vat}\t{connectors}\t"
+        f"{utc_text(sdr.received_at)}\t{intervals}"
     )
 
 
@@ -181,3 +216,21 @@ def utc_text(at: datetime) -> str:
     if at.tzinfo is not UTC:
         at = at.astimezone(UTC)
     return f"{at.isoformat('T', 'microseconds')[:_WITHOUT_OFFSET]}Z"
+
+
+def utc_text_of(written: str) -> str:
+    """Return an instant in ISO 8601, with any offset, as :func:`utc_text` writes it.
+
+    Most are in UTC, and then nothing is computed.
+
+    >>> utc_text_of("2026-11-23T06:30:00+00:00")
+    '2026-11-23T06:30:00.000000Z'
+    >>> utc_text_of("2026-11-23T06:30:00.500000+01:00")
+    '2026-11-23T05:30:00.500000Z'
+    """
+    if written.endswith(_UTC_OFFSET):
+        if len(written) == _WHOLE_SECONDS:
+            return f"{written[:-6]}.000000Z"
+        if len(written) == _WHOLE_SECONDS + 7:
+            return f"{written[:-6]}Z"
+    return utc_text(datetime.fromisoformat(written))

@@ -26,15 +26,21 @@ KNOWS_ALL_RULES = PROVEN.issuperset(
 )
 
 
-def judge(record: ServiceDetailRecord, facts: SdrFacts) -> Judgement:
+def judge(
+    record: ServiceDetailRecord,
+    facts: SdrFacts,
+    period: tuple[str, str] | None = None,
+) -> Judgement:
     """Judge one record: all rules, in fixed order, without raising.
 
-    Most records meet none of them, which is shown in a fifth of the time.
+    Most records meet none of them, which is shown in a fifth of the time. ``period``:
+    start and end as text, from whoever has them already.
     """
     digest = content_digest(
         record,
         subject_id=facts.subject_id,
         contract_subject_id=facts.contract_subject_id,
+        period=period,
     )
     if KNOWS_ALL_RULES and (usual := figures_if_silent(record, facts)) is not None:
         return Judgement(

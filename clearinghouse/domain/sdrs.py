@@ -237,6 +237,14 @@ def usage_of(record: ServiceDetailRecord) -> Usage:
     )
 
 
+def period_of(record: ServiceDetailRecord) -> tuple[str, str]:
+    """Return start and end in ISO 8601 with their own offsets.
+
+    They go into a digest, two rows and a query: so they are written once.
+    """
+    return record.started_at.isoformat(), record.ended_at.isoformat()
+
+
 def uid_hash(sdr_id: str) -> bytes:
     """Return the 16-byte key of an SDR id; ids are compared without regard to case."""
     return blake2b(sdr_id.upper().encode(), digest_size=_UID_HASH_BYTES).digest()
@@ -247,13 +255,16 @@ def content_digest(
     *,
     subject_id: int | None,
     contract_subject_id: int | None = None,
+    period: tuple[str, str] | None = None,
 ) -> bytes:
     """Return the digest of all that a record says: tells a repeat from a change.
 
     Credential and contract enter as pseudonyms. A digest of the clear values would give
-    them away, since a card's number can be guessed from it.
+    them away, since a card's number can be guessed from it. ``period``: what
+    :func:`period_of` gives, from whoever has it already.
     """
     session_id = record.session_id
+    started, ended = period or period_of(record)
     facts = [
         record.sdr_id.upper(),
         record.csp_id,
@@ -262,8 +273,8 @@ def content_digest(
         "" if session_id is None else session_id.hex,
         record.partner_session_id or "",
         f"{subject_id} {contract_subject_id}",
-        instant_text(record.started_at),
-        instant_text(record.ended_at),
+        started,
+        ended,
         f"{record.parking_seconds} {record.idle_seconds}",
         record.tariff_id,
         record.currency,

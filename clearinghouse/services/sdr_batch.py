@@ -16,11 +16,9 @@ from clearinghouse.domain.errors import ClearingHouseError, Item
 from clearinghouse.domain.exchange import Exchange
 from clearinghouse.domain.merkle import Builder
 from clearinghouse.domain.numbering import DocumentKind
-from clearinghouse.domain.sdr_catalogue import S303
 from clearinghouse.domain.sdr_facts import Judgement, Outcome
 from clearinghouse.domain.sdr_rules import judge
 from clearinghouse.domain.sdrs import (
-    RULE_VERSION,
     ControlTotals,
     RuleHit,
     SdrKind,
@@ -30,13 +28,14 @@ from clearinghouse.domain.sdrs import (
     check_entitled,
     item_of,
 )
-from clearinghouse.services import sdr_delivery
+from clearinghouse.services import sdr_delivery, sdr_remarks
 from clearinghouse.services.corrections import Identity, document_of, mirror_of
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.sdr_candidates import Candidate
 from clearinghouse.services.sdr_facts import Knowledge
 from clearinghouse.services.sdr_rows import (
     BatchPlace,
+    Written,
     hit_row,
     is_announced,
     is_matched,
@@ -54,6 +53,9 @@ from clearinghouse.storage.sdr_intake import (
     NewRefusal,
     NewSdr,
     NewTotal,
+    key_line,
+    sdr_line,
+    spelled_of,
 )
 from clearinghouse.storage.sdrs import Place
 
@@ -62,9 +64,6 @@ ITEMS_MAX = 1_000
 
 #: Rule hits that are kept of one record: what an answer may hold of them.
 HITS_MAX = 40
-
-#: Records from which on a batch may show that its clock knows whole minutes only.
-WHOLE_MINUTES_FROM = 20
 
 #: Ids of batches are made in this name space, of the sender and its message id.
 _BATCHES = UUID("0d5f3a52-6a1e-5b8e-8c57-2f1b6b7d4e19")
@@ -96,8 +95,8 @@ class Counts:
 class _Rows:
     """What a chunk writes."""
 
-    sdrs: list[NewSdr]
-    keys: list[NewKey]
+    sdrs: list[str]
+    keys: list[str]
     hits: list[NewHit]
     refusals: list[NewRefusal]
     sessions: list[UUID]
@@ -159,7 +158,7 @@ class Batch:
                 self._counter.add(record)
                 readable.append((index, record))
                 if self._in_whole_minutes:
-                    self._in_whole_minutes = _is_in_whole_minutes(record)
+                    self._in_whole_minutes = sdr_remarks.is_in_whole_minutes(record)
         self._readable += len(readable)
         for run in _runs(readable):
             self._judge(rows, run)
@@ -218,8 +217,8 @@ class Batch:
 
         What was refused or held goes before remarks; the order is the batch's.
         """
-        if self._in_whole_minutes and self._readable >= WHOLE_MINUTES_FROM:
-            self._tell((_whole_minutes(self._readable),), grave=False)
+        if self._in_whole_minutes and self._readable >= sdr_remarks.WHOLE_MINUTES_FROM:
+            self._tell((sdr_remarks.whole_minutes(self._readable),), grave=False)
         room = ITEMS_MAX - len(self._grave)
         told = [*self._grave, *self._light[:room]]
         told.sort(key=lambda item: item.index or 0)
@@ -256,11 +255,12 @@ class Batch:
         candidates = self._knowledge.gather(readable)
         numbers = iter(sdr_intake.draw_numbers(self._tx, len(candidates)))
         for candidate in candidates:
-            found = judge(candidate.record, self._knowledge.refresh(candidate))
+            facts = self._knowledge.refresh(candidate)
+            found = judge(candidate.record, facts, candidate.period)
             match found.outcome:
                 case Outcome.DUPLICATE:
                     self.counts.duplicates += 1
-                    self._tell((_duplicate(candidate.index),), grave=False)
+                    self._tell((sdr_remarks.duplicate(candidate.index),), grave=False)
                 case Outcome.REFUSED:
                     self._refuse(rows, candidate, found)
                 case Outcome.ACCEPTED if candidate.record.kind is SdrKind.CREDIT:
@@ -300,8 +300,9 @@ class Batch:
         if hits:
             # Notes stand last: they must not push out what the submitter is told.
             hits = tuple(sorted(hits, key=is_note))[:HITS_MAX]
-        row = sdr_row(candidate, found, sdr_no, self._place)
-        self._add_row(rows, row, candidate)
+        written = sdr_row(candidate, found, sdr_no, self._place)
+        row = written.row
+        self._add_row(rows, written, candidate)
         if hits:
             rows.hits.extend(hit_row(self._window_id, sdr_no, hit) for hit in hits)
             told = [hit for hit in hits if not is_note(hit)]
@@ -335,20 +336,24 @@ class Batch:
             received_at=self._exchange.received_at,
         )
         row = mirror_of(self._tx, candidate.reference.place, identity)
-        self._add_row(rows, row, candidate)
+        written = Written(row, sdr_line(row, spelled_of(row)))
+        self._add_row(rows, written, candidate)
         self._accept(rows, row, candidate, ())
 
-    def _add_row(self, rows: _Rows, row: NewSdr, candidate: Candidate) -> None:
-        rows.sdrs.append(row)
+    def _add_row(self, rows: _Rows, written: Written, candidate: Candidate) -> None:
+        row, line = written
+        rows.sdrs.append(line)
         self._leaves.add(row.leaf)
         self._energy_wh += row.energy_wh
         rows.keys.append(
-            NewKey(
-                self._submitter_id,
-                candidate.uid_hash,
-                row.content_digest,
-                self._window_id,
-                row.sdr_no,
+            key_line(
+                NewKey(
+                    self._submitter_id,
+                    candidate.uid_hash,
+                    row.content_digest,
+                    self._window_id,
+                    row.sdr_no,
+                )
             )
         )
 
@@ -402,8 +407,8 @@ class Batch:
     def _write(self, rows: _Rows) -> None:
         tx = self._tx
         if rows.sdrs:
-            sdr_intake.copy_sdrs(tx, rows.sdrs)
-            sdr_intake.copy_keys(tx, rows.keys)
+            sdr_intake.copy_sdr_lines(tx, rows.sdrs)
+            sdr_intake.copy_key_lines(tx, rows.keys)
             sdr_intake.mark_sessions(tx, rows.sessions)
         if rows.links:
             at = self._exchange.received_at
@@ -468,29 +473,3 @@ def _batch_id(exchange: Exchange) -> UUID:
     """Return the id of the batch that a message holds; the same at each repeat."""
     sender_id = exchange.sender.participant_id
     return uuid5(_BATCHES, f"{sender_id}/{exchange.message_id}")
-
-
-def _is_in_whole_minutes(record: ServiceDetailRecord) -> bool:
-    started_at, ended_at = record.started_at, record.ended_at
-    return not (
-        started_at.second
-        or ended_at.second
-        or started_at.microsecond
-        or ended_at.microsecond
-    )
-
-
-def _whole_minutes(count: int) -> Item:
-    """Return the remark on a batch whose clock seems to know no seconds (S-303)."""
-    return Item(
-        code=S303.code,
-        rule=S303.rule,
-        rule_version=RULE_VERSION,
-        path="serviceDetailRecord",
-        expected="times with their seconds",
-        found=f"whole minutes in all {count} records",
-    )
-
-
-def _duplicate(index: int) -> Item:
-    return Item(code=codes.SDR_DUPLICATE, index=index, path="sdrId")

@@ -25,13 +25,15 @@ class Candidate:
 
     ``subject_id`` is who charged, by what was sent or else by the session;
     ``reference`` what a correction refers to.
-    ``vouched_id``: whose session was authorized here.
+    ``vouched_id``: whose session was authorized here. ``period``: start and end as
+    text.
     """
 
     index: int
     record: ServiceDetailRecord
     uid_hash: bytes
     facts: SdrFacts
+    period: tuple[str, str]
     subject_id: int | None = None
     reference: StoredSdr | None = None
     vouched_id: int | None = None
@@ -51,6 +53,7 @@ def stays_of(candidate: Candidate) -> Iterable[Stay]:
             facts.cso_id,
             terms.match_seconds,
             terms.near_duplicate_seconds,
+            *candidate.period,
         )
 
 

@@ -23,7 +23,7 @@ from clearinghouse.domain.sdr_facts import (
     SdrFacts,
     TariffFacts,
 )
-from clearinghouse.domain.sdrs import ServiceDetailRecord, uid_hash
+from clearinghouse.domain.sdrs import ServiceDetailRecord, period_of, uid_hash
 from clearinghouse.domain.sessions import SessionState
 from clearinghouse.domain.tariffs import TariffVersion, version_in_force
 from clearinghouse.identifiers import evse_id
@@ -183,7 +183,11 @@ class Knowledge:
         except IdentifierError as error:
             facts.evse_problem = str(error)
         return Candidate(
-            index=index, record=record, uid_hash=uid_hash(record.sdr_id), facts=facts
+            index=index,
+            record=record,
+            uid_hash=uid_hash(record.sdr_id),
+            facts=facts,
+            period=period_of(record),
         )
 
     def _cso_of(self, record: ServiceDetailRecord) -> int:

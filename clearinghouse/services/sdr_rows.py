@@ -13,7 +13,7 @@ from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.domain.rating import ENGINE_VERSION
 from clearinghouse.domain.sdr_catalogue import S211
 from clearinghouse.domain.sdr_facts import Judgement, TariffFacts
-from clearinghouse.domain.sdr_rows import Around, leaf_of_row, row_of
+from clearinghouse.domain.sdr_rows import Around, leaf_of_row, row_spelled, spelled
 from clearinghouse.domain.sdrs import (
     RULE_VERSION,
     ChargingSession,
@@ -24,7 +24,7 @@ from clearinghouse.domain.sdrs import (
     Severity,
 )
 from clearinghouse.services.sdr_candidates import Candidate
-from clearinghouse.storage.sdr_intake import NewHit, NewSdr, with_leaf
+from clearinghouse.storage.sdr_intake import NewHit, NewSdr, sdr_line, with_leaf
 
 #: The rule that speaks when an SDR does not fit its session.
 _UNMATCHED = "S-201"
@@ -53,9 +53,16 @@ class BatchPlace(NamedTuple):
     received_at: datetime
 
 
+class Written(NamedTuple):
+    """An SDR as it is stored, and the line of it that the table takes."""
+
+    row: NewSdr
+    line: str
+
+
 def sdr_row(
     candidate: Candidate, found: Judgement, sdr_no: int, batch: BatchPlace
-) -> NewSdr:
+) -> Written:
     """Return an SDR as it is stored.
 
     Raises :class:`ClearingHouseError` (``INTERNAL``) for one that no rule should have
@@ -64,7 +71,7 @@ def sdr_row(
     record, facts = candidate.record, candidate.facts
     if facts.csp_id is None or facts.evse_key is None or facts.tariff is None:
         raise ClearingHouseError(codes.INTERNAL, "stored without CSP, EVSE, tariff")
-    intervals = intervals_of(record)
+    intervals = intervals_of(record, candidate.period)
     ref = None if candidate.reference is None else candidate.reference.place
     row = NewSdr(
         batch.window_id,
@@ -107,8 +114,10 @@ def sdr_row(
         RULE_VERSION,
         found.match_kind,
     )
+    texts = spelled(row, candidate.period)
     around = _around(candidate, batch, intervals)
-    return with_leaf(row, leaf_of_row(row_of(row, around)))
+    row = with_leaf(row, leaf_of_row(row_spelled(row, around, texts)))
+    return Written(row, sdr_line(row, texts))
 
 
 def _around(candidate: Candidate, batch: BatchPlace, intervals: str) -> Around:
@@ -152,12 +161,12 @@ def _connectors(tariff: TariffFacts | None) -> str:
     return f"[{kinds}]"
 
 
-def intervals_of(record: ServiceDetailRecord) -> str:
+def intervals_of(record: ServiceDetailRecord, period: tuple[str, str]) -> str:
     """Return the charging sessions of a record as the database writes ``jsonb``.
 
     The canonical row of the SDR holds this very text: a blank behind each comma.
     """
-    whole = _period_json(record)
+    whole = f'"{period[0]}", "{period[1]}"'
     if len(record.charging_sessions) == 1:
         session = record.charging_sessions[0]
         if len(session.transactions) == 1 and _fills(session, record):

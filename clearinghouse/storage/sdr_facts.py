@@ -14,7 +14,6 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from clearinghouse.domain.clock import instant_text
 from clearinghouse.domain.credentials import CredentialStatus
 from clearinghouse.domain.sdr_facts import EvseFacts, Neighbour, SessionFacts
 from clearinghouse.domain.sessions import SessionState
@@ -239,6 +238,7 @@ class Stay(NamedTuple):
 
     ``cso_id``: for whom it was submitted. ``match_seconds`` and ``near_seconds``: how
     far a session's start, and that of nearly the same SDR, may lie from this one.
+    ``started`` and ``ended``: the instants as text.
     """
 
     place: int
@@ -249,6 +249,8 @@ class Stay(NamedTuple):
     cso_id: int
     match_seconds: int
     near_seconds: int
+    started: str
+    ended: str
 
 
 def known_ids(
@@ -324,7 +326,7 @@ def sessions_that_fit(
         "places": _array([stay.place for stay in stays]),
         "keys": _array([stay.evse_key for stay in stays]),
         "subjects": _array([stay.subject_id for stay in stays]),
-        "starts": _array([instant_text(stay.started_at) for stay in stays]),
+        "starts": _array([stay.started for stay in stays]),
         "csos": _array([stay.cso_id for stay in stays]),
         "reaches": _array([stay.match_seconds for stay in stays]),
         "submitter_id": submitter_id,
@@ -360,8 +362,8 @@ def neighbours_on_evse(
     place = {
         "places": _array([stay.place for stay in stays]),
         "keys": _array([stay.evse_key for stay in stays]),
-        "starts": _array([instant_text(stay.started_at) for stay in stays]),
-        "ends": _array([instant_text(stay.ended_at) for stay in stays]),
+        "starts": _array([stay.started for stay in stays]),
+        "ends": _array([stay.ended for stay in stays]),
         "csos": _array([stay.cso_id for stay in stays]),
         "submitter_id": submitter_id,
         "windows": windows,
@@ -383,8 +385,8 @@ def neighbours_of_subject(
         "places": _array([stay.place for stay in known]),
         "subjects": _array([stay.subject_id for stay in known]),
         "keys": _array([stay.evse_key for stay in known]),
-        "starts": _array([instant_text(stay.started_at) for stay in known]),
-        "ends": _array([instant_text(stay.ended_at) for stay in known]),
+        "starts": _array([stay.started for stay in known]),
+        "ends": _array([stay.ended for stay in known]),
         "submitter_id": submitter_id,
         "windows": windows,
         "hours": TRAVEL_HOURS,

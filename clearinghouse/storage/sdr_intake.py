@@ -18,6 +18,7 @@ from sqlalchemy import Connection, func, insert, select, text
 from clearinghouse.domain.clock import instant_text
 from clearinghouse.domain.errors import Item
 from clearinghouse.domain.numbering import DocumentKind
+from clearinghouse.domain.sdr_rows import Spelled, spelled
 from clearinghouse.domain.sdrs import RULE_VERSION, MatchKind, SdrKind
 from clearinghouse.domain.sessions import SDR_STATES
 from clearinghouse.domain.vat import VatCategory
@@ -194,7 +195,7 @@ class StoredBatch(NamedTuple):
 
 def with_leaf(row: NewSdr, leaf: bytes) -> NewSdr:
     """Return a row that has no leaf yet with its leaf."""
-    return NewSdr(*row[:-1], leaf)
+    return NewSdr._make((*row[:-1], leaf))
 
 
 def lock_submitter(tx: Connection, submitter_id: int) -> None:
@@ -239,12 +240,25 @@ def draw_numbers(tx: Connection, count: int) -> Sequence[int]:
 
 def copy_sdrs(tx: Connection, rows: Iterable[NewSdr]) -> None:
     """Add SDRs to their window."""
-    Database.copy_lines(tx, sdr, NewSdr._fields, map(_sdr_line, rows))
+    copy_sdr_lines(tx, [sdr_line(row, spelled_of(row)) for row in rows])
+
+
+def copy_sdr_lines(tx: Connection, lines: Collection[str]) -> None:
+    """Add SDRs to their window, each as :func:`sdr_line` writes it."""
+    Database.copy_lines(tx, sdr, NewSdr._fields, lines)
 
 
 def copy_keys(tx: Connection, rows: Iterable[NewKey]) -> None:
-    """Take the ids of SDRs; in the order of their index, which then grows in steps."""
-    Database.copy_lines(tx, sdr_key, NewKey._fields, map(_key_line, sorted(rows)))
+    """Take the ids of SDRs."""
+    copy_key_lines(tx, [key_line(row) for row in rows])
+
+
+def copy_key_lines(tx: Connection, lines: Iterable[str]) -> None:
+    """Take the ids of SDRs; in the order of their index, which then grows in steps.
+
+    Lines of one submitter, as :func:`key_line` writes them, stand in that order.
+    """
+    Database.copy_lines(tx, sdr_key, NewKey._fields, sorted(lines))
 
 
 def copy_hits(tx: Connection, rows: Iterable[NewHit]) -> None:
@@ -277,24 +291,27 @@ def mark_sessions(tx: Connection, session_ids: Collection[UUID]) -> int:
     return tx.execute(_MARK, place).rowcount
 
 
-def _sdr_line(row: NewSdr) -> str:
-    """Return a row as COPY reads it, its fields in the order of the class."""
+def spelled_of(row: NewSdr) -> Spelled:
+    """Write what a row and its canonical row hold alike."""
+    return spelled(row, (instant_text(row.started_at), instant_text(row.ended_at)))
+
+
+def sdr_line(row: NewSdr, texts: Spelled) -> str:
+    """Return a row as COPY reads it, its fields in the order of the class.
+
+    ``texts``: the parts that are written already.
+    """
+    origin, figures, vat, (started, ended) = texts
     session_id, subject_id = row.session_id, row.subject_id
     return (
         f"{row.window_id}\t{row.sdr_no}\t{row.submitter_id}\t"
-        f"{copied_text(row.sdr_uid)}\t{row.csp_id}\t{row.cso_id}\t"
-        f"{row.batch_id}\t{row.record_no}\t{row.status}\t"
+        f"{copied_text(row.sdr_uid)}\t{row.csp_id}\t{row.cso_id}\t{origin}\t"
         f"{_NULL if session_id is None else session_id}\t"
         f"{_NULL if subject_id is None else subject_id}\t"
-        f"{copied_text(row.evse_key)}\t{instant_text(row.started_at)}\t{instant_text(row.ended_at)}\t"
-        f"{row.start_offset_minutes}\t{row.energy_wh}\t{row.charge_seconds}\t"
-        f"{row.idle_seconds}\t{row.parking_seconds}\t{row.tariff_version_id}\t"
-        f"{row.engine_version}\t{row.currency}\t{row.net_minor}\t"
-        f"{row.claimed_minor}\t{row.rule_codes}\t"
+        f"{copied_text(row.evse_key)}\t{started}\t{ended}\t{figures}\t"
+        f"{row.net_minor}\t{row.claimed_minor}\t{row.rule_codes}\t"
         f"{_BYTES}{row.content_digest.hex()}\t{copied_text(row.detail)}\t"
-        f"{instant_text(row.received_at)}\t{row.change_id}\t"
-        f"{row.vat_category}\t"
-        f"{row.vat_rate_bp}\t{row.vat_rule_id}\t{row.place_country}\t{row.kind}\t"
+        f"{instant_text(row.received_at)}\t{row.change_id}\t{vat}\t{row.kind}\t"
         f"{_NULL if row.ref_window_id is None else row.ref_window_id}\t"
         f"{_NULL if row.ref_sdr_no is None else row.ref_sdr_no}\t"
         f"{row.agreement_id or _NULL}\t{row.rule_version}\t{row.match_kind}\t"
@@ -302,7 +319,8 @@ def _sdr_line(row: NewSdr) -> str:
     )
 
 
-def _key_line(row: NewKey) -> str:
+def key_line(row: NewKey) -> str:
+    """Return a row as COPY reads it."""
     return (
         f"{row.submitter_id}\t{_BYTES}{row.uid_hash.hex()}\t"
         f"{_BYTES}{row.content_digest.hex()}\t{row.window_id}\t{row.sdr_no}\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -24,11 +25,15 @@ from clearinghouse.domain.sdrs import (
     check_entitled,
     check_sequence,
     content_digest,
+    period_of,
     uid_hash,
     usage_of,
     verdict_step,
 )
 from tests.domain.builders import START, make_record, make_transaction
+
+#: Of a record as the first version wrote it: stored digests are compared for ever.
+DIGEST = "88291242474f2f6968283f7968398b2279d8420f99b0c73a937dfcd9f381e2fc"
 
 
 def digest(record: ServiceDetailRecord) -> bytes:
@@ -62,6 +67,21 @@ def test_id_is_compared_without_regard_to_case() -> None:
 )
 def test_any_change_changes_the_digest(changed: ServiceDetailRecord) -> None:
     assert digest(changed) != digest(make_record())
+
+
+def test_digest_of_a_record_is_what_it_was_when_the_first_was_stored() -> None:
+    record = replace(
+        make_record(claimed_net="11.4900"),
+        sdr_id="sdr-1",
+        session_id=UUID(int=7),
+        partner_session_id="x",
+        parking_seconds=5,
+    )
+
+    assert digest(record).hex() == DIGEST
+    assert content_digest(record, subject_id=1, period=period_of(record)) == digest(
+        record
+    )
 
 
 def test_digest_ignores_how_an_amount_is_written() -> None:

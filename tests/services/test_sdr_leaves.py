@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from sqlalchemy import select, text
 
 from clearinghouse.domain import merkle
 from clearinghouse.domain.privacy import SubjectKind
-from clearinghouse.domain.sdr_rows import FIELDS, ROW_VERSION, leaf_of_row, utc_text
+from clearinghouse.domain.sdr_rows import (
+    FIELDS,
+    ROW_VERSION,
+    leaf_of_row,
+    utc_text,
+    utc_text_of,
+)
 from clearinghouse.identifiers.credential import CredentialKind
 from clearinghouse.services import held_sdrs
 from clearinghouse.storage.tables.sdrs import sdr, sdr_batch
@@ -129,3 +137,20 @@ def test_instants_of_a_row_are_utc_to_the_microsecond() -> None:
 
     assert utc_text(at) == utc_text(NOW.astimezone(UTC))
     assert utc_text(NOW).endswith("Z")
+
+
+@given(
+    at=st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2099, 12, 30)),  # noqa: DTZ001 -- the zone is drawn beside it
+    minutes=st.sampled_from([0, 60, -210, 345]),
+    whole=st.booleans(),
+)
+@example(at=datetime(2026, 11, 23), minutes=0, whole=True)  # noqa: DTZ001
+def test_a_written_instant_becomes_utc_as_the_instant_does(
+    at: datetime, minutes: int, *, whole: bool
+) -> None:
+    zone = timezone(timedelta(minutes=minutes)) if minutes else UTC
+    instant = at.replace(tzinfo=zone)
+    if whole:
+        instant = instant.replace(microsecond=0)
+
+    assert utc_text_of(instant.isoformat()) == utc_text(instant)
