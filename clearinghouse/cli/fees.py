@@ -9,7 +9,7 @@ import typer
 from clearinghouse.cli.context import house, output_of, refuse
 from clearinghouse.cli.output import Row
 from clearinghouse.domain import money
-from clearinghouse.domain.fees import FeePlan, FeeSide, Tier
+from clearinghouse.domain.fees import PAYMENT_DAYS, FeePlan, FeeSide, Tier
 from clearinghouse.domain.money import AmountError
 from clearinghouse.services import fees
 
@@ -35,6 +35,7 @@ def _row(plan: FeePlan) -> Row:
         "maximum": None
         if plan.maximum_minor is None
         else money.minor_text(plan.maximum_minor, currency),
+        "payment_days": plan.payment_days,
     }
 
 
@@ -67,6 +68,9 @@ def put(
     ),
     minimum: str = typer.Option("0", help="At least this in each run, without VAT."),
     maximum: str | None = typer.Option(None, help="At most this, without VAT."),
+    payment_days: int = typer.Option(
+        PAYMENT_DAYS, "--payment-days", help="Days from booking until a fee is due."
+    ),
 ) -> None:
     """Put a fee plan in force; runs charge it, each line rounded once."""
     output = output_of(context)
@@ -81,6 +85,7 @@ def put(
             share_ppm=share_ppm,
             minimum_minor=money.to_minor(minimum, known),
             maximum_minor=None if maximum is None else money.to_minor(maximum, known),
+            payment_days=payment_days,
         )
     except AmountError as error:
         refuse(output, str(error))

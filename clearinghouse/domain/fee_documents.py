@@ -12,9 +12,6 @@ from clearinghouse.domain.fees import Fee, FeePlan
 from clearinghouse.domain.money import currency_of, minor_text
 from clearinghouse.domain.vat import VatTreatment, vat_of
 
-#: Days from booking to the day by which a fee is due: as between partners by default.
-PAYMENT_DAYS = 30
-
 _PPM_DIGITS = 10_000
 
 

@@ -31,6 +31,12 @@ TIERS_MAX = 20
 SHARE_PPM_MAX = 100_000
 
 
+#: Days from booking to the day by which a fee is due, as between partners by default,
+#: and the most that a plan may give.
+PAYMENT_DAYS = 30
+PAYMENT_DAYS_MAX = 365
+
+
 class FeeSide(StrEnum):
     """Which SDRs of a participant count."""
 
@@ -54,7 +60,8 @@ class FeePlan:
     """What a participant pays in each run from a day on.
 
     ``share_ppm`` of the turnover in parts per million: 3500 is 0.35 %. Minimum and
-    maximum in minor units, without VAT; ``plan_id`` is 0 before it is stored.
+    maximum in minor units, without VAT; a fee is due ``payment_days`` after its
+    booking; ``plan_id`` is 0 before it is stored.
     """
 
     party_id: str
@@ -65,6 +72,7 @@ class FeePlan:
     share_ppm: int = 0
     minimum_minor: int = 0
     maximum_minor: int | None = None
+    payment_days: int = PAYMENT_DAYS
     plan_id: int = 0
 
 
@@ -145,6 +153,8 @@ def problems(plan: FeePlan) -> tuple[Item, ...]:
         found.append(_wrong("currency", str(error)))
     if not 0 <= plan.share_ppm <= SHARE_PPM_MAX:
         found.append(_wrong("share", f"0 to {SHARE_PPM_MAX} parts per million"))
+    if not 0 <= plan.payment_days <= PAYMENT_DAYS_MAX:
+        found.append(_wrong("payment days", f"0 to {PAYMENT_DAYS_MAX}"))
     bounds = [tier.up_to for tier in plan.tiers]
     steps = [bound for bound in bounds if bound is not None]
     is_open = not bounds or bounds[-1] is None

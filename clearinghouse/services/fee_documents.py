@@ -15,7 +15,6 @@ from sqlalchemy import Connection
 from clearinghouse import codes
 from clearinghouse.domain.billing import profile_in_force
 from clearinghouse.domain.errors import ClearingHouseError
-from clearinghouse.domain.fee_documents import PAYMENT_DAYS
 from clearinghouse.domain.numbering import DocumentKind, series_of
 from clearinghouse.services.environment import Environment
 from clearinghouse.storage import billing, fee_documents, fees, statements
@@ -31,6 +30,7 @@ def book(tx: Connection, env: Environment, run: Run, charged: Sequence[RunFee]) 
     """
     now = env.clock.now()
     house = env.limits.party_id
+    days = fees.payment_days(tx, run.run_id)
     versions = _versions(tx, {house, *(one.party_id for one in charged)}, now)
     numbers = statements.draw_numbers(
         tx,
@@ -50,7 +50,7 @@ def book(tx: Connection, env: Environment, run: Run, charged: Sequence[RunFee]) 
             None,
             versions.get(house),
             versions.get(one.party_id),
-            now.date() + timedelta(days=PAYMENT_DAYS),
+            now.date() + timedelta(days=days[one.party_id]),
         )
         for number, one in zip(numbers, charged, strict=True)
     ]
@@ -61,10 +61,11 @@ def book(tx: Connection, env: Environment, run: Run, charged: Sequence[RunFee]) 
 def credit(tx: Connection, env: Environment, run: Run, reversal_id: int) -> None:
     """Book a credit note for each invoice of the house in a run that is reversed.
 
-    Under the profiles of the invoices. Raises as :func:`book` does.
+    Under the profiles and days of payment of the invoices. Raises as :func:`book` does.
     """
     now = env.clock.now()
     invoices = fees.documents_of(tx, run.run_id)
+    days = fees.payment_days(tx, run.run_id)
     numbers = statements.draw_numbers(
         tx,
         series=series_of(DocumentKind.CREDIT_NOTE, env.limits.party_id),
@@ -77,7 +78,7 @@ def credit(tx: Connection, env: Environment, run: Run, reversal_id: int) -> None
             kind=DocumentKind.CREDIT_NOTE,
             run_id=reversal_id,
             refers_to=invoice.number,
-            due_on=now.date() + timedelta(days=PAYMENT_DAYS),
+            due_on=now.date() + timedelta(days=days[invoice.party_id]),
         )
         for number, invoice in zip(numbers, invoices, strict=True)
     ]

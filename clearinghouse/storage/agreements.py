@@ -77,6 +77,7 @@ def agree(tx: Connection, new: NewAgreement, *, at: datetime) -> Agreement:
         "currency": new.currency,
         "valid_from": new.valid_from,
         "valid_until": new.valid_until,
+        "concluded_at": at,
     }
     row = tx.execute(insert(agreement).values(values).returning(*agreement.c)).one()
     announce_turns(tx, now=at)

@@ -95,7 +95,8 @@ _PLANS = sql.SQL("""
         SELECT p.plan_id, p.party_id, p.currency, p.valid_from, p.side, p.tiers,
                p.share_ppm, p.minimum_minor, coalesce(p.maximum_minor::text, ''),
                to_char(p.created_at AT TIME ZONE 'UTC',
-                       'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+                       'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+               p.payment_days
         FROM clearing.fee_plan AS p
         WHERE p.created_at <= ({horizon})
           AND EXISTS ({runs})
@@ -114,12 +115,14 @@ _FEES = sql.SQL("""
     ) TO STDOUT
 """)
 
+# What was booked before the day was kept is due by what every plan gave then.
 _FEE_DOCUMENTS = sql.SQL("""
     COPY (
         SELECT f.number, f.kind, f.run_id, f.party_id, f.currency, f.net_minor,
                f.vat_minor, coalesce(f.refers_to, ''),
                to_char(f.issued_at AT TIME ZONE 'UTC',
-                       'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+                       'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+               coalesce(f.due_on, (f.issued_at AT TIME ZONE 'UTC')::date + 30)
         FROM clearing.fee_document AS f
         WHERE f.run_id IN ({runs})
         ORDER BY f.number COLLATE "C"
@@ -157,7 +160,8 @@ _TRANSFERS = sql.SQL("""
 
 _CONFIRMATIONS = sql.SQL("""
     COPY (
-        SELECT c.end_to_end_id, c.number, c.amount_minor, c.posted_minor, c.outcome
+        SELECT c.end_to_end_id, c.number, c.amount_minor, c.posted_minor, c.outcome,
+               c.return_rule
         FROM clearing.transfer_confirmation AS c
         JOIN clearing.run_transfer AS t USING (end_to_end_id)
         WHERE t.run_id IN ({runs})
@@ -204,7 +208,7 @@ FILES = (
     file_of(
         "feeplans.tsv",
         "planId partyId currency validFrom side tiers sharePpm minimumMinor"
-        " maximumMinor createdAt",
+        " maximumMinor createdAt paymentDays",
         _PLANS,
     ),
     file_of(
@@ -215,7 +219,7 @@ FILES = (
     ),
     file_of(
         "feedocuments.tsv",
-        "number kind runId partyId currency netMinor vatMinor refersTo issuedAt",
+        "number kind runId partyId currency netMinor vatMinor refersTo issuedAt dueOn",
         _FEE_DOCUMENTS,
     ),
     file_of("rundebts.tsv", "runId debtor creditor kind amountMinor", _DEBTS),
@@ -231,7 +235,7 @@ FILES = (
     ),
     file_of(
         "confirmations.tsv",
-        "endToEndId number amountMinor postedMinor outcome",
+        "endToEndId number amountMinor postedMinor outcome returnRule",
         _CONFIRMATIONS,
     ),
     file_of(

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Row, or_, select, text
 from clearinghouse.domain import numbering
 from clearinghouse.domain.billing import BillingProfile
 from clearinghouse.domain.documents import Document, Party, reason_of
-from clearinghouse.domain.fee_documents import PAYMENT_DAYS, fee_lines, fee_vat
+from clearinghouse.domain.fee_documents import fee_lines, fee_vat
+from clearinghouse.domain.fees import PAYMENT_DAYS
 from clearinghouse.domain.numbering import DocumentKind
 from clearinghouse.domain.vat import VatCategory, VatTreatment
 from clearinghouse.storage import billing, fees, participants, vat

@@ -62,6 +62,7 @@ def add_plan(tx: Connection, plan: FeePlan, *, at: datetime) -> int:
         share_ppm=plan.share_ppm,
         minimum_minor=plan.minimum_minor,
         maximum_minor=plan.maximum_minor,
+        payment_days=plan.payment_days,
         created_at=at,
     )
     return int(tx.execute(statement.returning(fee_plan.c.plan_id)).scalar_one())
@@ -86,6 +87,16 @@ def plan_by_id(tx: Connection, plan_id: int) -> FeePlan:
     """Return a plan that was put; it is never changed."""
     row = tx.execute(select(fee_plan).where(fee_plan.c.plan_id == plan_id)).one()
     return _plan(row)
+
+
+def payment_days(tx: Connection, run_id: int) -> dict[str, int]:
+    """Return within how many days each party pays the fee of a run, by its plan."""
+    query = (
+        select(run_fee.c.party_id, fee_plan.c.payment_days)
+        .join(fee_plan, fee_plan.c.plan_id == run_fee.c.plan_id)
+        .where(run_fee.c.run_id == run_id)
+    )
+    return {row.party_id: row.payment_days for row in tx.execute(query)}
 
 
 def insert_fees(tx: Connection, run_id: int, fees: Iterable[RunFee]) -> None:
@@ -172,5 +183,6 @@ def _plan(row: Row[Any]) -> FeePlan:
         share_ppm=row.share_ppm,
         minimum_minor=row.minimum_minor,
         maximum_minor=row.maximum_minor,
+        payment_days=row.payment_days,
         plan_id=row.plan_id,
     )

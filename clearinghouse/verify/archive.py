@@ -81,7 +81,7 @@ HEADINGS: Mapping[str, str] = {
     "series.tsv": "series numbersBefore",
     "documents.tsv": (
         "number kind sellerId buyerId currency isOutside netMinor vatMinor grossMinor "
-        "issuedAt"
+        "issuedAt dueOn"
     ),
     "documentlines.tsv": (
         "number category rateBp placeCountry ruleId sdrCount energyWh netMinor"
@@ -90,6 +90,11 @@ HEADINGS: Mapping[str, str] = {
         "number category rateBp ruleId reasonCode sdrCount energyWh baseMinor vatMinor"
     ),
     "renderings.tsv": "number format sha256",
+    "paymentterms.tsv": (
+        "version sellerId buyerId currency validFrom paymentDays concludedAt"
+    ),
+    "references.tsv": "number preceding",
+    "earlierinvoices.tsv": "number windowId sellerId buyerId currency category rateBp",
     "runs.tsv": (
         "runId currency model fees reversesRunId state grossMinor movedMinor proposedAt"
     ),
@@ -103,19 +108,19 @@ HEADINGS: Mapping[str, str] = {
     "conversions.tsv": "runId currency debtor creditor fromMinor toMinor",
     "feeplans.tsv": (
         "planId partyId currency validFrom side tiers sharePpm minimumMinor "
-        "maximumMinor createdAt"
+        "maximumMinor createdAt paymentDays"
     ),
     "runfees.tsv": (
         "runId partyId planId sdrCount turnoverMinor sdrMinor shareMinor netMinor "
         "vatCategory vatRateBp vatRuleId vatMinor"
     ),
     "feedocuments.tsv": (
-        "number kind runId partyId currency netMinor vatMinor refersTo issuedAt"
+        "number kind runId partyId currency netMinor vatMinor refersTo issuedAt dueOn"
     ),
     "rundebts.tsv": "runId debtor creditor kind amountMinor",
     "runaccounts.tsv": "runId owner receivableMinor payableMinor feeMinor netMinor",
     "runtransfers.tsv": "runId place endToEndId kind payer payee amountMinor",
-    "confirmations.tsv": "endToEndId number amountMinor postedMinor outcome",
+    "confirmations.tsv": "endToEndId number amountMinor postedMinor outcome returnRule",
     "runpostings.tsv": (
         "runId postingKey debitAccount creditAccount currency amountMinor code"
     ),
@@ -125,7 +130,21 @@ HEADINGS: Mapping[str, str] = {
 
 #: Files that came with a later form than the first of :data:`BUNDLE_FORMS`; in an older
 #: one they are read as if they had no line.
-ADDED_FILES: Mapping[str, int] = {"disputes.tsv": 3, "suspense.tsv": 3}
+ADDED_FILES: Mapping[str, int] = {
+    "disputes.tsv": 3,
+    "suspense.tsv": 3,
+    "paymentterms.tsv": 3,
+    "references.tsv": 3,
+    "earlierinvoices.tsv": 3,
+}
+
+#: Fields that came with a later form, each the last of its file.
+ADDED_FIELDS: Mapping[str, tuple[str, int]] = {
+    "documents.tsv": ("dueOn", 3),
+    "feeplans.tsv": ("paymentDays", 3),
+    "feedocuments.tsv": ("dueOn", 3),
+    "confirmations.tsv": ("returnRule", 3),
+}
 
 #: Bytes of one unpacked file, and of the manifest. They stop a bundle from filling the
 #: disk; ten million SDRs fit.
@@ -142,6 +161,13 @@ _WINDOW_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 _BLOCK_BYTES = 1 << 20
 _ENCRYPTED = 0x1
 _PACKINGS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+
+
+def fields_of(name: str, form: int) -> list[str]:
+    """Return the heading that a file has in a form of bundle."""
+    fields = HEADINGS[name].split()
+    _, since = ADDED_FIELDS.get(name, ("", 0))
+    return fields if form >= since else fields[:-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,8 +210,8 @@ def unpack(path: Path, folder: Path, report: Report) -> Unpacked:
     except (OSError, UnicodeError) as error:
         raise BundleError(f"the file cannot be read: {error}") from error
     for name in HEADINGS.keys() - digests.keys():
-        text_of_none = HEADINGS[name].replace(" ", "\t")
-        (folder / name).write_text(f"{text_of_none}\n", encoding="utf-8")
+        nothing = "\t".join(fields_of(name, manifest["bundle"]))
+        (folder / name).write_text(f"{nothing}\n", encoding="utf-8")
     _compare(manifest, digests, report)
     return Unpacked(
         folder=folder,

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from clearinghouse.verify import digests, signatures
-from clearinghouse.verify.archive import HEADINGS, Unpacked, unpack
+from clearinghouse.verify.archive import HEADINGS, Unpacked, fields_of, unpack
 from clearinghouse.verify.originals import check_originals, said_by_window
 from clearinghouse.verify.report import TOLD_MAX, BundleError, Report
 from clearinghouse.verify.rerating import rerate
@@ -33,7 +33,7 @@ CHECKS = (
 
 #: Checks of what a bundle of the form before did not hold yet.
 FORM_3 = 3
-CHECKS_OF_FORM_3 = ("checks_suspense.sql",)
+CHECKS_OF_FORM_3 = ("checks_suspense.sql", "checks_terms.sql")
 
 #: Levels of a tree: 2^40 leaves.
 LEVELS_MAX = 40
@@ -125,11 +125,13 @@ def _database(scratch: Path) -> _Connection:
 
 
 def _load(db: _Connection, bundle: Unpacked, report: Report) -> None:
-    for name, heading in HEADINGS.items():
+    for name in HEADINGS:
+        heading = fields_of(name, bundle.form)
         with (bundle.folder / name).open("rb") as file:
             found = file.readline(1 << 16).decode("utf-8", "replace").rstrip("\n")
-        if found.split("\t") != heading.split():
-            report.add(name, 1, "heading", heading, found.replace("\t", " "))
+        if found.split("\t") != heading:
+            told = found.replace("\t", " ")
+            report.add(name, 1, "heading", " ".join(heading), told)
     db.execute("SET VARIABLE folder = ?", [str(bundle.folder)])
     db.execute("CREATE TABLE sdr_field (place INTEGER, name VARCHAR)")
     fields = enumerate(HEADINGS["sdrs.tsv"].split(), 1)

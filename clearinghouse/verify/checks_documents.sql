@@ -108,7 +108,23 @@ CROSS JOIN LATERAL (SELECT unnest([
 WHERE u.expected IS DISTINCT FROM u.found;
 
 -- renderings are those of documents
-SELECT 'renderings.tsv', line_no, 'number', 'a document of documents.tsv', number
+SELECT 'renderings.tsv', line_no, 'number', 'a document of documents.tsv or '
+           || 'feedocuments.tsv', number
 FROM rendering AS r
 WHERE NOT EXISTS (SELECT 1 FROM document AS d WHERE d.number = r.number)
+  AND NOT EXISTS (SELECT 1 FROM fee_document AS d WHERE d.number = r.number)
    OR NOT regexp_full_match(digest, '[0-9a-f]{64}');
+
+-- what is issued is issued in all of its forms, once in each
+WITH due AS (
+    SELECT number, CASE WHEN decimals_of(any_value(currency)) > 2 THEN 'PDF'
+                        ELSE 'CII PDF UBL' END AS formats
+    FROM (SELECT number, currency FROM document
+          UNION ALL SELECT number, currency FROM fee_document)
+    GROUP BY number
+)
+SELECT 'renderings.tsv', min(r.line_no), 'formats of ' || number, d.formats,
+       string_agg(r.format, ' ' ORDER BY r.format)
+FROM rendering AS r JOIN due AS d USING (number)
+GROUP BY number, d.formats
+HAVING string_agg(r.format, ' ' ORDER BY r.format) <> d.formats;

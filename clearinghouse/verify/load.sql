@@ -197,7 +197,8 @@ CREATE TABLE document AS
     SELECT line_no, f[1] AS number, f[2] AS kind, f[3] AS seller, f[4] AS buyer,
            f[5] AS currency, f[6] = 'true' AS is_outside,
            TRY_CAST(f[7] AS BIGINT) AS net_minor, TRY_CAST(f[8] AS BIGINT) AS vat_minor,
-           TRY_CAST(f[9] AS BIGINT) AS gross_minor, f[10] AS issued_at
+           TRY_CAST(f[9] AS BIGINT) AS gross_minor, f[10] AS issued_at,
+           TRY_CAST(f[11] AS DATE) AS due_on
     FROM fields_of('documents.tsv');
 
 CREATE TABLE document_line AS
@@ -217,6 +218,23 @@ CREATE TABLE document_vat AS
 CREATE TABLE rendering AS
     SELECT line_no, f[1] AS number, f[2] AS format, f[3] AS digest
     FROM fields_of('renderings.tsv');
+
+CREATE TABLE payment_term AS
+    SELECT line_no, TRY_CAST(f[1] AS BIGINT) AS version, f[2] AS seller, f[3] AS buyer,
+           f[4] AS currency, TRY_CAST(f[5] AS TIMESTAMPTZ) AS valid_from,
+           TRY_CAST(f[6] AS INTEGER) AS payment_days,
+           coalesce(TRY_CAST(nullif(f[7], '') AS TIMESTAMPTZ),
+                    TIMESTAMPTZ '0001-01-01 00:00:00+00') AS concluded_at
+    FROM fields_of('paymentterms.tsv');
+
+CREATE TABLE reference AS
+    SELECT line_no, f[1] AS number, f[2] AS preceding FROM fields_of('references.tsv');
+
+CREATE TABLE earlier_invoice AS
+    SELECT line_no, f[1] AS number, TRY_CAST(f[2] AS BIGINT) AS window_id, f[3] AS seller,
+           f[4] AS buyer, f[5] AS currency, f[6] AS category,
+           TRY_CAST(f[7] AS BIGINT) AS rate_bp
+    FROM fields_of('earlierinvoices.tsv');
 
 -- What credits take back of earlier windows; the fields are those of sdrs.tsv.
 CREATE TABLE original AS

@@ -49,7 +49,8 @@ CREATE TABLE fee_plan AS
            f[6] AS tiers, TRY_CAST(f[7] AS BIGINT) AS share_ppm,
            TRY_CAST(f[8] AS BIGINT) AS minimum_minor,
            TRY_CAST(nullif(f[9], '') AS BIGINT) AS maximum_minor,
-           TRY_CAST(f[10] AS TIMESTAMPTZ) AS created_at
+           TRY_CAST(f[10] AS TIMESTAMPTZ) AS created_at,
+           TRY_CAST(f[11] AS INTEGER) AS payment_days
     FROM fields_of('feeplans.tsv');
 
 CREATE TABLE run_fee AS
@@ -66,7 +67,8 @@ CREATE TABLE run_fee AS
 CREATE TABLE fee_document AS
     SELECT line_no, f[1] AS number, f[2] AS kind, TRY_CAST(f[3] AS BIGINT) AS run_id,
            f[4] AS party_id, f[5] AS currency, TRY_CAST(f[6] AS BIGINT) AS net_minor,
-           TRY_CAST(f[7] AS BIGINT) AS vat_minor, f[8] AS refers_to
+           TRY_CAST(f[7] AS BIGINT) AS vat_minor, f[8] AS refers_to,
+           TRY_CAST(f[9] AS TIMESTAMPTZ) AS issued_at, TRY_CAST(f[10] AS DATE) AS due_on
     FROM fields_of('feedocuments.tsv');
 
 CREATE TABLE run_debt AS
@@ -90,7 +92,8 @@ CREATE TABLE transfer AS
 CREATE TABLE confirmation AS
     SELECT line_no, f[1] AS end_to_end_id, TRY_CAST(f[2] AS BIGINT) AS number,
            TRY_CAST(f[3] AS BIGINT) AS amount_minor,
-           TRY_CAST(f[4] AS BIGINT) AS posted_minor, f[5] AS outcome
+           TRY_CAST(f[4] AS BIGINT) AS posted_minor, f[5] AS outcome,
+           coalesce(TRY_CAST(f[6] AS BIGINT), 1) AS return_rule
     FROM fields_of('confirmations.tsv');
 
 CREATE TABLE run_posting AS

@@ -103,6 +103,8 @@ def test_plan_in_force_is_the_one_begun_last() -> None:
 @pytest.mark.parametrize(
     ("given", "path"),
     [
+        ({"payment_days": -1}, "payment days"),
+        ({"payment_days": 366}, "payment days"),
         ({"currency": "XXX"}, "currency"),
         ({"share_ppm": -1}, "share"),
         ({"share_ppm": 100_001}, "share"),

@@ -8,6 +8,8 @@ import pytest
 
 from clearinghouse.services import statements
 from clearinghouse.storage.signing import Signer
+from clearinghouse.verify.archive import ADDED_FIELDS, ADDED_FILES
+from clearinghouse.verify.cli import main
 from tests.verify.finding import Forgery, require_found, told_of
 from tests.verify.forging import Forged
 from tests.verify.worlds import Made, make_rich_bundle
@@ -39,6 +41,43 @@ def test_bundle_with_vat_credits_and_disputes_is_proved(
     assert (code, told) == (0, f"{tmp_path / 'forged.zip'}: all is proved\n")
     assert len(forged.files["originals.tsv"]) == 3
     assert len(forged.files["corrections.tsv"]) == 6
+
+
+def _of_form_2(content: bytes) -> Forged:
+    """Return a bundle as it was written before disputes and terms were in it."""
+    old = Forged.open(content)
+    for name in ADDED_FILES:
+        del old.files[name]
+    for name in ADDED_FIELDS:
+        for line in old.files[name]:
+            del line[-1]
+    old.manifest["bundle"] = 2
+    del old.manifest["window"]["cutoverAt"]
+    return old
+
+
+def test_bundle_of_the_form_before_is_proved_still(made: Made, tmp_path: Path) -> None:
+    old, private = _of_form_2(made.content), made.signer.key()
+    old.list(private)
+
+    assert told_of(made, old, tmp_path)[1].endswith("all is proved\n")
+
+    old.add("positions.tsv", 1, "netMinor", 1)
+    old.list(private)
+    assert told_of(made, old, tmp_path)[1].startswith("positions.tsv line 2")
+
+
+def test_bundle_that_says_another_form_is_refused(
+    made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forged, key = Forged.open(made.content), tmp_path / "public.pem"
+    key.write_text(made.pem, encoding="ascii")
+    forged.manifest["bundle"] = 2
+    path = forged.write(tmp_path / "forged.zip")
+
+    assert main(["--quiet", str(path), "--key", str(key)]) == 1
+
+    assert "no file of a bundle of form 2: disputes.tsv" in capsys.readouterr().err
 
 
 @pytest.mark.clause("4.2-central")
@@ -171,6 +210,8 @@ def _no_dispute(forged: Forged) -> None:
         line[3] = ""
 
 
+_LONG_AGO = "2026-01-01T00:00:00Z"
+
 #: What the operator changes, who holds the key and makes all leaves, roots, digests and
 #: signatures fit again; and the place that is named.
 FORGERIES: dict[str, Forgery] = {
@@ -219,6 +260,32 @@ FORGERIES: dict[str, Forgery] = {
     "day of an invoice": (
         lambda f: f.set("documents.tsv", 2, "issuedAt", "2025-11-23T00:00:00.000000Z"),
         "documents.tsv line 3, issuedAt of IN-CHREP-2026-000002",
+    ),
+    "day by which an invoice is due": (
+        lambda f: f.set("documents.tsv", 2, "dueOn", "2027-03-01"),
+        "documents.tsv line 3, dueOn of IN-CHREP-2026-000002: expected 2026-12-22",
+    ),
+    "days of payment of an agreement": (
+        lambda f: f.set("paymentterms.tsv", 1, "paymentDays", 14),
+        "documents.tsv line 2, dueOn of CN-CHREP-2026-000001: expected 2026-12-06",
+    ),
+    "terms that nobody knew of": (
+        lambda f: f.files["paymentterms.tsv"].append(
+            ["2", "CHREP", "DEABC", "EUR", _LONG_AGO, "14", _LONG_AGO]
+        ),
+        "documents.tsv line 2, dueOn of CN-CHREP-2026-000001: expected 2026-12-06",
+    ),
+    "credit note that names no invoice": (
+        lambda f: f.drop("references.tsv", 1),
+        "references.tsv, preceding invoices of CN-CHREP-2026-000001: expected IN-",
+    ),
+    "credit note that names another invoice": (
+        lambda f: f.set("references.tsv", 1, "preceding", "IN-CHREP-2026-000002"),
+        "references.tsv line 2, preceding invoices of CN-CHREP-2026-000001: expected n",
+    ),
+    "earlier invoice of this window": (
+        lambda f: f.set("earlierinvoices.tsv", 1, "windowId", 2),
+        "earlierinvoices.tsv line 2, number: expected IN-CHREP of a window before 2",
     ),
     "energy of an SDR and of its batch": (_energy, "sdrs.tsv line 3, energyWh of"),
     "rating rules of nobody": (

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clearinghouse.domain.runs import FeeMode, Model
-from clearinghouse.services import run_payments, run_undoing
+from clearinghouse.domain import runs
+from clearinghouse.domain.runs import Applied, FeeMode, Model, RunState, apply
+from clearinghouse.services import invoices, run_payments, run_undoing
 from tests.verify.finding import Forgery, require_found, told_of
 from tests.verify.forging import Forged
 from tests.verify.worlds import Made, bundle_of, make_settled_world, reverse
@@ -26,6 +27,7 @@ _MADE: dict[str, Made] = {}
 def made(request: pytest.FixtureRequest, tmp_path: Path) -> Made:
     if "bundle" not in _MADE:
         four, window_id = make_settled_world(request.getfixturevalue("env"))
+        invoices.issue_pending(four.env)
         _MADE["bundle"] = bundle_of(four.env, window_id, tmp_path)
     return _MADE["bundle"]
 
@@ -40,6 +42,8 @@ def test_bundle_of_a_window_that_was_settled_is_proved(
     codes = {line[-1] for line in forged.files["runpostings.tsv"][1:]}
     assert {"FEE", "FEE-VAT", "FX-IN-DEBTOR", "FX-RESIDUE", "PAY-IN"} <= codes
     assert len(forged.files["feedocuments.tsv"]) == 4
+    issued = {(line[0], line[1]) for line in forged.files["renderings.tsv"][1:]}
+    assert {("IN-CHCLR-2026-000001", one) for one in ("CII", "PDF", "UBL")} <= issued
 
 
 def test_bundle_of_a_run_that_was_reversed_is_proved(
@@ -71,6 +75,36 @@ def test_bundle_is_proved_where_money_came_twice_and_went_back(
 
     assert [one.posted_minor for one in said] == [minor, 0, -minor]
     assert code == 0, told
+
+
+def test_return_that_was_posted_by_the_rule_of_before_is_proved_if_it_says_so(
+    env: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    four, window_id = make_settled_world(env)
+    four.approve(run_undoing.ask_reverse(env, four.anna, 1, reason="wrong"))
+    four.advance(2)
+
+    def as_before(state: RunState, *given: int, unposted_minor: int = 0) -> Applied:
+        assert unposted_minor >= 0
+        return apply(state, *given)
+
+    monkeypatch.setattr(runs, "apply", as_before)
+    first = run_payments.due_payments(env, 2)[0]
+    key, minor = first.transfer.end_to_end_id, first.open_minor
+    said = [four.confirm(key, one) for one in (minor + 5_00, -5_00)]
+    four.pay(2)
+    made = bundle_of(env, window_id, tmp_path)
+    private = made.signer.key()
+    forged = Forged.open(made.content)
+    line = forged.find("confirmations.tsv", "outcome", "RETURNED")
+    assert [one.posted_minor for one in said] == [minor, -5_00]
+
+    told = told_of(made, forged, tmp_path)[1]
+    assert told.startswith(f"confirmations.tsv line {line + 1}, {key} 2"), told
+
+    forged.set("confirmations.tsv", line, "returnRule", 1)
+    forged.list(private)
+    assert told_of(made, forged, tmp_path)[1].endswith("all is proved\n")
 
 
 @pytest.mark.parametrize(
@@ -214,6 +248,25 @@ FORGERIES: dict[str, Forgery] = {
     "number of a fee is given twice": (
         _put("feedocuments.tsv", "partyId", "DEABC", "number", "IN-CHCLR-2026-000001"),
         "feedocuments.tsv line 3, IN-CHCLR-2026-000001: expected once",
+    ),
+    "day by which a fee is due": (
+        _put("feedocuments.tsv", "partyId", "CHREP", "dueOn", "2026-11-30"),
+        "feedocuments.tsv line 2, dueOn of IN-CHCLR-2026-000001: expected 2026-12-06,",
+    ),
+    "days of payment of a plan": (
+        _of("feeplans.tsv", "partyId", "DEABC", "paymentDays", -1),
+        "feedocuments.tsv line 3, dueOn of IN-CHCLR-2026-000002",
+    ),
+    "form of a fee's invoice is missing": (
+        lambda f: f.drop(
+            "renderings.tsv",
+            f.find("renderings.tsv", "number", "IN-CHCLR-2026-000001"),
+        ),
+        "renderings.tsv line 2, formats of IN-CHCLR-2026-000001: expected CII PDF UBL",
+    ),
+    "fee's invoice that nobody booked": (
+        _put("renderings.tsv", "format", "PDF", "number", "IN-CHCLR-2026-000009"),
+        "renderings.tsv line 3, number: expected a document of documents.tsv or",
     ),
     "what moved in a run": (
         _of("runs.tsv", "runId", "1", "movedMinor", 1),

@@ -117,7 +117,8 @@ def make_settled_world(
     )
     tiers = (Tier(1, 70_000), Tier(2, 45_500), Tier(None, 20_000))
     _put_plan(env, "DEABC", side=FeeSide.RECEIVED, tiers=tiers)
-    _put_plan(env, "CHREP", share_ppm=3_500, minimum_minor=10, maximum_minor=500)
+    bounds = {"minimum_minor": 10, "maximum_minor": 500}
+    _put_plan(env, "CHREP", share_ppm=3_500, payment_days=14, **bounds)
     _put_plan(env, "SEONE", share_ppm=3_500, minimum_minor=30)
     fx.put_rate(env, Rate(currency="SEK", day=_DAY, rate_u=11_234_500))
     window_id = world.close("2026-12").window.window_id

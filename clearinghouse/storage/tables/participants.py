@@ -115,6 +115,7 @@ agreement = Table(
     integer("dispute_decision_days"),
     integer("dispute_stop_days"),
     Column("dispute_carried", Boolean, nullable=False),
+    instant("concluded_at", null=True),
     schema="clearing",
 )
 

@@ -26,6 +26,7 @@ fee_plan = Table(
     bigint("minimum_minor"),
     bigint("maximum_minor", null=True),
     instant("created_at"),
+    integer("payment_days"),
     schema="clearing",
 )
 

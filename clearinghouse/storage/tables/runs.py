@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, LargeBinary, Table
+from sqlalchemy import Column, FetchedValue, Integer, LargeBinary, Table
 
 from clearinghouse.storage.tables.columns import (
     bigint,
@@ -118,5 +118,6 @@ transfer_confirmation = Table(
     text("outcome"),
     instant("booked_at"),
     instant("recorded_at"),
+    Column("return_rule", Integer, FetchedValue(), nullable=False),
     schema="clearing",
 )
