@@ -201,11 +201,43 @@ class Statement:
         return sum(one.gross_minor for one in totals if one.direction is direction)
 
 
+class Counted(NamedTuple):
+    """What the proof of a statement counts of a line: its side, its base, its sums.
+
+    ``receives``: the participant gets the amount.
+    """
+
+    counterparty: str
+    receives: bool
+    document: str
+    vat_category: str
+    vat_rate_bp: int
+    energy_wh: int
+    net_minor: int
+
+
+def counted(line: StatementLine) -> Counted:
+    """Return what the proof counts of a line."""
+    return Counted(
+        counterparty_of(line),
+        line.direction is Direction.RECEIVABLE,
+        line.document,
+        line.vat_category,
+        line.vat_rate_bp,
+        line.energy_wh,
+        line.net_minor,
+    )
+
+
 def counterparty_of(line: StatementLine) -> str:
     """Return the party id of the other side of a line."""
     if line.direction is Direction.RECEIVABLE:
         return line.home_csp_id
     return line.submitter_id
+
+
+#: Counterparty, whether it is received, document, category, rate: all but the sums.
+_Key = tuple[str, bool, str, str, int]
 
 
 class Audit:
@@ -217,19 +249,19 @@ class Audit:
 
     def __init__(self, statement: Statement) -> None:
         self._statement = statement
-        self._sums: dict[str, list[int]] = {}
-        self._taxed: dict[tuple[str, str, int], int] = {}
+        # Lines, energy and net by all else that is counted of a line.
+        self._sums: dict[_Key, list[int]] = {}
 
-    def add(self, lines: Iterable[StatementLine]) -> None:
+    def add(self, lines: Iterable[Counted]) -> None:
         """Count lines."""
-        sums, taxed = self._sums, self._taxed
+        sums = self._sums
         for line in lines:
-            share = (line.document, line.vat_category, line.vat_rate_bp)
-            taxed[share] = taxed.get(share, 0) + line.net_minor
-            entry = sums.setdefault(counterparty_of(line), [0, 0, 0])
+            party, receives, document, category, rate_bp, energy_wh, net_minor = line
+            key = party, receives, document, category, rate_bp
+            entry = sums.setdefault(key, [0, 0, 0])
             entry[0] += 1
-            entry[1] += line.energy_wh
-            entry[2] += _signed(line.direction, line.net_minor)
+            entry[1] += energy_wh
+            entry[2] += net_minor
 
     def violations(self) -> tuple[str, ...]:
         """Return what does not add up, from the lines up; empty proves it."""
@@ -240,7 +272,7 @@ class Audit:
             entry[0] += total.sdr_count
             entry[1] += total.energy_wh
             entry[2] += _signed(total.direction, total.net_minor)
-        sums = dict(self._sums)
+        sums = self._by_counterparty()
         broken = _total_violations(statement)
         for party_id, total_of in stated.items():
             if sums.pop(party_id, [0, 0, 0]) != total_of:
@@ -251,9 +283,21 @@ class Audit:
             broken.extend(self._share_violations())
         return tuple(broken)
 
+    def _by_counterparty(self) -> dict[str, list[int]]:
+        """Return lines, energy and net, negative where it is owed."""
+        sums: dict[str, list[int]] = {}
+        for key, (count, energy_wh, net_minor) in self._sums.items():
+            entry = sums.setdefault(key[0], [0, 0, 0])
+            entry[0] += count
+            entry[1] += energy_wh
+            entry[2] += net_minor if key[1] else -net_minor
+        return sums
+
     def _share_violations(self) -> Iterable[str]:
         """Give the documents whose base is not the sum of their lines."""
-        taxed = dict(self._taxed)
+        taxed: dict[tuple[str, str, int], int] = {}
+        for key, entry in self._sums.items():
+            taxed[key[2:]] = taxed.get(key[2:], 0) + entry[2]
         for total in self._statement.counterparties:
             for share in total.taxed:
                 found = taxed.pop((share.document, share.category, share.rate_bp), 0)
@@ -270,7 +314,7 @@ def _signed(direction: Direction, amount_minor: int) -> int:
 def violations(statement: Statement, lines: Iterable[StatementLine]) -> tuple[str, ...]:
     """Return what does not add up, from the lines up; empty proves the statement."""
     audit = Audit(statement)
-    audit.add(lines)
+    audit.add(counted(line) for line in lines)
     return audit.violations()
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import NamedTuple
 
+from clearinghouse.domain.line_layouts import Layout, Piece, Writing
 from clearinghouse.domain.money import currency_of
 from clearinghouse.domain.statements import Direction, Statement, StatementLine
-from clearinghouse.reports.text import AmountText
+from clearinghouse.reports.text import AmountText, cell, escape, percent
 
 _RECEIVABLE = Direction.RECEIVABLE.value
 _PAYABLE = Direction.PAYABLE.value
@@ -54,3 +56,51 @@ class LineNumbers:
             )
         self._count = number
         return texts
+
+
+_Written = Callable[[LineText], str]
+
+_WRITINGS: dict[Writing, Callable[[str], str]] = {
+    Writing.AS_IS: str,
+    Writing.MARKUP: escape,
+    Writing.CELL: cell,
+}
+
+
+class LineWriter:
+    """Writes lines after a layout; the database does it alike, and faster."""
+
+    __slots__ = ("_pieces",)
+
+    def __init__(self, layout: Layout) -> None:
+        self._pieces = [_written(piece) for piece in layout]
+
+    def __call__(self, batch: Iterable[LineText]) -> str:
+        """Return lines in order."""
+        pieces = self._pieces
+        return "".join([write(text) for text in batch for write in pieces])
+
+
+def _written(piece: Piece) -> _Written:
+    """Return what writes a piece of a line."""
+    value, write = _value(piece.field), _WRITINGS[piece.writing]
+    before, after, between = piece.before, piece.after, piece.between
+    is_present = _value(piece.only_with) if piece.only_with else None
+
+    def written(text: LineText) -> str:
+        if is_present is not None and not is_present(text):
+            return ""
+        return f"{before}{write(value(text)).replace(' ', between)}{after}"
+
+    return written
+
+
+def _value(field: str) -> Callable[[LineText], str]:
+    """Return what gives a field of a line as text."""
+    if not field:
+        return lambda _: ""
+    if field == "vat_rate":
+        return lambda text: percent(text.line.vat_rate_bp)
+    place = field if field in LineText._fields else f"line.{field}"
+    get = attrgetter(place)
+    return lambda text: str(get(text))

@@ -6,13 +6,12 @@ take for a formula gets an apostrophe in front; numbers are ours and stay number
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
 
+from clearinghouse.domain.line_layouts import Layout, Piece, Writing
 from clearinghouse.domain.statements import Statement, StatementLine
-from clearinghouse.reports.lines import LineNumbers, LineText
-from clearinghouse.reports.text import REMEMBERED_MAX, percent
+from clearinghouse.reports.lines import LineNumbers, LineText, LineWriter
+from clearinghouse.reports.text import cell
 
 #: The columns in order; figures that rating starts from are there to be recomputed.
 COLUMNS = (
@@ -48,40 +47,56 @@ VAT_COLUMNS = ("vatCategory", "vatRate", "document")
 #: which SDR of which window it corrects.
 ORIGIN_COLUMNS = ("kind", "matchKind", "reference", "referenceWindow")
 
-# What spreadsheets begin a formula with; a tab or line break in front hides it.
-_FORMULA = re.compile(r"[=+\-@\t\r\n]")
-_TO_QUOTE = re.compile('[",\r\n]')
 
+#: Texts of partners.
+_CELLS = frozenset({"sdr_id", "evse_id", "tariff_id", "reference"})
 
-def cell(text: str) -> str:
-    """Return a partner's text as one field: no formula, quoted where it must be.
-
-    >>> cell("DE*ABC*E1"), cell("=1+1"), cell("a,b")
-    ('DE*ABC*E1', "'=1+1", '"a,b"')
-    """
-    if _FORMULA.match(text):
-        text = f"'{text}"
-    if _TO_QUOTE.search(text):
-        doubled = text.replace('"', '""')
-        return f'"{doubled}"'
-    return text
-
-
-#: The field of a text that many lines have.
-_known_cell = lru_cache(REMEMBERED_MAX)(cell)
+_FIELDS = (
+    "role",
+    "counterparty",
+    "submitter_id",
+    "sdr_id",
+    "session_id",
+    "evse_id",
+    "started_at",
+    "ended_at",
+    "energy_wh",
+    "charge_seconds",
+    "idle_seconds",
+    "parking_seconds",
+    "tariff_id",
+    "tariff_version",
+    "engine_version",
+)
+_VAT_FIELDS = ("vat_category", "vat_rate", "document")
+_ORIGIN_FIELDS = ("kind", "match_kind", "reference", "reference_window")
 
 
 class CsvWriter:
     """Writes one statement: head, batches of lines in order, foot."""
 
     def __init__(self, statement: Statement) -> None:
-        self._prefix = (
+        self._is_taxed = statement.gross_minor is not None
+        self._has_origin = statement.layout > 1
+        self.layouts = (self._layout(statement),)
+
+    def _layout(self, statement: Statement) -> Layout:
+        prefix = (
             f"{statement.statement_id},{statement.window_id},"
             f"{cell(statement.window_label)},"
         )
-        self._currency = statement.currency
-        self._is_taxed = statement.gross_minor is not None
-        self._has_origin = statement.layout > 1
+        last: tuple[str, ...] = ("net", "rules")
+        if self._is_taxed:
+            last += _VAT_FIELDS
+        if self._has_origin:
+            last += _ORIGIN_FIELDS
+        return (
+            Piece("number", prefix),
+            *(_field(name) for name in _FIELDS),
+            Piece("claimed", f",{statement.currency},"),
+            *(_field(name) for name in last[:-1]),
+            _field(last[-1])._replace(after="\r\n"),
+        )
 
     def head(self) -> bytes:
         """Return the heading."""
@@ -94,36 +109,22 @@ class CsvWriter:
 
     def lines(self, batch: Iterable[LineText]) -> bytes:
         """Return the next lines."""
-        prefix, currency = self._prefix, self._currency
-        is_taxed, has_origin = self._is_taxed, self._has_origin
-        texts: list[str] = []
-        for text in batch:
-            line = text.line
-            vat = (
-                f",{line.vat_category},{percent(line.vat_rate_bp)},{line.document}"
-                if is_taxed
-                else ""
-            )
-            corrected = line.reference and cell(line.reference)
-            origin = (
-                f",{line.kind},{line.match_kind},{corrected},{line.reference_window}"
-                if has_origin
-                else ""
-            )
-            texts.append(
-                f"{prefix}{text.number},{text.role},{text.counterparty},"
-                f"{line.submitter_id},{cell(line.sdr_id)},{line.session_id},"
-                f"{_known_cell(line.evse_id)},{line.started_at},{line.ended_at},"
-                f"{line.energy_wh},{line.charge_seconds},{line.idle_seconds},"
-                f"{line.parking_seconds},{_known_cell(line.tariff_id)},"
-                f"{line.tariff_version},{line.engine_version},{currency},{text.claimed},{text.net},"
-                f"{line.rules}{vat}{origin}\r\n"
-            )
-        return "".join(texts).encode()
+        (layout,) = self.layouts
+        return LineWriter(layout)(batch).encode()
+
+    def written(self, texts: Sequence[str], count: int) -> bytes:  # noqa: ARG002
+        """Return the next lines, which were written after the layout already."""
+        (lines,) = texts
+        return lines.encode()
 
     def foot(self) -> bytes:
         """Return nothing: every line of the file is a line of the statement."""
         return b""
+
+
+def _field(name: str) -> Piece:
+    writing = Writing.CELL if name in _CELLS else Writing.AS_IS
+    return Piece(name, ",", writing=writing)
 
 
 def render(statement: Statement, lines: Iterable[StatementLine]) -> bytes:

@@ -7,10 +7,10 @@ document. All is written in exclusive canonical form, which the signature relies
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 
+from clearinghouse.domain.line_layouts import Layout, Piece, Writing
 from clearinghouse.domain.money import currency_of
 from clearinghouse.domain.statements import (
     CounterpartyTotal,
@@ -18,18 +18,70 @@ from clearinghouse.domain.statements import (
     Statement,
     StatementLine,
 )
-from clearinghouse.reports.lines import LineNumbers, LineText
-from clearinghouse.reports.text import (
-    REMEMBERED_MAX,
-    AmountText,
-    escape,
-    instant,
-    percent,
-)
+from clearinghouse.reports.lines import LineNumbers, LineText, LineWriter
+from clearinghouse.reports.text import AmountText, escape, instant, percent
 from clearinghouse.reports.xml_signature import Envelope, Sign
 
 _DECLARATION = b"<?xml version='1.0' encoding='UTF-8'?>\n"
 _NAMESPACE = "urn:clearinghouse:iec63119:statement:1"
+
+
+def _element(field: str, tag: str, writing: Writing = Writing.AS_IS) -> Piece:
+    return Piece(field, f"<{tag}>", f"</{tag}>", writing)
+
+
+def _optional(field: str, tag: str, with_field: str = "") -> Piece:
+    """Return an element that is left out where its field, or another, is empty."""
+    return _element(field, tag)._replace(only_with=with_field or field)
+
+
+#: A line from before it was said what an SDR is.
+LINE: Layout = (
+    Piece("", "<line>"),
+    _element("number", "lineNo"),
+    _element("role", "role"),
+    _element("counterparty", "counterpartyId"),
+    _element("submitter_id", "submitterId"),
+    _element("sdr_id", "sdrId"),
+    _optional("session_id", "sessionId"),
+    _element("evse_id", "evseId", Writing.MARKUP),
+    _element("started_at", "startedAt"),
+    _element("ended_at", "endedAt"),
+    _element("energy_wh", "energyWh"),
+    _element("charge_seconds", "chargeSeconds"),
+    _element("idle_seconds", "idleSeconds"),
+    _element("parking_seconds", "parkingSeconds"),
+    _element("tariff_id", "tariffId"),
+    _element("tariff_version", "tariffVersion"),
+    _element("engine_version", "engineVersion"),
+    _element("claimed", "claimedNet"),
+    _element("net", "net"),
+    _optional("rules", "rule")._replace(between="</rule><rule>"),
+    _optional("reference", "reference"),
+    _optional("vat_category", "vatCategory"),
+    _optional("vat_rate", "vatRate", "vat_category"),
+    _optional("document", "document"),
+)
+
+#: What an SDR is, of which window the one it corrects, and how its session was found.
+ORIGIN: Layout = (
+    _element("kind", "kind"),
+    _optional("reference_window", "referenceWindow"),
+    _optional("match_kind", "matchKind"),
+)
+
+_END = Piece("", "</line>\n")
+
+#: What the digest of a statement is made from.
+PROOF: Layout = (
+    Piece("number", after=";"),
+    Piece("role", after=";"),
+    Piece("counterparty", after=";"),
+    Piece("submitter_id", after=";"),
+    Piece("sdr_id", after=";"),
+    Piece("energy_wh", after=";"),
+    Piece("net", after="\n"),
+)
 
 
 class XmlWriter:
@@ -41,7 +93,9 @@ class XmlWriter:
         self._amount = AmountText(currency_of(statement.currency))
         self._digest = sha256()
         self._count = 0
-        self._has_origin = statement.layout > 1
+        lines = LINE + ORIGIN if statement.layout > 1 else LINE
+        self.layouts = ((*lines, _END), PROOF)
+        self._writers = [LineWriter(layout) for layout in self.layouts]
 
     def head(self) -> bytes:
         """Return all that stands before the lines."""
@@ -62,47 +116,15 @@ class XmlWriter:
 
     def lines(self, batch: Iterable[LineText]) -> bytes:
         """Return the next lines; they enter the digest in order."""
-        has_origin = self._has_origin
-        texts: list[str] = []
-        proofs: list[str] = []
-        for text in batch:
-            line = text.line
-            proofs.append(
-                f"{text.number};{text.role};{text.counterparty};{line.submitter_id};"
-                f"{line.sdr_id};{line.energy_wh};{text.net}\n"
-            )
-            session = line.session_id and f"<sessionId>{line.session_id}</sessionId>"
-            rules = line.rules and _rules(line.rules)
-            corrected = line.reference
-            reference = corrected and f"<reference>{corrected}</reference>"
-            origin = (
-                _origin(line.kind, line.match_kind, line.reference_window)
-                if has_origin
-                else ""
-            )
-            vat = _vat(line.vat_category, line.vat_rate_bp, line.document)
-            texts.append(
-                f"<line><lineNo>{text.number}</lineNo><role>{text.role}</role>"
-                f"<counterpartyId>{text.counterparty}</counterpartyId>"
-                f"<submitterId>{line.submitter_id}</submitterId>"
-                f"<sdrId>{line.sdr_id}</sdrId>{session}"
-                f"<evseId>{escape(line.evse_id)}</evseId>"
-                f"<startedAt>{line.started_at}</startedAt>"
-                f"<endedAt>{line.ended_at}</endedAt>"
-                f"<energyWh>{line.energy_wh}</energyWh>"
-                f"<chargeSeconds>{line.charge_seconds}</chargeSeconds>"
-                f"<idleSeconds>{line.idle_seconds}</idleSeconds>"
-                f"<parkingSeconds>{line.parking_seconds}</parkingSeconds>"
-                f"<tariffId>{line.tariff_id}</tariffId>"
-                f"<tariffVersion>{line.tariff_version}</tariffVersion>"
-                f"<engineVersion>{line.engine_version}</engineVersion>"
-                f"<claimedNet>{text.claimed}</claimedNet>"
-                f"<net>{text.net}</net>{rules}{reference}"
-                f"{vat}{origin}</line>\n"
-            )
-        self._count += len(texts)
-        self._digest.update("".join(proofs).encode())
-        return self._signed("".join(texts))
+        texts = list(batch)
+        return self.written([write(texts) for write in self._writers], len(texts))
+
+    def written(self, texts: Sequence[str], count: int) -> bytes:
+        """Return the next lines, which were written after the layouts already."""
+        lines, proofs = texts
+        self._count += count
+        self._digest.update(proofs.encode())
+        return self._signed(lines)
 
     def foot(self) -> bytes:
         """Return all that stands behind the lines, and the signature as the last."""
@@ -190,30 +212,6 @@ class XmlWriter:
                 f"<energyWh>{month.energy_wh}</energyWh>"
                 f"<net>{amount(month.net_minor)}</net></sessionMonth>\n"
             )
-
-
-def _rules(rules: str) -> str:
-    return "".join([f"<rule>{rule}</rule>" for rule in rules.split()])
-
-
-@lru_cache(REMEMBERED_MAX)
-def _vat(category: str, rate_bp: int, document: str) -> str:
-    """Return how a line is taxed; nothing on a line from before there was VAT."""
-    if not category:
-        return ""
-    document = document and f"<document>{document}</document>"
-    return (
-        f"<vatCategory>{category}</vatCategory>"
-        f"<vatRate>{percent(rate_bp)}</vatRate>{document}"
-    )
-
-
-@lru_cache(REMEMBERED_MAX)
-def _origin(kind: str, match: str, window: str) -> str:
-    """Return what an SDR is, of which window the one it corrects, and its match."""
-    corrected = window and f"<referenceWindow>{window}</referenceWindow>"
-    found = match and f"<matchKind>{match}</matchKind>"
-    return f"<kind>{kind}</kind>{corrected}{found}"
 
 
 def render(statement: Statement, lines: Iterable[StatementLine]) -> bytes:

@@ -12,6 +12,10 @@ from clearinghouse.domain.statements import Statement
 #: Texts that are remembered as they were written: lines say the same again and again.
 REMEMBERED_MAX = 8_192
 
+# What spreadsheets begin a formula with; a tab or line break in front hides it.
+_FORMULA = re.compile(r"[=+\-@\t\r\n]")
+_TO_QUOTE = re.compile('[",\r\n]')
+
 _BP_PER_PERCENT = 100
 _WH_PER_KWH = 1_000
 
@@ -26,6 +30,21 @@ def escape(text: str) -> str:
     if _SPECIAL.search(text) is None:
         return text
     return _SPECIAL.sub(lambda found: _REPLACED.get(found.group(), "\ufffd"), text)
+
+
+@lru_cache(REMEMBERED_MAX)
+def cell(text: str) -> str:
+    """Return a partner's text as one field of CSV: no formula, quoted where it must be.
+
+    >>> cell("DE*ABC*E1"), cell("=1+1"), cell("a,b")
+    ('DE*ABC*E1', "'=1+1", '"a,b"')
+    """
+    if _FORMULA.match(text):
+        text = f"'{text}"
+    if _TO_QUOTE.search(text):
+        doubled = text.replace('"', '""')
+        return f'"{doubled}"'
+    return text
 
 
 def instant(at: datetime) -> str:

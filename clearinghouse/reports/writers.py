@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol, assert_never
 
+from clearinghouse.domain.line_layouts import Layout
 from clearinghouse.domain.statements import Statement, StatementFormat
 from clearinghouse.reports.lines import LineText
 from clearinghouse.reports.statement_csv import CsvWriter
@@ -28,6 +29,29 @@ class StatementWriter(Protocol):
     def foot(self) -> bytes:
         """Return all that stands behind the lines."""
         ...
+
+
+class DocumentWriter(StatementWriter, Protocol):
+    """Writes a form with all lines, which may come as texts after its layouts."""
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """How a line is written, by what :meth:`written` takes."""
+        ...
+
+    def written(self, texts: Sequence[str], count: int) -> bytes:
+        """Return the next lines: a text for each layout, of so many lines."""
+        ...
+
+
+def documents_of(
+    statement: Statement, sign: Sign | None
+) -> dict[StatementFormat, DocumentWriter]:
+    """Return new writers of what is issued for every statement."""
+    return {
+        StatementFormat.XML: XmlWriter(statement, sign),
+        StatementFormat.CSV: CsvWriter(statement),
+    }
 
 
 def writer_of(

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from threading import Event
 
@@ -20,10 +21,15 @@ from sqlalchemy import Connection
 from clearinghouse import codes
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.domain.exchange import Sender
-from clearinghouse.domain.statements import Audit, Statement, StatementFormat
+from clearinghouse.domain.statements import (
+    Audit,
+    Statement,
+    StatementFormat,
+    counted,
+)
 from clearinghouse.reports import statement_html, statement_pdf
 from clearinghouse.reports.lines import LineNumbers
-from clearinghouse.reports.writers import writer_of
+from clearinghouse.reports.writers import documents_of, writer_of
 from clearinghouse.reports.xml_signature import Sign
 from clearinghouse.services import settlement_notices, statement_signatures
 from clearinghouse.services.environment import Environment
@@ -278,31 +284,60 @@ def render(
 ) -> Iterator[tuple[StatementFormat, bytes]]:
     """Give the documents of a statement at once, piece by piece, from the SDRs.
 
-    The XML form is signed by ``sign``; one of before there were signatures is not.
+    The database writes the lines. The XML form is signed by ``sign``; one of before
+    there were signatures is not.
 
     Raises :class:`ClearingHouseError`: ``STATEMENT_UNKNOWN``; ``PROOF_FAILED`` at the
     end, when the lines do not add up to what the closing booked.
     """
     facts = _facts(tx, statement_id)
-    writers = {fmt: writer_of(fmt, facts, sign) for fmt in DOCUMENTS}
-    audit, numbers = Audit(facts), LineNumbers(facts)
+    writers, audit = documents_of(facts, sign), Audit(facts)
+    layouts = [layout for writer in writers.values() for layout in writer.layouts]
+    for fmt, writer in writers.items():
+        yield fmt, writer.head()
+    for batch in statement_lines.written_lines(tx, facts, layouts):
+        audit.add(batch.counted)
+        texts = iter(batch.texts)
+        for fmt, writer in writers.items():
+            own = list(islice(texts, len(writer.layouts)))
+            yield fmt, writer.written(own, len(batch.counted))
+    _require_proof(audit)
+    for fmt, writer in writers.items():
+        yield fmt, writer.foot()
+
+
+def render_again(
+    tx: Connection, statement_id: str, sign: Sign | None
+) -> Iterator[tuple[StatementFormat, bytes]]:
+    """Give the same as :func:`render`, but write the lines here: a second way.
+
+    Raises as that does.
+    """
+    facts = _facts(tx, statement_id)
+    writers, audit = documents_of(facts, sign), Audit(facts)
+    numbers = LineNumbers(facts)
     for fmt, writer in writers.items():
         yield fmt, writer.head()
     for lines in statement_lines.lines_of(tx, facts):
-        audit.add(lines)
+        audit.add(map(counted, lines))
         texts = numbers.texts(lines)
         for fmt, writer in writers.items():
             yield fmt, writer.lines(texts)
+    _require_proof(audit)
+    for fmt, writer in writers.items():
+        yield fmt, writer.foot()
+
+
+def _require_proof(audit: Audit) -> None:
     broken = audit.violations()
     if broken:
         raise ClearingHouseError(codes.PROOF_FAILED, "; ".join(broken))
-    for fmt, writer in writers.items():
-        yield fmt, writer.foot()
 
 
 def verify(env: Environment, statement_id: str) -> tuple[str, ...]:
     """Render a statement again and compare it with what was issued.
 
+    Its lines are written in another way than when it was issued.
     A form for people is compared when somebody asked for it. Returns what differs;
     empty proves it. Raises as :func:`render` does.
     """
@@ -310,7 +345,7 @@ def verify(env: Environment, statement_id: str) -> tuple[str, ...]:
     broken: list[str] = []
     with env.database.begin_read_only("closing") as tx:
         sign = statement_signatures.as_issued(tx, statement_id)
-        for fmt, data in render(tx, statement_id, sign):
+        for fmt, data in render_again(tx, statement_id, sign):
             hashes[fmt].update(data)
         for fmt, hashed in hashes.items():
             rendering = statements.rendering_of(tx, statement_id, fmt)

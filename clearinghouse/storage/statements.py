@@ -58,7 +58,7 @@ _COUNTERPARTIES = text("""
 """)
 
 _DAYS = text("""
-    SELECT to_char(ended_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day, count(*),
+    SELECT to_char((ended_at AT TIME ZONE 'UTC')::date, 'YYYY-MM-DD') AS day, count(*),
            sum(energy_wh)::bigint,
            coalesce(sum(net_minor) FILTER (WHERE submitter_id = :participant_id), 0)
                ::bigint,
@@ -69,7 +69,7 @@ _DAYS = text("""
       AND (submitter_id = :participant_id OR csp_id = :participant_id)
       AND NOT EXISTS (SELECT FROM clearing.sdr_exclusion AS e
                       WHERE e.window_id = s.window_id AND e.sdr_no = s.sdr_no)
-    GROUP BY 1 ORDER BY 1
+    GROUP BY (ended_at AT TIME ZONE 'UTC')::date ORDER BY 1
 """)
 
 _UNISSUED = text("""
