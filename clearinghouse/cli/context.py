@@ -102,8 +102,12 @@ def refusals(output: Output) -> Iterator[None]:
 
 
 def _line(item: Item) -> str:
-    found = f", found {item.found}" if item.found else ""
-    return f"  {item.path}: expected {item.expected}{found}"
+    said = [
+        f"{what} {text}"
+        for what, text in (("expected", item.expected), ("found", item.found))
+        if text
+    ]
+    return f"  {item.path}: {', '.join(said) or item.code.text}"
 
 
 @contextmanager

@@ -37,6 +37,7 @@ from clearinghouse.domain.settlement import WindowState
 from clearinghouse.domain.suspense import Held
 from clearinghouse.services import (
     approvals,
+    dispute_faults,
     dispute_outcomes,
     sdr_delivery,
     settlement_notices,
@@ -169,7 +170,7 @@ def answer_dispute(
         said = Said(
             party=party,
             act=reply.act,
-            amount_minor=_minor(reply.amount, found.currency, "amount"),
+            amount_minor=_minor(reply.amount, found),
             words=reply.words,
             evidence=reply.evidence,
         )
@@ -230,8 +231,10 @@ def decide(env: Environment, by: Operator, decision: Decision) -> Approval:
         raise ClearingHouseError(codes.SEMANTIC, f"{decision.state} is no decision")
     with env.database.begin() as tx:
         found = _locked(tx, decision.dispute_id)
-        amount_minor = _minor(decision.amount, found.currency, "amount")
-        _require_step(found, Party.HOUSE, act, amount_minor)
+        amount_minor = _minor(decision.amount, found)
+        _require_step(
+            found, Said(party=Party.HOUSE, act=act, amount_minor=amount_minor)
+        )
         payload = {
             "act": act.value,
             "amount_minor": amount_minor,
@@ -284,7 +287,7 @@ def _take(tx: Connection, found: Dispute, said: Said, *, at: datetime) -> Disput
     """Take a step, and book what it comes to."""
     if len(found.steps) >= rules.STEPS_MAX:
         raise ClearingHouseError(codes.DISPUTE_STEPS)
-    result = _require_step(found, said.party, said.act, said.amount_minor)
+    result = _require_step(found, said)
     due_at = rules.due_at(
         result.state, found.days, now=at, hard_stop_at=found.hard_stop_at
     )
@@ -297,19 +300,16 @@ def _take(tx: Connection, found: Dispute, said: Said, *, at: datetime) -> Disput
     return result.state
 
 
-def _require_step(
-    found: Dispute, party: Party, act: Act, amount_minor: int | None
-) -> rules.Result:
+def _require_step(found: Dispute, said: Said) -> rules.Result:
     case = Case(
         state=found.state,
         net_minor=found.net_minor,
         asked_minor=found.asked_minor,
         offered_minor=found.offered_minor,
     )
-    result = rules.step(case, party, act, amount_minor)
+    result = rules.step(case, said.party, said.act, said.amount_minor)
     if isinstance(result, Code):
-        path = "amount" if result is codes.DISPUTE_AMOUNT else "answer"
-        item = Item(code=result, path=path, found=found.state.value)
+        item = dispute_faults.of_step(result, found, said)
         raise ClearingHouseError(result, items=(item,))
     return result
 
@@ -369,14 +369,10 @@ def _require_disputable(
     if unreadable:
         faults.append(codes.DISPUTE_AMOUNT)
     if faults:
-        items = tuple(_fault(code, found) for code in faults)
+        asked = complaint.accepted
+        items = tuple(dispute_faults.of_sdr(code, found, asked) for code in faults)
         raise ClearingHouseError(faults[0], items=items)
     return asked_minor
-
-
-def _fault(code: Code, found: StoredSdr) -> Item:
-    path = "acceptedNet" if code is codes.DISPUTE_AMOUNT else "sdrId"
-    return Item(code=code, path=path, found=found.status.value)
 
 
 def _new_dispute(
@@ -448,14 +444,16 @@ def _side_of(found: Dispute, sender: Sender) -> Party:
     raise ClearingHouseError(codes.DISPUTE_UNKNOWN)
 
 
-def _minor(amount: Decimal | None, currency: str, path: str) -> int | None:
+def _minor(amount: Decimal | None, found: Dispute) -> int | None:
     if amount is None:
         return None
-    found = minor_or_none(amount, currency_of(currency))
-    if found is None:
-        item = Item(code=codes.DISPUTE_AMOUNT, path=path, found=str(amount))
+    minor = minor_or_none(amount, currency_of(found.currency))
+    if minor is None:
+        item = dispute_faults.of_amount(
+            "amount", found.net_minor, found.currency, amount
+        )
         raise ClearingHouseError(codes.DISPUTE_AMOUNT, items=(item,))
-    return found
+    return minor
 
 
 def _tell(

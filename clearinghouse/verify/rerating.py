@@ -23,14 +23,17 @@ _HERE = Path(__file__).parent
 _ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}")
 _DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 #: Days around the SDRs for which offsets are looked up: a session and its idle time.
 _MARGIN = timedelta(days=62)
 
 #: No SDR is of another time; what says so finds no offset, and so no amount.
+#: As microseconds since 1970: for an instant duckdb wants a package that is not ours.
 _RANGE = """
-    SELECT greatest(min(started_at), TIMESTAMPTZ '2000-01-01 00:00:00+00'),
-           least(max(ended_at), TIMESTAMPTZ '2100-01-01 00:00:00+00') FROM sdr
+    SELECT epoch_us(greatest(min(started_at), TIMESTAMPTZ '2000-01-01 00:00:00+00')),
+           epoch_us(least(max(ended_at), TIMESTAMPTZ '2100-01-01 00:00:00+00'))
+    FROM sdr
 """
 _ZONES = "SELECT zone, min(line_no) FROM sdr GROUP BY zone ORDER BY zone"
 _OFFSETS = (
@@ -48,12 +51,17 @@ def rerate(db: duckdb.DuckDBPyConnection, report: Report) -> None:
         if zone is None:
             report.add("sdrs.tsv", line, "zone", "one of the IANA database", name)
         elif first is not None and last is not None:
-            changes = _offsets(zone, first - _MARGIN, last + _MARGIN)
+            begin, end = _instant(first), _instant(last)
+            changes = _offsets(zone, begin - _MARGIN, end + _MARGIN)
             db.executemany(_OFFSET, [(name, since, ahead) for since, ahead in changes])
     db.execute(rating.tables(rating.Engine.DUCKDB))
     db.execute((_HERE / "rerating.sql").read_text(encoding="utf-8"))
     statement = rating.statement().rstrip().rstrip(";")
     db.sql(statement).create("rerated")
+
+
+def _instant(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def _zone(name: str | None) -> ZoneInfo | None:

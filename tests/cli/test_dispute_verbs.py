@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from clearinghouse.domain.disputes import Act, DisputeReason
 from clearinghouse.services import disputes
@@ -21,10 +21,8 @@ if TYPE_CHECKING:
     from clearinghouse.services.environment import Environment
 
 
-def test_a_dispute_is_seen_and_decided_by_two_operators(
-    run: Callable[..., Result], env: Environment
-) -> None:
-    make_operators(env)
+def _escalated(env: Environment) -> UUID:
+    """Return a dispute of 11.49 EUR that waits for the house."""
     world = make_world(env)
     record = world.session()
     world.submit([record])
@@ -47,6 +45,14 @@ def test_a_dispute_is_seen_and_decided_by_two_operators(
         reply = Reply(dispute_id=dispute_id, act=act)
         exchange = message(sender, operation="AnswerDispute")
         disputes.answer_dispute(env, exchange, reply, render)
+    return dispute_id
+
+
+def test_a_dispute_is_seen_and_decided_by_two_operators(
+    run: Callable[..., Result], env: Environment
+) -> None:
+    make_operators(env)
+    dispute_id = _escalated(env)
     words = ("dispute", "decide", str(dispute_id), "--words", "half of it is proved")
     given = {"text": f"{PASSWORD}\n"}
 
@@ -80,3 +86,26 @@ def test_an_unknown_dispute_is_refused(run: Callable[..., Result]) -> None:
 
     assert refused.exit_code == 1
     assert "DISPUTE_UNKNOWN" in refused.output
+
+
+def test_refused_decision_says_what_may_be_decided(
+    run: Callable[..., Result], env: Environment
+) -> None:
+    make_operators(env)
+    dispute_id = _escalated(env)
+
+    def told(*verdict: str) -> str:
+        words = ("dispute", "decide", str(dispute_id), "--words", "x", "--verdict")
+        return run(*words, *verdict, "--operator", "anna", text=f"{PASSWORD}\n").output
+
+    limits = "amount: expected more than 0 and less than 11.49 EUR"
+    assert f"{limits}, found none" in told("SPLIT")
+    assert f"{limits}, found 11.49" in told("SPLIT", "--amount", "11.49")
+    assert f"{limits}, found 1.005" in told("SPLIT", "--amount", "1.005")
+    assert "amount: expected none with UPHOLD_CSO, found 2.00" in told(
+        "UPHELD_CSO", "--amount", "2"
+    )
+    assert "approve 1" in told("UPHELD_CSP")
+    given = {"text": f"{PASSWORD}\n"}
+    assert run("approval", "approve", "1", "--operator", "ben", **given).exit_code == 0
+    assert "answer: expected nothing now, found UPHELD_CSP" in told("UPHELD_CSO")
