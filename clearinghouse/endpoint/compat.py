@@ -2,13 +2,15 @@
 
 spyne carries an old copy of six whose importer Python 3.12 no longer accepts, and it
 imports :mod:`cgi`, which Python 3.13 no longer has. Both are put in place here
-under the names that spyne imports. Nothing else of spyne is changed.
+under the names that spyne imports. It does not collect all garbage with each message
+any more. Nothing else of spyne is changed.
 """
 
 from __future__ import annotations
 
 import importlib
 import logging
+import math
 import sys
 import warnings
 from email.message import Message
@@ -71,9 +73,13 @@ prepare()
 with warnings.catch_warnings():
     # Its sources have old escapes and imports, at which newer Pythons warn.
     warnings.simplefilter("ignore")
-    from spyne import AnyXml, Application, Fault, MethodContext, ServiceBase, rpc
+    from spyne import AnyXml, Application, Fault, MethodContext, ServiceBase, const, rpc
     from spyne.protocol.soap import Soap11
     from spyne.server.wsgi import WsgiApplication
+
+# After a message, at most once a second, spyne has all garbage collected, for the sake
+# of files: our messages have none. In a large process all threads stand meanwhile.
+const.MIN_GC_INTERVAL = math.inf
 
 __all__ = [
     "AnyXml",

@@ -290,7 +290,7 @@ def test_doctor_knows_its_own_server_behind_tls(
         stdout=subprocess.PIPE,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
     code = server.stop()
 

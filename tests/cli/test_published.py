@@ -28,7 +28,7 @@ ADDRESS = re.compile(rb'(?<=:address location=")[^"]*(?=")')
 
 def get(url: str) -> tuple[bytes, str]:
     """Return what a person's browser would get, and its kind."""
-    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - our own
+    with urllib.request.urlopen(url, timeout=90) as answer:  # noqa: S310 - our own
         return answer.read(), answer.headers["Content-Type"]
 
 
@@ -108,7 +108,7 @@ def _post(url: str) -> int:
         url, b"<rubbish/>", {"Content-Type": "text/xml"}
     )
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=90) as answer:  # noqa: S310
             return int(answer.status)
     except urllib.error.HTTPError as error:
         error.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,8 @@ from clearinghouse.cli.processes import Child
 from clearinghouse.services import participants
 from clearinghouse.storage.embedded.postgres import EmbeddedPostgres
 from tests.fixtures.database import FAST, given_bindir, make_state_dir
-from tests.running.program import Program, reap
+from tests.running.program import Program, met, reap
+from tests.waiting import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from typer.testing import Result
 
 STOPPED = 130
-SECONDS = 60
 ADMISSION = ("participant", "add", "DEABC", "--name", "A", "--country", "DE")
 
 _STOPPABLE = """
@@ -49,7 +50,7 @@ def _played(body: str) -> tuple[list[str], str]:
         [sys.executable, "-c", _STOPPABLE.format(body=indented)],
         capture_output=True,
         text=True,
-        timeout=SECONDS,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     return done.stdout.split(), done.stderr
@@ -253,28 +254,38 @@ def test_verb_that_is_stopped_has_a_word_and_its_code(
 def test_short_verb_that_is_stopped_leaves_no_database(
     state_dir: Path, number: int
 ) -> None:
-    verb = Program(state_dir, "settlement", ("close",)).start()
-    verb.until_there("postgres/data/postmaster.pid")
+    def start() -> Program:
+        return Program(state_dir, "settlement", ("close",)).start()
 
-    assert verb.signal(number).ended() == STOPPED, verb.said
+    verb = met(start, ("postgres/data/postmaster.pid",), number, late=1)
+
+    assert verb.ended() == STOPPED, verb.said
     assert verb.said.splitlines()[-1] == "settlement: stopped"
     assert "Traceback" not in verb.said
     assert not verb.left()
 
 
 def test_upgrade_that_is_stopped_while_the_database_is_made_leaves_nothing() -> None:
-    folder = make_state_dir()
-    try:
-        verb = Program(folder, "database", ("upgrade",)).start()
-        verb.until_there("postgres/data.new")
+    folders = []
 
-        assert verb.signal(signal.SIGTERM).ended() == STOPPED, verb.said
+    def start() -> Program:
+        folders.append(make_state_dir())
+        return Program(folders[-1], "database", ("upgrade",)).start()
+
+    try:
+        verb = met(
+            start, ("postgres/data.new", "postgres/data"), signal.SIGTERM, late=0
+        )
+
+        assert verb.ended() == STOPPED, verb.said
         assert verb.said == "database: stopped\n"
         assert not verb.left()
-        again = Program(folder, "database", ("upgrade",)).start()
+        again = Program(verb.folder, "database", ("upgrade",)).start()
         assert again.ended() == 0, again.said
     finally:
-        reap(folder)
+        for folder in folders:
+            reap(folder)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_database_of_a_living_process_is_left_to_it_and_the_process_named(

@@ -14,6 +14,7 @@ from clearinghouse.settings import Settings
 from clearinghouse.storage.connect import Addresses
 from tests.builders import make_csp
 from tests.delivery.stage import peer, register
+from tests.waiting import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from clearinghouse.services.environment import Environment
     from tests.fixtures.database import Site
 
-PATIENCE_SECONDS = 30.0
 KEPT_ALIVE = b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"
 QUESTION = ports.AuthorizeQuestion(
     session_id=uuid4(),
@@ -55,7 +55,7 @@ def test_kept_connections_to_partners_are_closed_at_the_end(
     with peer(speak) as url:
         register(env, csp, url)
         with app.environment_with_partners(settings, at) as opened:
-            deadline = ports.Deadline.after(20_000)
+            deadline = ports.Deadline.after(90_000)
             reply = opened.partners.authorize(
                 csp.participant_id, QUESTION, deadline=deadline
             )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,9 +34,9 @@ from clearinghouse.storage.directory import Endpoint
 from clearinghouse.storage.outbox import Delivery, NewDelivery
 from tests.builders import make_session
 from tests.stored import stored_delivery
+from tests.waiting import PATIENCE_SECONDS
 
 ACCESS_TOKEN = "the-token-of-the-partner"
-WAIT_SECONDS = 20.0
 
 
 @dataclass(slots=True)
@@ -104,8 +104,8 @@ def serving(
 def peer(speak: Callable[[socket.socket], None]) -> Iterator[str]:
     """Serve a peer that does with each connection what ``speak`` says."""
     ended = threading.Event()
+    talking: list[threading.Thread] = []
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
-        listener.settimeout(0.05)
 
         def talk(connection: socket.socket) -> None:
             with connection, contextlib.suppress(OSError):
@@ -113,10 +113,12 @@ def peer(speak: Callable[[socket.socket], None]) -> Iterator[str]:
                 ended.wait()
 
         def listen() -> None:
-            while not ended.is_set():
-                with contextlib.suppress(TimeoutError):
+            with contextlib.suppress(OSError):
+                while True:
                     connection, _ = listener.accept()
-                    threading.Thread(target=talk, args=(connection,)).start()
+                    thread = threading.Thread(target=talk, args=(connection,))
+                    talking.append(thread)
+                    thread.start()
 
         thread = threading.Thread(target=listen)
         thread.start()
@@ -124,7 +126,24 @@ def peer(speak: Callable[[socket.socket], None]) -> Iterator[str]:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             ended.set()
+            # Closing alone does not wake who waits in accept.
+            listener.shutdown(socket.SHUT_RDWR)
             thread.join()
+            for one in talking:
+                one.join(PATIENCE_SECONDS)
+
+
+@contextlib.contextmanager
+def says(answer: bytes) -> Iterator[str]:
+    """Serve a peer that sends these bytes, whatever it is asked."""
+
+    def speak(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        connection.sendall(answer)
+        connection.shutdown(socket.SHUT_WR)
+
+    with peer(speak) as url:
+        yield url
 
 
 def hang(connection: socket.socket) -> None:
@@ -133,9 +152,15 @@ def hang(connection: socket.socket) -> None:
 
 
 def nobody() -> str:
-    """Return an address at which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        return f"http://127.0.0.1:{closed.getsockname()[1]}"
+    """Return an address at which nobody listens, unless ``serving`` is told to.
+
+    Its port stays taken until the end: no other test is given it.
+    """
+    kept = socket.socket()
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.bind(("127.0.0.1", 0))
+    atexit.register(kept.close)
+    return f"http://127.0.0.1:{kept.getsockname()[1]}"
 
 
 def register(
@@ -201,17 +226,8 @@ def state(env: Environment, delivery_id: UUID) -> DeliveryState:
     return delivery(env, delivery_id).state
 
 
-def eventually(holds: Callable[[], bool], *, seconds: float = WAIT_SECONDS) -> float:
-    """Wait until something holds; return after how many seconds it did."""
-    began = time.monotonic()
-    while not holds():
-        assert time.monotonic() - began < seconds, "it never held"
-        time.sleep(0.02)
-    return time.monotonic() - began
-
-
 def join_deliveries() -> None:
     """Wait for calls that a stopped worker left behind."""
     for thread in threading.enumerate():
         if thread.name == "delivery":
-            thread.join(WAIT_SECONDS)
+            thread.join(PATIENCE_SECONDS)

@@ -31,12 +31,12 @@ from tests.builders import (
 from tests.delivery.stage import (
     RecordingPartner,
     connected,
-    eventually,
     register,
     serving,
 )
 from tests.delivery.test_worker import working
 from tests.services.sdr_world import message, price
+from tests.waiting import eventually
 
 
 @pytest.mark.clause("3.10", "4.3-I3")

@@ -10,12 +10,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
 from clearinghouse.delivery import attempts
+from clearinghouse.delivery import worker as module
 from clearinghouse.delivery.worker import Worker
 from clearinghouse.domain.outbox import DeliveryState
 from clearinghouse.domain.participants import EndpointService
@@ -34,13 +36,13 @@ from clearinghouse.services import sdrs
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.sdrs import StatusQuery
 from clearinghouse.storage import evses, outbox
+from clearinghouse.storage.outbox import Claim
 from tests.builders import make_agreement, make_cso, make_csp, make_evse, make_sender
 from tests.delivery.stage import (
     RecordingPartner,
     connected,
     delivery,
     enqueue_notice,
-    eventually,
     join_deliveries,
     register,
     serving,
@@ -48,6 +50,7 @@ from tests.delivery.stage import (
 )
 from tests.fixtures.database import Site
 from tests.services.sdr_world import World, make_world
+from tests.waiting import PATIENCE_SECONDS, eventually
 
 NO_CONTRACTS = Contracts(by_credential={})
 HANGING = """
@@ -82,7 +85,7 @@ def _working(env: Environment) -> Iterator[None]:
         yield
     finally:
         worker.stop()
-        thread.join(30)
+        thread.join(PATIENCE_SECONDS)
 
 
 @pytest.mark.slow
@@ -99,15 +102,15 @@ def test_a_partner_that_hangs_delays_nobody_else(
 
     # The calls to the hanging partner end when its process does, and not before.
     monkeypatch.setattr(attempts, "CALL_MILLISECONDS", 3_600_000)
+    monkeypatch.setattr(module, "Claim", partial(Claim, lease_seconds=3_600))
     with serving(csp=partner) as url, _working(live), _hanging_endpoint() as silent:
         register(live, hanging, silent)
         register(live, healthy, url)
         stuck = [enqueue_notice(live, hanging, cso) for _ in range(20)]
-        eventually(lambda: _running(live, stuck) == 2, seconds=60)
+        eventually(lambda: _running(live, stuck) == 2)
         waiting = [enqueue_notice(live, healthy, cso) for _ in range(40)]
         eventually(
-            lambda: all(state(live, one) is DeliveryState.DONE for one in waiting),
-            seconds=120,
+            lambda: all(state(live, one) is DeliveryState.DONE for one in waiting)
         )
         with live.database.begin_read_only() as tx:
             [queue] = outbox.queues(tx)
@@ -212,7 +215,7 @@ def test_a_delivery_cut_off_by_a_kill_comes_again_and_is_taken_once(
     before = Partner(ReferenceCsp(NO_CONTRACTS, Journal(path)), hangs=True)
 
     with _partner(env, world, before), _worker_process(site, tmp_path) as worker:
-        assert before.taken.wait(60), "the worker delivered"
+        assert before.taken.wait(PATIENCE_SECONDS), "the worker delivered"
         worker.send_signal(signal.SIGKILL)
         worker.wait()
         assert _delivery_state(env) is DeliveryState.RUNNING
@@ -223,9 +226,9 @@ def test_a_delivery_cut_off_by_a_kill_comes_again_and_is_taken_once(
         _partner(env, world, after),
         _worker_process(site, tmp_path, ahead_seconds=over) as worker,
     ):
-        eventually(lambda: _delivery_state(env) is DeliveryState.DONE, seconds=60)
+        eventually(lambda: _delivery_state(env) is DeliveryState.DONE)
         worker.send_signal(signal.SIGTERM)
-        assert worker.wait(30) == 0, "it ends cleanly when it is asked to"
+        assert worker.wait(PATIENCE_SECONDS) == 0, "it ends cleanly when it is asked to"
 
     assert before.deliveries == after.deliveries, "the id is the same each time"
     taken = sorted(entry["sdr_id"] for entry in journal.entries("sdr"))

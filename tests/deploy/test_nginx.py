@@ -15,7 +15,6 @@ import socket
 import ssl
 import subprocess
 import threading
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,6 +23,8 @@ import pytest
 import trustme
 
 from tests.conventions.source import ROOT
+from tests.running.program import own_port
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +49,6 @@ http {{
     {shipped}
 }}
 """
-START_SECONDS_MAX = 10
 MEBIBYTE = 1024 * 1024
 
 
@@ -101,7 +101,7 @@ class Edge:
     ) -> tuple[int, bytes]:
         """Send one request with the given TLS settings."""
         client = http.client.HTTPSConnection(
-            "127.0.0.1", self.port, context=context, timeout=20
+            "127.0.0.1", self.port, context=context, timeout=90
         )
         try:
             client.request("POST", path, body, headers or {})
@@ -109,13 +109,6 @@ class Edge:
             return answer.status, answer.read()
         finally:
             client.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager
@@ -145,20 +138,18 @@ def _configuration(folder: Path, *, port: int, upstream: int) -> str:
 
 
 def _wait_until_open(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_SECONDS_MAX
-    while time.monotonic() < deadline:
+    def listens() -> bool:
         assert process.poll() is None, "nginx refused its configuration"
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.02)
-    pytest.fail("nginx does not listen")
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    eventually(listens)
 
 
 @pytest.fixture(scope="module")
 def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
     folder = tmp_path_factory.mktemp("nginx")
-    servers, partners, port = trustme.CA(), trustme.CA(), _free_port()
+    servers, partners, port = trustme.CA(), trustme.CA(), own_port(17)
     # with an RSA key, ciphers without forward secrecy would be possible
     server = servers.issue_cert("127.0.0.1", key_type=trustme.KeyType.RSA)
     (folder / "server.pem").write_bytes(

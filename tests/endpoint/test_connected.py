@@ -11,8 +11,7 @@ import json
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -29,9 +28,9 @@ from clearinghouse.endpoint.messages.evse import Connector, Evse
 from clearinghouse.endpoint.messages.tariff import Tariff, TariffComponent
 from tests.fixtures.database import make_state_dir
 from tests.running.house import House
+from tests.waiting import eventually
 
 TOKEN = "the-token-of-the-partner"
-WAIT_SECONDS = 60.0
 EVSE = "DE*BEN*E000001"
 CARD = Credential(kind="RFID", value="04A2B3C4D5E680")
 CONTRACT = "NLCSPC00000001"
@@ -146,13 +145,6 @@ def roaming() -> Iterator[Roaming]:
         yield Roaming(csp=csp, cso=cso, folder=folder)
 
 
-def _eventually(holds: Callable[[], bool]) -> None:
-    ends = time.monotonic() + WAIT_SECONDS
-    while not holds():
-        assert time.monotonic() < ends, "it never held"
-        time.sleep(0.2)
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.clause("4.2-visited", "4.3-I3", "4.3-I4", "5-B2")
@@ -160,7 +152,7 @@ def test_a_remote_start_comes_back_as_a_confirmed_sdr(roaming: Roaming) -> None:
     started = roaming.csp.start_session(EVSE, CONTRACT, partner_session_id="APP-1")
     assert started.session_id is not None
 
-    _eventually(lambda: bool(roaming.journal("cso", "verdict")))
+    eventually(lambda: bool(roaming.journal("cso", "verdict")))
 
     [verdict] = roaming.journal("cso", "verdict")
     assert verdict["status"] == "CONFIRMED"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -35,8 +33,8 @@ from clearinghouse.soap.operations import Call
 from tests.endpoint.partner import Partner, example
 from tests.endpoint.scripted_house import ScriptedHouse
 from tests.endpoint.test_client import AT, CARD, make_record
+from tests.waiting import eventually
 
-WAIT_SECONDS = 10.0
 SESSION_ID = UUID("7c9e6679-7425-40de-944b-e07fc1f90ae7")
 EVSE_ID = "FR*A23*E45B*78C"
 
@@ -82,14 +80,6 @@ def make_csp(
     return ReferenceCsp(
         contracts, Journal(folder / "csp.jsonl"), house=house, objection=objection
     )
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    """Wait until something holds."""
-    ends = time.monotonic() + WAIT_SECONDS
-    while not holds():
-        assert time.monotonic() < ends, "it never held"
-        time.sleep(0.01)
 
 
 def _start(

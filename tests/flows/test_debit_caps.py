@@ -39,6 +39,7 @@ from tests.services.sdr_world import (
     totals_of,
 )
 from tests.services.settling import kill_writers
+from tests.waiting import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -225,7 +226,7 @@ def test_two_batches_at_once_never_pass_the_cap_together(
     def slowly(records: list[ServiceDetailRecord]) -> Iterator[ServiceDetailRecord]:
         yield records[0]
         reached.set()
-        go_on.wait(5)
+        go_on.wait(PATIENCE_SECONDS)
 
     first, second = sdrs(1), sdrs(1, first=5, cso_id="CHREP")
 
@@ -238,11 +239,11 @@ def test_two_batches_at_once_never_pass_the_cap_together(
 
     with ThreadPoolExecutor(2) as pool:
         one = pool.submit(submit_first)
-        assert reached.wait(5)
+        assert reached.wait(PATIENCE_SECONDS)
         other = pool.submit(world.submit, second, sender=world.visited_csp)
         go_on.set()
-        one.result(20)
-        counts = other.result(20).counts
+        one.result(PATIENCE_SECONDS)
+        counts = other.result(PATIENCE_SECONDS).counts
 
     assert (counts.accepted, counts.held) == (0, 1)
     assert owed(world) == 1149

@@ -26,7 +26,8 @@ LAST_LINE = re.compile(
     r"demo: \d+ sessions, \d+ SDRs accepted, \d+ refused, \d+ statements, net sum 0"
 )
 INTERRUPTED = 130
-CALL_SECONDS = 60
+CALL_SECONDS = 120
+RUNNING = "running; Ctrl-C stops"
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,11 @@ def folder() -> Iterator[Path]:
 def demo(folder: Path, port: int, *words: str) -> Program:
     """Return the demo that will play in a folder; ``words`` are further options."""
     return Program(folder, "demo", ("--port", str(port), *words), port=port)
+
+
+def _code_of(cut: Program) -> int:
+    """Return how a demo ends that was cut off; a machine may let it finish before."""
+    return 0 if RUNNING in cut.said else INTERRUPTED
 
 
 def _pasted(said: str, heading: str) -> str:
@@ -80,14 +86,14 @@ def test_demo_that_was_cut_off_plays_its_day_and_its_calls_work_as_printed(
     for words in ("a live question", "[3/4]"):
         cut = demo(folder, own_port(6)).start().until_says(words)
         code = cut.signal(signal.SIGINT).ended()
-        assert code == INTERRUPTED, cut.said
+        assert code == _code_of(cut), cut.said
         assert not cut.left()
         assert "Traceback" not in cut.said
     cluster = (folder / "demo" / "postgres" / "data").stat().st_ino
 
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
-        last = demo(folder, taken).start().until_says("running; Ctrl-C stops")
+        last = demo(folder, taken).start().until_says(RUNNING)
     said = last.said
     ours = _pasted(said, "A call to paste into")
     plain = _pasted(said, "The same without this package")
@@ -134,7 +140,7 @@ def test_demo_that_is_cut_off_while_it_starts_leaves_no_process(seconds: int) ->
 
         code = cut.signal(signal.SIGTERM).ended()
 
-        assert code == INTERRUPTED, cut.said
+        assert code == _code_of(cut), cut.said
         assert not cut.left()
     finally:
         reap(place)

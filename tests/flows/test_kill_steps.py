@@ -137,7 +137,7 @@ class Dying:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.close()
-        self.process.wait(timeout=30)
+        self.process.wait(PATIENCE_SECONDS)
         self.process.stdout.close()
         self.admin.close()
 

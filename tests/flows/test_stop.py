@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import shutil
 import threading
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,9 +16,9 @@ from clearinghouse.storage.roles import OWNER_ROLE
 from tests.fixtures.database import given_bindir, make_state_dir
 from tests.running.house import House
 from tests.running.soap import SoapFaultError, Speaker
+from tests.waiting import PATIENCE_SECONDS, eventually
 
 ENOUGH = 20
-PATIENCE_SECONDS = 60.0
 
 
 def _tariff(number: int) -> str:
@@ -67,10 +66,9 @@ def test_what_was_acknowledged_before_a_stop_is_in_the_database() -> None:
             publisher = _Publisher(speaker)
             thread = threading.Thread(target=publisher.run)
             thread.start()
-            deadline = time.monotonic() + PATIENCE_SECONDS
-            while len(publisher.acknowledged) < ENOUGH and thread.is_alive():
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
+            eventually(
+                lambda: len(publisher.acknowledged) >= ENOUGH or not thread.is_alive()
+            )
             assert house.server is not None
             assert house.server.process is not None
             house.server.ask_to_stop()

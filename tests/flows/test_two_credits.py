@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 
 from clearinghouse import codes
 from clearinghouse.services import balances, settlement
@@ -20,26 +19,11 @@ from tests.flows.sdr_messages import batch
 from tests.services.test_corrections import credit_of
 
 if TYPE_CHECKING:
+    from tests.fixtures.database import Site
     from tests.fixtures.engine import Answer
 
-_WAITING = text("""
-    SELECT count(*) FROM pg_locks
-    WHERE locktype = 'advisory' AND NOT granted
-      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-""")
 
-
-def _wait_for(stage: Stage, count: int) -> None:
-    """Wait until so many transactions stand at a lock."""
-    for _ in range(1_000):
-        with stage.world.env.database.begin_read_only() as tx:
-            if tx.execute(_WAITING).scalar_one() >= count:
-                return
-        time.sleep(0.01)
-    pytest.fail("nobody waits")
-
-
-def _both(stage: Stage, contents: list[str]) -> list[Answer]:
+def _both(stage: Stage, site: Site, contents: list[str]) -> list[Answer]:
     """Send messages of the CSO that are in their transactions at the same time."""
     env = stage.world.env
     with ThreadPoolExecutor(len(contents)) as pool:
@@ -49,7 +33,7 @@ def _both(stage: Stage, contents: list[str]) -> list[Answer]:
             sent = []
             for place, content in enumerate(contents, start=1):
                 sent.append(pool.submit(stage.cso.call, "sdr", "SubmitSdrs", content))
-                _wait_for(stage, place)
+                site.until_locked_out(place)
         return [one.result() for one in sent]
 
 
@@ -64,13 +48,14 @@ def _taken_back(stage: Stage) -> int:
 @pytest.mark.parametrize("is_closed", [False, True], ids=["open", "closed"])
 def test_of_two_credits_at_once_one_is_taken_and_one_is_told_s_109(
     stage: Stage,
+    site: Site,
     is_closed: bool,  # noqa: FBT001 - a case
 ) -> None:
     if is_closed:
         stage.world.close("2026-12")
     credits_ = [credit_of(stage.record, name) for name in ("C-1", "C-2")]
 
-    first, second = _both(stage, [batch(2, credits_[:1]), batch(3, credits_[1:])])
+    first, second = _both(stage, site, [batch(2, credits_[:1]), batch(3, credits_[1:])])
 
     counts = [
         (one.required("accepted"), one.required("refused")) for one in (first, second)
@@ -88,10 +73,10 @@ def test_of_two_credits_at_once_one_is_taken_and_one_is_told_s_109(
     assert balances.verify(stage.world.env).differences == ()
 
 
-def test_the_same_credit_twice_at_once_is_taken_once(stage: Stage) -> None:
+def test_the_same_credit_twice_at_once_is_taken_once(stage: Stage, site: Site) -> None:
     credit = credit_of(stage.record, "C-1")
 
-    told = _both(stage, [batch(2, [credit]), batch(3, [credit])])
+    told = _both(stage, site, [batch(2, [credit]), batch(3, [credit])])
 
     assert sorted(one.required("accepted") for one in told) == ["0", "1"]
     assert sorted(one.required("duplicates") for one in told) == ["0", "1"]

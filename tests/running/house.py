@@ -12,6 +12,7 @@ from typing import Self
 
 from clearinghouse.cli.processes import Child, free_port
 from tests.running.soap import Speaker
+from tests.waiting import PATIENCE_SECONDS, eventually
 
 COMMAND_SECONDS_MAX = 120.0
 """Longest run of one command of the command line."""
@@ -32,7 +33,8 @@ class House:
 
     def __enter__(self) -> Self:
         """Start the server (which brings its database and migrations) and wait."""
-        self.port = self.port or free_port(FIRST_PORT + os.getpid() % 2000)
+        # Processes with neighbouring numbers look for their ports apart.
+        self.port = self.port or free_port(FIRST_PORT + os.getpid() % 200 * 8)
         self.start_server()
         return self
 
@@ -70,9 +72,10 @@ class House:
         ).start()
 
     def start_server(self) -> None:
-        """Start (again) the server and wait until it is ready."""
+        """Start (again) the server on its port, and wait until it is ready."""
+        eventually(lambda: free_port(self.port) == self.port)
         self.server = self._child("serve")
-        self.server.wait_until_ready(f"{self.url}/readyz")
+        self.server.wait_until_ready(f"{self.url}/readyz", seconds=PATIENCE_SECONDS)
 
     def start_worker(self) -> None:
         """Start (again) the delivery worker."""

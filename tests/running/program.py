@@ -25,6 +25,7 @@ READY_SECONDS = 240.0
 END_SECONDS = 240.0
 """Longest wait for a program that was asked to stop."""
 _POLL_SECONDS = 0.05
+_TURNS = 5
 _FIRST_PORT = 20_063
 _PORTS = 3
 """How many ports one program may need: its own, and two for metrics."""
@@ -121,9 +122,9 @@ class Program:
         """Wait until it has said some words; raises :class:`ProgramError`."""
         return self._wait(lambda: words in self.said)
 
-    def until_there(self, file: str) -> Self:
-        """Wait until a file of its folder is there; raises :class:`ProgramError`."""
-        return self._wait((self.folder / file).exists)
+    def until_there(self, *files: str) -> Self:
+        """Wait until one of these is in its folder; raises :class:`ProgramError`."""
+        return self._wait(lambda: any((self.folder / one).exists() for one in files))
 
     def _wait(self, come: Callable[[], bool]) -> Self:
         deadline = time.monotonic() + READY_SECONDS
@@ -137,7 +138,8 @@ class Program:
 
     def signal(self, number: int) -> Self:
         """Send a signal to its first process, as a supervisor does."""
-        os.kill(self.pid, number)
+        assert self.process is not None
+        self.process.send_signal(number)  # not to another one, should it have ended
         return self
 
     def ended(self) -> int:
@@ -164,6 +166,23 @@ class Program:
         except subprocess.TimeoutExpired:
             os.killpg(self.pid, signal.SIGKILL)
             raise
+
+
+def met(
+    start: Callable[[], Program], moment: tuple[str, ...], number: int, *, late: int
+) -> Program:
+    """Return a program that a signal met before it was done, and that ended.
+
+    It is started again when it had come to its own end, with the code ``late``: a
+    machine may pause us for longer than it takes.
+    """
+    for _ in range(_TURNS):
+        program = start()
+        with contextlib.suppress(ProgramError):  # it ended meanwhile
+            program.until_there(*moment)
+        if program.signal(number).ended() != late:
+            return program
+    raise ProgramError(f"it was never met: {program.said}")
 
 
 def reap(folder: Path) -> None:

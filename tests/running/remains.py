@@ -8,7 +8,7 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
-GONE_SECONDS = 20.0
+GONE_SECONDS = 90.0
 """Longest wait for processes that were told to end; a slow machine needs some."""
 _POLL_SECONDS = 0.05
 _LISTENING = "0A"  # the kernel's number for it

@@ -22,6 +22,7 @@ from clearinghouse.services.gate import (
 )
 from clearinghouse.storage.access import Token, TokenHolder
 from tests.builders import NOW, seconds
+from tests.waiting import PATIENCE_SECONDS
 
 
 def holder(*, expires_after_seconds: int = 1200) -> TokenHolder:
@@ -147,20 +148,20 @@ def test_few_attempts_wait_at_once() -> None:
 
     def pause(_seconds: int) -> None:
         arrived.release()
-        release.wait(60)
+        release.wait(PATIENCE_SECONDS)
 
     lane = SlowLane(pause)
     waiting = [Thread(target=lane.wait) for _ in range(gate.SLOW_MAX)]
     for thread in waiting:
         thread.start()
-        assert arrived.acquire(timeout=60)
+        assert arrived.acquire(timeout=PATIENCE_SECONDS)
 
     with pytest.raises(TooManyError):
         lane.wait()
 
     release.set()
     for thread in waiting:
-        thread.join(60)
+        thread.join()
     lane.wait()
 
 
@@ -172,7 +173,7 @@ def test_hashing_queue_refuses_the_tenth_at_once() -> None:
     def wait() -> None:
         try:
             with queue.turn():
-                release.wait(60)
+                release.wait(2 * PATIENCE_SECONDS)
                 turns.put(None)
         except ClearingHouseError as refusal:
             refused.put(refusal.code)
@@ -183,12 +184,12 @@ def test_hashing_queue_refuses_the_tenth_at_once() -> None:
         thread.start()
 
     # All others still wait: the one too many has its answer before anyone is done.
-    assert refused.get(timeout=60) is codes.OVERLOAD
+    assert refused.get(timeout=PATIENCE_SECONDS) is codes.OVERLOAD
     assert turns.empty()
 
     release.set()
     for thread in waiting:
-        thread.join(60)
+        thread.join()
     assert turns.qsize() == allowed
     assert refused.empty()
     with queue.turn():

@@ -18,7 +18,6 @@ from tests.builders import make_cso, make_csp, make_entry, make_evse, make_list_
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Future
     from uuid import UUID
 
     from clearinghouse.domain.participants import Participant
@@ -160,14 +159,6 @@ def test_list_that_does_not_wait_is_refused(
     assert len(acts(env)) == 1
 
 
-def wait_for_lock(site: Site, doing: Future[HeldList]) -> None:
-    """Wait until it waits for the partner's lists, or is done without."""
-    query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-    with site.superuser() as connection:
-        while not doing.done() and connection.execute(query).fetchone() == (0,):
-            pass
-
-
 @pytest.mark.parametrize("act", [held_lists.confirm, held_lists.discard])
 def test_list_that_its_partner_replaces_at_that_moment_removes_nothing(
     env: Environment,
@@ -182,7 +173,7 @@ def test_list_that_its_partner_replaces_at_that_moment_removes_nothing(
         with env.database.begin() as tx:
             lists.lock_owner(tx, credentials.STAGING, csp.participant_id)
             doing = pool.submit(act, env, list_id)
-            wait_for_lock(site, doing)
+            site.until_locked_out(unless=doing.done)
             part = make_list_part(csp, expected_count=0)
             credentials.stage_part(tx, part, [])
         with pytest.raises(ClearingHouseError) as refused:

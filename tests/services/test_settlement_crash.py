@@ -161,7 +161,7 @@ def test_no_sdr_is_lost_while_windows_are_cut_over_under_load(
         settlement.close_window(world.env, next_label=f"W-{number}")
     done.set()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join()
     settlement.close_window(world.env, next_label="W-last")
 
     closed = [w for w in settlement.windows(world.env) if w.state is WindowState.CLOSED]
@@ -241,7 +241,7 @@ def test_two_closers_at_once_close_one_window(world: World) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join()
 
     assert {closing.window.window_id for closing in closings} == {1}
     assert [w.label for w in settlement.windows(world.env)] == ["2026-12", "2026-11"]

@@ -29,6 +29,7 @@ from clearinghouse.storage.tables import settlement as books
 from tests.builders import make_sender
 from tests.services.sdr_world import World, count_of, make_world, message
 from tests.services.settling import Debt, book_debts
+from tests.waiting import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -407,11 +408,11 @@ def test_when_one_of_many_statements_fails_the_others_are_given_up(
         tx: Connection, statement_id: str, sign: Sign | None
     ) -> Iterator[tuple[StatementFormat, bytes]]:
         if statement_id.endswith("1"):
-            assert has_begun.wait(10)
+            assert has_begun.wait(PATIENCE_SECONDS)
             raise ClearingHouseError(codes.PROOF_FAILED, statement_id)
         for piece in render(tx, statement_id, sign):
             has_begun.set()
-            assert has_failed.wait(10)
+            assert has_failed.wait(PATIENCE_SECONDS)
             yield piece
 
     class Told(Event):

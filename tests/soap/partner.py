@@ -6,15 +6,17 @@ import contextlib
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from clearinghouse.soap.binding import Record
-from clearinghouse.soap.client import Client, ClientSettings, Outcome
+from clearinghouse.soap.client import Client, ClientSettings, Outcome, TimedOut
+from tests.waiting import PATIENCE_SECONDS
 
 # Longest that a test waits for a partner who does answer.
-SECONDS = 5.0
+SECONDS = PATIENCE_SECONDS
+# Short deadlines, one after the other: a message may not go out before the first.
+SHORT_SECONDS = (0.4, 2.0, 10.0)
 Talk = Callable[[socket.socket, bytes], None]
 
 
@@ -78,9 +80,12 @@ def serving(talk: Talk, *, tls: ssl.SSLContext | None = None) -> Iterator[Partne
                     connection = tls.wrap_socket(connection, server_side=True)
                 _serve(partner, connection)
 
-        threading.Thread(target=accept, daemon=True).start()
+        accepting = threading.Thread(target=accept, daemon=True)
+        accepting.start()
         yield partner
-        server.close()
+        # Closing alone does not wake who waits in accept.
+        server.shutdown(socket.SHUT_RDWR)
+        accepting.join()
 
 
 def reply(
@@ -109,14 +114,16 @@ class Caller:
         self._client = client
         self._request = request
         self._header = header
-        self.seconds = 0.0
 
     def __call__(self, url: str, seconds: float = SECONDS) -> Outcome:
-        before = time.monotonic()
-        outcome = self._client.call(
-            self._request, self._header, url=url, seconds=seconds
-        )
-        self.seconds = time.monotonic() - before
+        return self._client.call(self._request, self._header, url=url, seconds=seconds)
+
+    def in_vain(self, url: str) -> Outcome:
+        """Call a partner who does not answer until the message was sent in time."""
+        for seconds in SHORT_SECONDS:
+            outcome = self(url, seconds)
+            if outcome != TimedOut(sent=False):
+                break
         return outcome
 
 

@@ -36,6 +36,7 @@ from tests.soap.house import (
 from tests.soap.house import (
     SOAP_12 as SOAP_12_NAMESPACE,
 )
+from tests.waiting import PATIENCE_SECONDS
 
 GOOD = authorize()
 SETTINGS = EngineSettings(validate_responses=True)
@@ -299,7 +300,7 @@ class Gate:
 
     def handle(self, _call: Call) -> Record:
         self.inside.release()
-        assert self.open.wait(10)
+        assert self.open.wait(PATIENCE_SECONDS)
         return self.house.engine.bindings.read(self._element)
 
     def hold(self, count: int) -> list[threading.Thread]:
@@ -311,7 +312,7 @@ class Gate:
         for thread in threads:
             thread.start()
         for _ in threads:
-            assert self.inside.acquire(timeout=10)
+            assert self.inside.acquire(timeout=PATIENCE_SECONDS)
         return threads
 
 
@@ -334,7 +335,7 @@ def test_full_lane_sheds_and_the_others_go_on(contract: Contract) -> None:
 
 def test_waits_a_moment_for_a_free_place(contract: Contract) -> None:
     gate = Gate(contract, places=1)
-    gate.house.engine._services["/services/authorization"].places._queue_seconds = 10  # noqa: SLF001  # a longer moment
+    gate.house.engine._services["/services/authorization"].places._queue_seconds = 90  # noqa: SLF001  # a longer moment
     (thread,) = gate.hold(1)
     answers: list[Answer] = []
     second = threading.Thread(

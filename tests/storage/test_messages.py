@@ -5,7 +5,6 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
-from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,13 +13,12 @@ from clearinghouse.codes import DUPLICATE_CONFLICT, IN_PROGRESS
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.storage import messages
 from tests.builders import NOW, make_csp, make_exchange, make_sender, seconds
+from tests.waiting import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from clearinghouse.domain.exchange import Exchange
     from clearinghouse.storage.database import Database
-
-#: Longer than any step here takes, so that a fault ends the test and not the run.
-_PATIENCE_SECONDS = 10
+    from tests.fixtures.database import Site
 
 
 @pytest.fixture
@@ -114,12 +112,9 @@ def test_answer_needs_a_claim(database: Database, exchange: Exchange) -> None:
 
 
 def test_twin_waits_for_the_first_and_hears_its_answer(
-    database: Database, exchange: Exchange
+    site: Site, database: Database, exchange: Exchange
 ) -> None:
-    claimed = Event()
-
     def twin() -> bytes | messages.Unanswered | None:
-        claimed.wait(_PATIENCE_SECONDS)
         with database.begin() as tx:
             return messages.claim(tx, exchange)
 
@@ -127,34 +122,30 @@ def test_twin_waits_for_the_first_and_hears_its_answer(
         with database.begin() as tx:
             assert messages.claim(tx, exchange) is None
             waiting = pool.submit(twin)
-            claimed.set()
-            with pytest.raises(TimeoutError):
-                waiting.result(0.3)
+            site.until_locked_out()
+            assert not waiting.done()
             messages.remember(tx, exchange, b"<answer/>", at=NOW)
-        assert waiting.result(_PATIENCE_SECONDS) == b"<answer/>"
+        assert waiting.result(PATIENCE_SECONDS) == b"<answer/>"
 
 
 def test_twin_goes_on_when_the_first_rolled_back(
-    database: Database, exchange: Exchange
+    site: Site, database: Database, exchange: Exchange
 ) -> None:
-    claimed = Event()
-
     def twin() -> bytes | messages.Unanswered | None:
-        claimed.wait(_PATIENCE_SECONDS)
         with database.begin() as tx:
             return messages.claim(tx, exchange)
 
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(twin)
         with database.begin() as tx, tx.begin_nested() as point:
             messages.claim(tx, exchange)
-            claimed.set()
-            with pytest.raises(TimeoutError):
-                waiting.result(0.2)
+            waiting = pool.submit(twin)
+            site.until_locked_out()
+            assert not waiting.done()
             point.rollback()
-        assert waiting.result(_PATIENCE_SECONDS) is None
+        assert waiting.result(PATIENCE_SECONDS) is None
 
 
+@pytest.mark.usefixtures("usual_budgets")
 def test_twin_that_waits_too_long_is_told_to_come_again(
     database: Database, exchange: Exchange
 ) -> None:
