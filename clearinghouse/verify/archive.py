@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import stat
+import struct
 import zipfile
 import zlib
 from codecs import IncrementalDecoder, getincrementaldecoder
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from clearinghouse.verify.report import BundleError, Report
+from clearinghouse.verify.files import PlainFile, open_plain
+from clearinghouse.verify.report import BundleError, Report, plain
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
@@ -146,20 +150,28 @@ ADDED_FIELDS: Mapping[str, tuple[str, int]] = {
     "confirmations.tsv": ("returnRule", 3),
 }
 
-#: Bytes of one unpacked file, and of the manifest. They stop a bundle from filling the
-#: disk; ten million SDRs fit.
+#: Bytes of one unpacked file, of all together, and of the manifest. They stop a bundle
+#: from filling the disk; ten million SDRs fit.
 FILE_BYTES_MAX = 16 << 30
+BUNDLE_BYTES_MAX = 32 << 30
 MANIFEST_BYTES_MAX = 1 << 20
 
 #: How often a file may be larger than it is packed, above a size where it matters.
 RATIO_MAX = 200
 RATIO_FROM_BYTES = 1 << 20
 
+#: Bytes of one line, and how many times the fields of its file: longer ones were made
+#: to fill the memory.
+LINE_BYTES_MAX = 4 << 20
+FIELDS_FACTOR_MAX = 4
+_FIELDS_FROM = 10_000
+
 #: The number of a window: it fits 64 bits.
 _WINDOW_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 _BLOCK_BYTES = 1 << 20
 _ENCRYPTED = 0x1
+_LOCAL_HEADER = b"PK\x03\x04"
 _PACKINGS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 
 
@@ -192,8 +204,13 @@ def unpack(path: Path, folder: Path, report: Report) -> Unpacked:
     harm: unknown names, encryption, sizes beyond the bounds.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with (
+            open_plain(path, BUNDLE_BYTES_MAX) as file,
+            zipfile.ZipFile(file) as archive,
+        ):
+            _require_nothing_else(file, archive)
             members = _members(archive)
+            _require_room(members.values(), folder)
             text = _read(archive, members[MANIFEST])
             manifest = _manifest(text)
             _require_whole(members, manifest["bundle"])
@@ -203,12 +220,12 @@ def unpack(path: Path, folder: Path, report: Report) -> Unpacked:
                 for name, member in members.items()
                 if name in HEADINGS
             }
-    except FileNotFoundError as error:
-        raise BundleError(f"there is no file {path}") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise BundleError(f"no whole ZIP file: {error}") from error
-    except (OSError, UnicodeError) as error:
-        raise BundleError(f"the file cannot be read: {error}") from error
+        raise BundleError(f"no whole ZIP file: {plain(str(error))}") from error
+    except OSError as error:
+        raise BundleError(f"it cannot be unpacked: {error.strerror}") from error
+    except (ValueError, struct.error, OverflowError, RuntimeError) as error:
+        raise BundleError("no whole ZIP file: sizes that fit nowhere") from error
     for name in HEADINGS.keys() - digests.keys():
         nothing = "\t".join(fields_of(name, manifest["bundle"]))
         (folder / name).write_text(f"{nothing}\n", encoding="utf-8")
@@ -221,6 +238,25 @@ def unpack(path: Path, folder: Path, report: Report) -> Unpacked:
     )
 
 
+def _require_nothing_else(file: PlainFile, archive: zipfile.ZipFile) -> None:
+    """Refuse a file that is a bundle and something else at once."""
+    begin = min((one.header_offset for one in archive.infolist()), default=0)
+    file.seek(0)
+    if begin or file.read(len(_LOCAL_HEADER)) != _LOCAL_HEADER:
+        raise BundleError("the file does not begin with what it holds as a ZIP file")
+    if archive.comment:
+        raise BundleError("the file ends with a comment, which no bundle has")
+
+
+def _require_room(members: Collection[zipfile.ZipInfo], folder: Path) -> None:
+    size = sum(member.file_size for member in members)
+    if size > BUNDLE_BYTES_MAX:
+        raise BundleError(f"its files would take {size} bytes")
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise BundleError(f"its files would take {size} bytes; {free} are free")
+
+
 def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     wanted = {*HEADINGS, MANIFEST, SIGNATURE}
     found: dict[str, zipfile.ZipInfo] = {}
@@ -230,19 +266,27 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
             raise BundleError(f"no file of a bundle: {name[:80]!r}")
         if name in found:
             raise BundleError(f"{name} is there twice")
-        if member.flag_bits & _ENCRYPTED or member.compress_type not in _PACKINGS:
-            raise BundleError(f"{name} is packed in a way that is not allowed")
-        if member.file_size > FILE_BYTES_MAX:
-            raise BundleError(f"{name} would take {member.file_size} bytes")
-        if (
-            member.file_size > RATIO_FROM_BYTES
-            and member.file_size > RATIO_MAX * member.compress_size
-        ):
-            raise BundleError(f"{name} is packed too tightly to be data")
+        _require_harmless(member)
         found[name] = member
     if MANIFEST not in found:
         raise BundleError(f"missing: {MANIFEST}")
     return found
+
+
+def _require_harmless(member: zipfile.ZipInfo) -> None:
+    """Refuse links, packings that are not allowed, and sizes beyond the bounds."""
+    name = member.filename
+    if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG):
+        raise BundleError(f"{name} is no plain file")
+    if member.flag_bits & _ENCRYPTED or member.compress_type not in _PACKINGS:
+        raise BundleError(f"{name} is packed in a way that is not allowed")
+    if member.file_size > FILE_BYTES_MAX:
+        raise BundleError(f"{name} would take {member.file_size} bytes")
+    if (
+        member.file_size > RATIO_FROM_BYTES
+        and member.file_size > RATIO_MAX * member.compress_size
+    ):
+        raise BundleError(f"{name} is packed too tightly to be data")
 
 
 def _require_whole(members: Mapping[str, zipfile.ZipInfo], form: int) -> None:
@@ -266,18 +310,29 @@ def _extract(
     archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path
 ) -> tuple[int, int, str]:
     """Unpack a file; return its bytes, its lines without heading, its digest."""
-    hashed, size, lines = sha256(), 0, 0
+    name = member.filename
+    hashed, size, lines, fields, tail = sha256(), 0, 0, 0, 0
     decoder = getincrementaldecoder("utf-8")()
     with archive.open(member) as packed, target.open("xb") as file:
         while block := packed.read(_BLOCK_BYTES):
             size += len(block)
             if size > member.file_size:
-                raise BundleError(f"{member.filename} is longer than it says")
+                raise BundleError(f"{name} is longer than it says")
+            first, last = block.find(b"\n"), block.rfind(b"\n")
+            if tail + (len(block) if first < 0 else first) > LINE_BYTES_MAX:
+                raise BundleError(f"{name} line {lines + 1} is too long")
+            tail = tail + len(block) if last < 0 else len(block) - last - 1
             lines += block.count(b"\n")
-            _require_text(member.filename, decoder, block)
+            fields += block.count(b"\t")
+            most = (lines + 1) * FIELDS_FACTOR_MAX * len(HEADINGS[name].split())
+            if fields > most + _FIELDS_FROM:
+                raise BundleError(f"{name} line {lines + 1} has too many fields")
+            _require_text(name, decoder, block)
             hashed.update(block)
             file.write(block)
-        _require_text(member.filename, decoder, b"", final=True)
+        _require_text(name, decoder, b"", final=True)
+    if size != member.file_size:
+        raise BundleError(f"{name} is shorter than it says")
     return size, lines - 1, hashed.hexdigest()
 
 

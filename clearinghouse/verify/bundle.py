@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event, Thread
 from typing import Any
 
 import duckdb
@@ -34,6 +36,12 @@ CHECKS = (
 #: Checks of what a bundle of the form before did not hold yet.
 FORM_3 = 3
 CHECKS_OF_FORM_3 = ("checks_suspense.sql", "checks_terms.sql")
+
+#: Seconds that the check of a bundle may take in the database, its memory, and how much
+#: of the disk it may fill; ten million SDRs take some minutes.
+SECONDS_MAX = 4 * 3_600
+MEMORY_MAX = "2GB"
+SPILL_MAX = "64GB"
 
 #: Levels of a tree: 2^40 leaves.
 LEVELS_MAX = 40
@@ -67,6 +75,12 @@ def verify(
     trusted = signatures.key_of(key)
     try:
         _verify(bundle, trusted, progress, documents, report)
+    except duckdb.InterruptException as error:
+        raise BundleError(
+            f"it takes longer than {SECONDS_MAX} s to check that {report.rule}"
+        ) from error
+    except OSError as error:
+        raise BundleError(f"it cannot be unpacked: {error.strerror}") from error
     except duckdb.Error as error:
         # What is no number became null: here a figure is beyond all bounds.
         raise BundleError(f"it cannot be checked that {report.rule}") from error
@@ -91,7 +105,7 @@ def _verify(
         unpacked = unpack(bundle, folder, report)
         check("the manifest has the operator's signature")
         signatures.check_manifest(unpacked, trusted, report)
-        with _database(Path(scratch)) as db:
+        with _database(Path(scratch)) as db, _bounded(db):
             check("every file has its heading")
             _load(db, unpacked, report)
             check("the chain of windows is whole and signed")
@@ -117,11 +131,32 @@ def _verify(
 
 def _database(scratch: Path) -> _Connection:
     db = duckdb.connect()
-    db.execute("SET memory_limit = '2GB'")
+    db.execute("SET memory_limit = ?", [MEMORY_MAX])
+    db.execute("SET max_temp_directory_size = ?", [SPILL_MAX])
     db.execute("SET TimeZone = 'UTC'")
     db.execute("SET preserve_insertion_order = true")
     db.execute("SET temp_directory = ?", [str(scratch / "spill")])
     return db
+
+
+@contextmanager
+def _bounded(db: _Connection) -> Iterator[None]:
+    """Interrupt what takes too long: a bundle may be made to be slow."""
+    done = Event()
+
+    def interrupt() -> None:
+        seconds = SECONDS_MAX
+        while not done.wait(seconds):
+            db.interrupt()
+            seconds = 1  # again, should it have come between two statements
+
+    watch = Thread(target=interrupt, daemon=True)
+    watch.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watch.join()
 
 
 def _load(db: _Connection, bundle: Unpacked, report: Report) -> None:
@@ -136,11 +171,10 @@ def _load(db: _Connection, bundle: Unpacked, report: Report) -> None:
     db.execute("CREATE TABLE sdr_field (place INTEGER, name VARCHAR)")
     fields = enumerate(HEADINGS["sdrs.tsv"].split(), 1)
     db.executemany("INSERT INTO sdr_field VALUES (?, ?)", list(fields))
-    try:
-        db.execute(_text("load.sql"))
-        db.execute(_text("load_runs.sql"))
-    except duckdb.Error as error:
-        raise BundleError("a file holds what is no line of a table") from error
+    for statement in f"{_text('load.sql')}\n{_text('load_runs.sql')}".split(";\n"):
+        names = re.findall(r"fields_of\('([a-z]+\.tsv)'\)", statement)
+        report.rule = f"{' '.join(names) or 'a file'} holds lines of a table"
+        db.execute(statement)
 
 
 def _check_chain(

@@ -1,7 +1,8 @@
 """The command ``clearinghouse-verify``: an audit bundle and a public key, nothing else.
 
 Ends with 0 when everything is as it must be, with 1 when something is not or the file
-is no bundle. Needs no database and no clearing house.
+is no bundle, with 2 for words that it does not know, with 130 after Ctrl-C. Needs no
+database and no clearing house.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import TextIO
 from clearinghouse.verify.report import BundleError, plain
 
 EXIT_DIFFERENT = 1
+EXIT_STOPPED = 130
 
 #: Differences that a person is shown.
 SHOWN_MAX = 100
@@ -49,8 +51,11 @@ def run(words: Sequence[str], out: TextIO, log: TextIO) -> int:
     try:
         report = verify(given.bundle, given.key, progress, documents=given.statement)
     except BundleError as error:
-        log.write(f"{given.bundle}: {error}\n")
+        log.write(f"{plain(str(given.bundle))}: {plain(str(error))}\n")
         return EXIT_DIFFERENT
+    except KeyboardInterrupt:
+        log.write("stopped\n")
+        return EXIT_STOPPED
     if given.json:
         told = [asdict(one) for one in report.told]
         out.write(json.dumps({"count": report.count, "differences": told}, indent=1))

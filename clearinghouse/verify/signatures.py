@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from clearinghouse.verify.archive import MANIFEST, SIGNATURE, Unpacked
+from clearinghouse.verify.files import open_plain
 from clearinghouse.verify.report import BundleError, Report
 
 #: Characters of a key id: half of the SHA-256 of the public key.
@@ -37,7 +38,7 @@ def key_of(path: Path) -> PublicKey:
     Raises :class:`BundleError` when there is none in it.
     """
     try:
-        with path.open("rb") as file:
+        with open_plain(path, KEY_BYTES_MAX) as file:
             key = serialization.load_pem_public_key(file.read(KEY_BYTES_MAX))
     except OSError as error:
         raise BundleError(f"the key {path} cannot be read: {error.strerror}") from error

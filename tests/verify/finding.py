@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from io import StringIO
 from typing import TYPE_CHECKING
 
+from clearinghouse.verify.archive import HEADINGS, MANIFEST, SIGNATURE
 from clearinghouse.verify.cli import run
 from tests.verify.forging import Forged
 
@@ -41,3 +43,25 @@ def require_found(made: Made, forgery: Forgery, folder: Path) -> None:
     assert code == 1
     assert any(line.startswith(place) for line in told.splitlines()), told
     assert "manifest" not in told
+
+
+def hollow_members() -> dict[str, bytes]:
+    """Return the files of a bundle with nothing in them."""
+    files = {name: heading.replace(" ", "\t") for name, heading in HEADINGS.items()}
+    manifest = {"bundle": 3, "window": {"windowId": 1}, "files": []}
+    return {
+        **{name: f"{heading}\n".encode() for name, heading in files.items()},
+        MANIFEST: json.dumps(manifest).encode(),
+        SIGNATURE: b"00\n",
+    }
+
+
+def refused(path: Path, key: Path, *words: str) -> str:
+    """Return the one line with which the command refuses a file."""
+    out, log = StringIO(), StringIO()
+    code = run(["--quiet", str(path), "--key", str(key), *words], out, log)
+    assert (code, out.getvalue()) == (1, "")
+    told = log.getvalue()
+    assert told.count("\n") == 1
+    assert "Traceback" not in told
+    return told

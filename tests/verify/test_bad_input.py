@@ -9,49 +9,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clearinghouse.storage.signing import PublicKey, Signer
 from clearinghouse.verify import archive
-from clearinghouse.verify.archive import HEADINGS, MANIFEST, SIGNATURE
+from clearinghouse.verify.archive import MANIFEST
 from clearinghouse.verify.cli import run
-from tests.builders import NOW
+from tests.verify.finding import hollow_members, refused
 from tests.verify.forging import write_zip
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture
-def key(tmp_path: Path) -> Path:
-    """Give the public key of nobody in particular."""
-    path, made = tmp_path / "public.pem", Signer().key()
-    known = PublicKey(key_id=made.key_id, public_key=made.public_key, valid_from=NOW)
-    path.write_text(known.pem, encoding="ascii")
-    return path
-
-
-def _members() -> dict[str, bytes]:
-    """Return the files of a bundle with nothing in them."""
-    files = {name: heading.replace(" ", "\t") for name, heading in HEADINGS.items()}
-    manifest = {"bundle": 3, "window": {"windowId": 1}, "files": []}
-    return {
-        **{name: f"{heading}\n".encode() for name, heading in files.items()},
-        MANIFEST: json.dumps(manifest).encode(),
-        SIGNATURE: b"00\n",
-    }
-
-
-def _refused(path: Path, key: Path) -> str:
-    out, log = StringIO(), StringIO()
-    code = run(["--quiet", str(path), "--key", str(key)], out, log)
-    assert (code, out.getvalue()) == (1, "")
-    told = log.getvalue()
-    assert told.count("\n") == 1
-    assert "Traceback" not in told
-    return told
-
-
 def test_file_that_is_not_there_is_told(key: Path) -> None:
-    assert "there is no file" in _refused(key.with_name("none.zip"), key)
+    assert "there is no file" in refused(key.with_name("none.zip"), key)
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip at all", b"PK\x03\x04" + bytes(99)])
@@ -59,20 +28,20 @@ def test_file_that_is_no_zip_is_refused(content: bytes, key: Path) -> None:
     path = key.with_name("bundle.zip")
     path.write_bytes(content)
 
-    assert "no whole ZIP file" in _refused(path, key)
+    assert "no whole ZIP file" in refused(path, key)
 
 
 def test_bundle_that_is_cut_off_is_refused(key: Path) -> None:
-    path = write_zip(key.with_name("bundle.zip"), _members())
+    path = write_zip(key.with_name("bundle.zip"), hollow_members())
     content = path.read_bytes()
     for length in (len(content) // 3, len(content) - 30):
         path.write_bytes(content[:length])
-        assert "no whole ZIP file" in _refused(path, key)
+        assert "no whole ZIP file" in refused(path, key)
 
 
 def test_bundle_with_a_broken_bit_is_refused(key: Path) -> None:
     path = key.with_name("bundle.zip")
-    members = _members() | {"sdrs.tsv": bytes(range(256)) * 64}
+    members = hollow_members() | {"sdrs.tsv": bytes(range(256)) * 64}
     with zipfile.ZipFile(path, "w") as bundle:  # stored: a bit can be found again
         for name, content in members.items():
             bundle.writestr(name, content)
@@ -80,7 +49,7 @@ def test_bundle_with_a_broken_bit_is_refused(key: Path) -> None:
     broken[broken.index(bytes(range(256))) + 5] ^= 1
     path.write_bytes(broken)
 
-    assert "Bad CRC-32" in _refused(path, key)
+    assert "Bad CRC-32" in refused(path, key)
 
 
 @pytest.mark.parametrize(
@@ -88,38 +57,38 @@ def test_bundle_with_a_broken_bit_is_refused(key: Path) -> None:
     ["../evil.tsv", "/etc/evil.tsv", "folder/sdrs.tsv", "sdrs.tsv/../x", "extra.txt"],
 )
 def test_names_that_lead_elsewhere_are_refused(name: str, key: Path) -> None:
-    path = write_zip(key.with_name("bundle.zip"), _members() | {name: b"x"})
+    path = write_zip(key.with_name("bundle.zip"), hollow_members() | {name: b"x"})
 
-    assert "no file of a bundle" in _refused(path, key)
+    assert "no file of a bundle" in refused(path, key)
     assert not list(key.parent.glob("**/evil*"))
 
 
 def test_file_that_is_missing_is_named(key: Path) -> None:
-    members = _members()
+    members = hollow_members()
     del members["chain.tsv"]
 
     path = write_zip(key.with_name("bundle.zip"), members)
 
-    assert "missing: chain.tsv" in _refused(path, key)
+    assert "missing: chain.tsv" in refused(path, key)
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_file_that_is_there_twice_is_refused(key: Path) -> None:
     path = write_zip(
         key.with_name("bundle.zip"),
-        _members(),
+        hollow_members(),
         lambda bundle: bundle.writestr("sdrs.tsv", b"another\n"),
     )
 
-    assert "sdrs.tsv is there twice" in _refused(path, key)
+    assert "sdrs.tsv is there twice" in refused(path, key)
 
 
 def test_bomb_is_refused_before_it_goes_off(key: Path) -> None:
-    members = _members() | {"sdrs.tsv": bytes(8 << 20)}
+    members = hollow_members() | {"sdrs.tsv": bytes(8 << 20)}
 
     path = write_zip(key.with_name("bundle.zip"), members)
 
-    assert "sdrs.tsv is packed too tightly" in _refused(path, key)
+    assert "sdrs.tsv is packed too tightly" in refused(path, key)
 
 
 def test_file_that_would_fill_the_disk_is_refused(
@@ -127,19 +96,19 @@ def test_file_that_would_fill_the_disk_is_refused(
 ) -> None:
     monkeypatch.setattr(archive, "FILE_BYTES_MAX", 100)
 
-    path = write_zip(key.with_name("bundle.zip"), _members())
+    path = write_zip(key.with_name("bundle.zip"), hollow_members())
 
-    assert "would take" in _refused(path, key)
+    assert "would take" in refused(path, key)
 
 
 def test_file_that_is_longer_than_it_says_is_refused(key: Path) -> None:
     path = key.with_name("bundle.zip")
     with zipfile.ZipFile(path, "w") as bundle:
-        for name, content in _members().items():
+        for name, content in hollow_members().items():
             bundle.writestr(name, content)
         bundle.getinfo("matrix.tsv").file_size -= 3
 
-    assert "matrix.tsv" in _refused(path, key)
+    assert "matrix.tsv" in refused(path, key)
 
 
 @pytest.mark.parametrize(
@@ -161,17 +130,19 @@ def test_file_that_is_longer_than_it_says_is_refused(key: Path) -> None:
     ],
 )
 def test_manifest_that_is_none_is_refused(manifest: bytes, why: str, key: Path) -> None:
-    path = write_zip(key.with_name("bundle.zip"), _members() | {MANIFEST: manifest})
+    path = write_zip(
+        key.with_name("bundle.zip"), hollow_members() | {MANIFEST: manifest}
+    )
 
-    assert why in _refused(path, key)
+    assert why in refused(path, key)
 
 
 @pytest.mark.parametrize("content", [b"", b"no key", b"-----BEGIN PUBLIC KEY-----\n"])
 def test_key_that_is_none_is_refused(content: bytes, key: Path) -> None:
-    path = write_zip(key.with_name("bundle.zip"), _members())
+    path = write_zip(key.with_name("bundle.zip"), hollow_members())
     key.write_bytes(content)
 
-    assert "no public key in PEM" in _refused(path, key)
+    assert "no public key in PEM" in refused(path, key)
 
 
 @pytest.mark.parametrize("garbage", [b"\xff\xfe\x00", b"a\n" * 9, b"\t" * 99 + b"\n"])
@@ -179,7 +150,7 @@ def test_key_that_is_none_is_refused(content: bytes, key: Path) -> None:
 def test_garbage_in_a_file_is_a_difference_or_refused(
     name: str, garbage: bytes, key: Path
 ) -> None:
-    members = _members()
+    members = hollow_members()
     members[name] += garbage
     path = write_zip(key.with_name("bundle.zip"), members)
     out, log = StringIO(), StringIO()
@@ -214,7 +185,7 @@ def _told_of_names(key: Path, names: list[object]) -> str:
         "window": {"windowId": 1},
         "files": [{"name": name} for name in names],
     }
-    members = _members() | {MANIFEST: json.dumps(manifest).encode()}
+    members = hollow_members() | {MANIFEST: json.dumps(manifest).encode()}
     path = write_zip(key.with_name("bundle.zip"), members)
     out = StringIO()
     assert run(["--quiet", str(path), "--key", str(key)], out, StringIO()) == 1
