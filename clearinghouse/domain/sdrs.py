@@ -174,10 +174,13 @@ class ServiceDetailRecord:
     @property
     def energy_wh(self) -> int:
         """Energy of all charging transactions."""
+        sessions = self.charging_sessions
+        if len(sessions) == 1 and len(sessions[0].transactions) == 1:
+            return sessions[0].transactions[0].energy_wh
         return sum(
             [
                 transaction.energy_wh
-                for session in self.charging_sessions
+                for session in sessions
                 for transaction in session.transactions
             ]
         )

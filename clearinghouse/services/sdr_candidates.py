@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from clearinghouse.domain.agreements import Terms
@@ -39,12 +39,14 @@ class Candidate:
     vouched_id: int | None = None
 
 
-def stays_of(candidate: Candidate) -> Iterable[Stay]:
-    """Give the stay that a record tells of; none of one that goes backwards."""
+def stays_of(candidate: Candidate) -> Sequence[Stay]:
+    """Return the stay that a record tells of; none of one that goes backwards."""
     facts, record = candidate.facts, candidate.record
     terms = USUAL if facts.agreement is None else facts.agreement.terms
-    if facts.evse_key is not None and record.ended_at > record.started_at:
-        yield Stay(
+    if facts.evse_key is None or record.ended_at <= record.started_at:
+        return ()
+    return (
+        Stay(
             candidate.index,
             facts.evse_key,
             record.started_at,
@@ -54,7 +56,8 @@ def stays_of(candidate: Candidate) -> Iterable[Stay]:
             terms.match_seconds,
             terms.near_duplicate_seconds,
             *candidate.period,
-        )
+        ),
+    )
 
 
 def personal(record: ServiceDetailRecord) -> Iterable[tuple[SubjectKind, str]]:

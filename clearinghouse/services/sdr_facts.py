@@ -16,19 +16,15 @@ from sqlalchemy import Connection
 from clearinghouse.domain.agreements import Agreement, in_force
 from clearinghouse.domain.exchange import Sender
 from clearinghouse.domain.privacy import SubjectKind
-from clearinghouse.domain.rating import compile_tariff
 from clearinghouse.domain.sdr_facts import (
     EvseFacts,
     Neighbour,
     SdrFacts,
-    TariffFacts,
 )
 from clearinghouse.domain.sdrs import ServiceDetailRecord, period_of, uid_hash
 from clearinghouse.domain.sessions import SessionState
-from clearinghouse.domain.tariffs import TariffVersion, version_in_force
 from clearinghouse.identifiers import evse_id
 from clearinghouse.identifiers.errors import IdentifierError
-from clearinghouse.identifiers.zones import zone_named
 from clearinghouse.services.corrections import version_of
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.sdr_candidates import Candidate, personal, recognise
@@ -41,6 +37,7 @@ from clearinghouse.services.sdr_neighbours import (
     add_means,
     add_neighbours,
 )
+from clearinghouse.services.sdr_terms import TermsDesk
 from clearinghouse.services.sdr_vat import VatDesk
 from clearinghouse.storage import (
     agreements,
@@ -48,14 +45,11 @@ from clearinghouse.storage import (
     participants,
     sdr_decisions,
     sdr_facts,
-    tariffs,
 )
 from clearinghouse.storage.sdr_facts import Known, Sent
 
 #: EVSEs that a batch remembers from chunk to chunk. It bounds its memory.
 EVSES_REMEMBERED_MAX = 20_000
-
-_NO_CONNECTORS: frozenset[str] = frozenset()
 
 #: No participant: an EVSE is never its own.
 _NOBODY = 0
@@ -74,12 +68,10 @@ class Knowledge:
         self._vat = VatDesk(
             tx, sender.party_id, {n: party for party, n in self._ids.items()}
         )
-        self._agreements: dict[int, list[Agreement]] = {}
+        self._terms = TermsDesk(tx, sender.participant_id)
         self._collected: dict[int, list[Agreement]] | None = None
         self._aliases: dict[str, int | None] = {}
         self._evses: dict[str, EvseFacts | None] = {}
-        self._versions: dict[str, list[TariffVersion]] = {}
-        self._raters: dict[tuple[int, str, frozenset[str]], TariffFacts] = {}
         self._known: dict[bytes, bytes] = {}
         self._done: set[int] = set()  # numbers of ids: those are hashed at once
         self._on_evse = Recent(OVERLAP)
@@ -106,15 +98,14 @@ class Knowledge:
         self._known = {}
         self._done = set()
         self._on_evse, self._of_subject = Recent(OVERLAP), Recent(TRAVEL)
-        self._add_partners(candidates)
         self._add_evses(candidates)
+        self._terms.add(candidates)
         self._add_subjects(candidates)
         self._add_known(candidates)
         submitter_id = self._sender.participant_id
         add_sessions(self._tx, submitter_id, candidates)
         self._vat.add(candidates)
         self._add_references(candidates)
-        self._add_tariffs(candidates)
         add_neighbours(self._tx, submitter_id, candidates)
         add_means(self._tx, submitter_id, candidates, now=self._now)
         self.debits.add(candidates)
@@ -195,44 +186,23 @@ class Knowledge:
             return self._sender.participant_id
         return self._ids.get(record.cso_id, _NOBODY)
 
-    def _add_partners(self, candidates: Iterable[Candidate]) -> None:
-        new = {
-            candidate.facts.csp_id
-            for candidate in candidates
-            if candidate.facts.csp_id is not None
-        } - self._agreements.keys()
-        if new:
-            self._agreements |= {home_id: [] for home_id in new}
-            visited_id = self._sender.participant_id
-            for found in agreements.agreements_with_homes(self._tx, visited_id, new):
-                self._agreements[found.home_id].append(found)
-        for candidate in candidates:
-            if candidate.facts.csp_id is not None:
-                candidate.facts.agreement = self._agreement(candidate)
-
-    def _agreement(self, candidate: Candidate) -> Agreement | None:
-        """Return the agreement in the record's currency, or else any that is in force.
-
-        With another currency the rule on currencies speaks, not the one on relations.
-        """
-        record = candidate.record
-        versions = self._agreements[candidate.facts.csp_id or _NOBODY]
-        same = [one for one in versions if one.currency == record.currency]
-        return in_force(same, record.started_at) or in_force(
-            versions, record.started_at
-        )
-
     def _add_evses(self, candidates: Iterable[Candidate]) -> None:
         keys = {c.facts.evse_key for c in candidates if c.facts.evse_key is not None}
-        if len(self._evses) > EVSES_REMEMBERED_MAX:
-            self._evses.clear()
-        new = keys - self._evses.keys()
+        evses = self._evses
+        if len(evses) > EVSES_REMEMBERED_MAX:
+            evses.clear()
+        new = keys - evses.keys()
         found = sdr_facts.evses_by_key(self._tx, new)
-        self._evses |= {key: found.get(key) for key in new}
+        evses |= {key: found.get(key) for key in new}
+        strange = []
         for candidate in candidates:
-            if candidate.facts.evse_key is not None:
-                candidate.facts.see_evse(self._evses[candidate.facts.evse_key])
-        self._add_owners(c for c in candidates if c.facts.evse is None)
+            facts = candidate.facts
+            if facts.evse_key is not None:
+                facts.see_evse(evses[facts.evse_key])
+            if facts.evse is None:
+                strange.append(candidate)
+        if strange:
+            self._add_owners(strange)
 
     def _add_owners(self, candidates: Iterable[Candidate]) -> None:
         """Say of EVSEs that are not registered whether their ids are the CSO's."""
@@ -258,9 +228,12 @@ class Knowledge:
         """
         wanted: dict[SubjectKind, dict[str, list[Candidate]]] = {}
         for candidate in candidates:
+            record = candidate.record
+            if record.credential_value is None and record.contract_id is None:
+                continue
             if candidate.facts.agreement is None:
                 continue  # it is refused, and nobody's user is looked for
-            for kind, value in personal(candidate.record):
+            for kind, value in personal(record):
                 by_value = wanted.setdefault(kind, {})
                 by_value.setdefault(value, []).append(candidate)
         for kind, by_value in wanted.items():
@@ -314,55 +287,6 @@ class Knowledge:
             facts.reference = version_of(stored)
             if session is not None and session.session_id == stored.session_id:
                 facts.session = session._replace(state=SessionState.ENDED)
-
-    def _add_tariffs(self, candidates: Sequence[Candidate]) -> None:
-        submitter_id = self._sender.participant_id
-        new = {c.record.tariff_id for c in candidates} - self._versions.keys()
-        if new:
-            self._versions |= {tariff_id: [] for tariff_id in new}
-            for found in tariffs.versions_of(self._tx, submitter_id, new):
-                self._versions[found.tariff.tariff_id].append(found)
-        for candidate in candidates:
-            versions = self._versions[candidate.record.tariff_id]
-            version = version_in_force(
-                versions,
-                receiver_id=candidate.facts.csp_id or _NOBODY,
-                at=candidate.record.started_at,
-            )
-            if version is not None:
-                if len(versions) > 1 or version.tariff.valid_until is not None:
-                    _note_change(candidate, version, versions)
-                candidate.facts.tariff = self._rater(version, candidate.facts)
-
-    def _rater(self, version: TariffVersion, facts: SdrFacts) -> TariffFacts:
-        tariff, evse = version.tariff, facts.evse
-        connectors = _NO_CONNECTORS
-        if evse is not None and tariff.asks_connector:
-            connectors = frozenset(evse.connectors)
-        key = (version.tariff_version_id, facts.zone, connectors)
-        if key not in self._raters:
-            self._raters[key] = TariffFacts(
-                version.tariff_version_id,
-                tariff.currency,
-                compile_tariff(tariff, zone_named(facts.zone), connectors),
-                connectors,
-            )
-        return self._raters[key]
-
-
-def _note_change(
-    candidate: Candidate, first: TariffVersion, versions: Sequence[TariffVersion]
-) -> None:
-    """Note when the tariff changed between start and end, if it did."""
-    last = version_in_force(
-        versions,
-        receiver_id=candidate.facts.csp_id or _NOBODY,
-        at=candidate.record.ended_at,
-    )
-    if last is None:
-        candidate.facts.tariff_changed_at = first.tariff.valid_until
-    elif last.tariff_version_id != first.tariff_version_id:
-        candidate.facts.tariff_changed_at = last.tariff.valid_from
 
 
 def _as_sent(facts: SdrFacts, known: Known, sent: Mapping[Known, Sent]) -> None:

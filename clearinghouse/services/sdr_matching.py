@@ -7,60 +7,81 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from clearinghouse.domain.sdr_facts import ListedFacts
+from clearinghouse.domain.sdr_facts import ListedFacts, SdrFacts
 from clearinghouse.domain.sdrs import MatchKind
 from clearinghouse.domain.sessions import SessionState
 from clearinghouse.services.sdr_candidates import Candidate, stays_of
 from clearinghouse.storage import intermediate_sdrs, sdr_facts
 from clearinghouse.storage.sdr_facts import FoundSession
 
+_SERVED = SessionState.SDR_RECEIVED
+
 
 def add_sessions(
     tx: Connection, submitter_id: int, candidates: Sequence[Candidate]
 ) -> None:
     """Match by our id, by the submitter's id, or by EVSE, subject and start."""
-    partners = {
-        candidate.record.partner_session_id
-        for candidate in candidates
-        if candidate.record.session_id is None
-    }
-    partner_ids = sdr_facts.session_ids_by_partner_id(
-        tx, submitter_id, [name for name in partners if name is not None]
-    )
     ids: dict[int, UUID] = {}
+    unnamed = []
     for candidate in candidates:
-        record = candidate.record
-        found = record.session_id or partner_ids.get(record.partner_session_id or "")
-        if found is not None:
-            ids[candidate.index] = found
+        session_id = candidate.record.session_id
+        if session_id is None:
+            unnamed.append(candidate)
+        else:
+            ids[candidate.index] = session_id
+    if unnamed:
+        ids |= _by_partner_ids(tx, submitter_id, unnamed)
     sessions = sdr_facts.sessions_by_id(tx, ids)
-    for candidate in candidates:
+    for candidate in candidates if sessions else ():
         named = candidate.record.session_id is not None
         kind = MatchKind.SESSION_ID if named else MatchKind.PARTNER_SESSION_ID
         _join(candidate, sessions.get(candidate.index), kind)
-    open_stays = [
-        stay
-        for candidate in candidates
-        if candidate.index not in ids
-        for stay in stays_of(candidate)
-        if stay.subject_id is not None
-    ]
-    fitting = sdr_facts.sessions_that_fit(tx, submitter_id, open_stays)
-    for candidate in candidates:
+    fitting = _fitting(
+        tx, submitter_id, [one for one in unnamed if one.index not in ids]
+    )
+    for candidate in unnamed if fitting else ():
         _join(candidate, fitting.get(candidate.index), MatchKind.EVSE_AND_USER)
     _reopen(tx, submitter_id, candidates)
-    _add_so_far(tx, candidates)
+    _add_so_far(tx, submitter_id, candidates)
     _add_listed(tx, candidates)
+
+
+def _by_partner_ids(
+    tx: Connection, submitter_id: int, candidates: Iterable[Candidate]
+) -> dict[int, UUID]:
+    """Return the sessions that records name by the submitter's own id."""
+    names = {
+        candidate.index: name
+        for candidate in candidates
+        if (name := candidate.record.partner_session_id) is not None
+    }
+    found = sdr_facts.session_ids_by_partner_id(
+        tx, submitter_id, list(set(names.values()))
+    )
+    return {index: found[name] for index, name in names.items() if name in found}
+
+
+def _fitting(
+    tx: Connection, submitter_id: int, candidates: Iterable[Candidate]
+) -> dict[int, FoundSession]:
+    """Return the sessions that fit records which name none that we know."""
+    stays = [
+        stay
+        for candidate in candidates
+        if candidate.subject_id is not None
+        for stay in stays_of(candidate)
+    ]
+    return sdr_facts.sessions_that_fit(tx, submitter_id, stays)
 
 
 def _reopen(tx: Connection, submitter_id: int, candidates: Iterable[Candidate]) -> None:
     """Let a session whose SDR was rejected have another one."""
     served = {
-        candidate.facts.session.session_id
+        session.session_id
         for candidate in candidates
-        if candidate.facts.known_digest is None
-        and candidate.facts.session is not None
-        and candidate.facts.session.state is SessionState.SDR_RECEIVED
+        if (session := candidate.facts.session) is not None
+        and session.state is _SERVED
+        and candidate.facts.known_digest is None
     }
     waiting = sdr_facts.sessions_that_wait(tx, submitter_id, served)
     for candidate in candidates if waiting else ():
@@ -69,17 +90,21 @@ def _reopen(tx: Connection, submitter_id: int, candidates: Iterable[Candidate]) 
             candidate.facts.session = session._replace(state=SessionState.ENDED)
 
 
-def _add_so_far(tx: Connection, candidates: Iterable[Candidate]) -> None:
+def _add_so_far(
+    tx: Connection, submitter_id: int, candidates: Iterable[Candidate]
+) -> None:
     """Add what the newest intermediate SDRs told of the submitter's own sessions."""
-    own = [
-        (candidate.facts, session.session_id)
+    own = {
+        session.session_id
         for candidate in candidates
         if (session := candidate.facts.session) is not None
-        and session.visited_id == candidate.facts.submitter_id
-    ]
-    told = intermediate_sdrs.last_of(tx, {session_id for _, session_id in own})
-    for facts, session_id in own if told else ():
-        facts.so_far = told.get(session_id)
+        and session.visited_id == submitter_id
+    }
+    told = intermediate_sdrs.last_of(tx, own)
+    for candidate in candidates if told else ():
+        session = candidate.facts.session
+        if session is not None:
+            candidate.facts.so_far = told.get(session.session_id)
 
 
 def _join(candidate: Candidate, found: FoundSession | None, kind: MatchKind) -> None:
@@ -100,7 +125,7 @@ def _add_listed(tx: Connection, candidates: Iterable[Candidate]) -> None:
     wanted = [
         (candidate, path, subject_id)
         for candidate in candidates
-        if candidate.facts.agreement is not None
+        if _names_somebody(candidate.facts) and candidate.facts.agreement is not None
         for path, subject_id in (
             ("credential", candidate.facts.subject_id),
             ("contractId", candidate.facts.contract_subject_id),
@@ -113,6 +138,10 @@ def _add_listed(tx: Connection, candidates: Iterable[Candidate]) -> None:
         if entry is not None and entry.csp_id == candidate.facts.csp_id:
             listed = ListedFacts(path, entry.status, entry.since, entry.valid_until)
             candidate.facts.listed = (*candidate.facts.listed, listed)
+
+
+def _names_somebody(facts: SdrFacts) -> bool:
+    return facts.subject_id is not None or facts.contract_subject_id is not None
 
 
 def _is_vouched(candidate: Candidate, subject_id: int) -> bool:

@@ -6,6 +6,8 @@ from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
 from operator import attrgetter
 
 from sqlalchemy import Connection
@@ -15,10 +17,13 @@ from clearinghouse.domain.sdr_facts import Neighbour
 from clearinghouse.domain.sdrs import ServiceDetailRecord
 from clearinghouse.services.sdr_candidates import Candidate, stays_of
 from clearinghouse.storage import sdr_facts
+from clearinghouse.storage.sdr_facts import Stay
 
 #: Claims below this share of the ceiling are too small to ask for the EVSE's mean.
 _MEAN_FROM_SHARE = 5
 _MEAN_DAYS = 90
+#: Ceilings are few: of a currency, or agreed on.
+_CEILINGS_REMEMBERED_MAX = 256
 
 OVERLAP = timedelta(hours=sdr_facts.OVERLAP_HOURS)
 TRAVEL = timedelta(hours=sdr_facts.TRAVEL_HOURS)
@@ -44,13 +49,12 @@ class Recent:
         taken = self._by_key.get(key)
         if not taken:
             return []
-        middle = bisect_left(taken, record.ended_at, key=_started_at)
-        first = max(0, middle - sdr_facts.NEAREST_MAX)
-        return [
-            one
-            for one in taken[first : middle + sdr_facts.NEAREST_MAX]
-            if abs(one.started_at - record.started_at) < self._reach
-        ]
+        if len(taken) > sdr_facts.NEAREST_MAX:
+            middle = bisect_left(taken, record.ended_at, key=_started_at)
+            first = max(0, middle - sdr_facts.NEAREST_MAX)
+            taken = taken[first : middle + sdr_facts.NEAREST_MAX]
+        started_at, reach = record.started_at, self._reach
+        return [one for one in taken if abs(one.started_at - started_at) < reach]
 
 
 def add_neighbours(
@@ -58,14 +62,11 @@ def add_neighbours(
 ) -> None:
     """Add the stored SDRs at the time of each record, on its EVSE and of its user."""
     # What will be refused anyway has no neighbours; the rules pass the rest over.
-    stays = [
-        stay
-        for candidate in candidates
-        if candidate.facts.agreement is not None
-        and candidate.facts.evse is not None
-        and candidate.facts.tariff is not None
-        for stay in stays_of(candidate)
-    ]
+    stays: list[Stay] = []
+    for candidate in candidates:
+        facts = candidate.facts
+        if not (facts.agreement is None or facts.evse is None or facts.tariff is None):
+            stays += stays_of(candidate)
     if not stays:
         return
     since = min(stay.started_at for stay in stays) - TRAVEL - _CLOCK_SLACK
@@ -73,9 +74,12 @@ def add_neighbours(
     on_evse = sdr_facts.neighbours_on_evse(tx, submitter_id, stays, windows)
     of_subject = sdr_facts.neighbours_of_subject(tx, submitter_id, stays, windows)
     for candidate in candidates:
-        candidate.facts.on_evse = on_evse.get(candidate.index, ())
-        candidate.facts.of_subject = of_subject.get(candidate.index, ())
-        candidate.facts.user_id = candidate.subject_id
+        facts = candidate.facts
+        facts.user_id = candidate.subject_id
+        if on_evse:
+            facts.on_evse = on_evse.get(candidate.index, ())
+        if of_subject:
+            facts.of_subject = of_subject.get(candidate.index, ())
 
 
 def add_means(
@@ -83,6 +87,8 @@ def add_means(
 ) -> None:
     """Ask for the EVSE's mean only where the claim is not small anyway."""
     high = [candidate for candidate in candidates if _is_high(candidate)]
+    if not high:
+        return
     wanted = {(c.facts.evse_key or "", c.record.currency) for c in high}
     since = now - timedelta(days=_MEAN_DAYS)
     means = sdr_facts.mean_nets(tx, submitter_id, wanted, since=since)
@@ -95,8 +101,18 @@ def _is_high(candidate: Candidate) -> bool:
     currency = CURRENCIES.get(record.currency)
     if agreement is None or currency is None or candidate.facts.evse is None:
         return False
-    claimed_minor = minor_or_none(record.claimed_net, currency)
-    ceiling_minor = agreement.net_ceiling_minor
-    if claimed_minor is None:
+    ceiling_minor, claimed = agreement.net_ceiling_minor, record.claimed_net
+    # Most claims are small, and one look at the amount as it was sent shows it.
+    if not claimed.is_finite() or (
+        ceiling_minor is not None
+        and claimed <= _mean_from(ceiling_minor, currency.exponent)
+    ):
         return False
-    return ceiling_minor is None or claimed_minor * _MEAN_FROM_SHARE > ceiling_minor
+    return minor_or_none(claimed, currency) is not None
+
+
+@lru_cache(maxsize=_CEILINGS_REMEMBERED_MAX)
+def _mean_from(ceiling_minor: int, exponent: int) -> Decimal:
+    """Return the amount above which a claim is no longer small, in the currency."""
+    share = Decimal(ceiling_minor) / _MEAN_FROM_SHARE
+    return share.scaleb(-exponent)

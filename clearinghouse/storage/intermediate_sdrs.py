@@ -79,7 +79,9 @@ def last_of(tx: Connection, session_ids: Collection[UUID]) -> dict[UUID, SoFar]:
     """Return what the newest of each session tells; those without are left out."""
     if not session_ids:
         return {}
-    rows = tx.execute(_LAST, {"ids": [one.hex for one in session_ids]})
+    # The driver's own arrays take ten times as long as this text.
+    ids = ",".join([one.hex for one in session_ids])
+    rows = tx.execute(_LAST, {"ids": f"{{{ids}}}"})
     return {row[0]: SoFar(*row[1:]) for row in rows}
 
 

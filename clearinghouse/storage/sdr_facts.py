@@ -259,7 +259,7 @@ def known_ids(
     """Return what is stored under SDR ids, by the hash of the id."""
     place = {
         "submitter_id": submitter_id,
-        "hashes": _array(f"\\\\x{one.hex()}" for one in hashes),
+        "hashes": _texts([f"\\\\x{one.hex()}" for one in hashes]),
     }
     return {
         row.uid_hash: Known(row.content_digest, row.window_id, row.sdr_no)
@@ -298,9 +298,14 @@ def sessions_by_id(tx: Connection, ids: Mapping[int, UUID]) -> dict[int, FoundSe
     """Return sessions by the places that name their ids."""
     if not ids:
         return {}
-    place = {"places": _array(ids), "ids": _array([one.hex for one in ids.values()])}
-    rows = tx.execute(_SESSIONS, place)
-    return {at: _session((ids[at], *rest)) for at, *rest in rows}
+    place = {"places": _array(ids), "ids": _texts([one.hex for one in ids.values()])}
+    found = {}
+    for at, state, visited_id, home_id, evse_key, subject_id in tx.execute(
+        _SESSIONS, place
+    ):
+        facts = SessionFacts(ids[at], _STATES[state], visited_id, home_id, evse_key)
+        found[at] = FoundSession(facts, subject_id)
+    return found
 
 
 def session_ids_by_partner_id(
@@ -361,9 +366,9 @@ def neighbours_on_evse(
     """
     place = {
         "places": _array([stay.place for stay in stays]),
-        "keys": _array([stay.evse_key for stay in stays]),
-        "starts": _array([stay.started for stay in stays]),
-        "ends": _array([stay.ended for stay in stays]),
+        "keys": _texts([stay.evse_key for stay in stays]),
+        "starts": _texts([stay.started for stay in stays]),
+        "ends": _texts([stay.ended for stay in stays]),
         "csos": _array([stay.cso_id for stay in stays]),
         "submitter_id": submitter_id,
         "windows": windows,
@@ -456,5 +461,9 @@ def _array(values: Iterable[object]) -> str:
     For keys, numbers and instants of ours, which hold neither quote nor backslash (a
     bytea's is doubled by the caller). The driver's own arrays take ten times as long.
     """
-    texts = [str(value) for value in values]
-    return '{"' + '","'.join(texts) + '"}' if texts else "{}"
+    return _texts([str(value) for value in values])
+
+
+def _texts(values: Collection[str]) -> str:
+    """Return texts of ours as an array literal, as :func:`_array` does."""
+    return '{"' + '","'.join(values) + '"}' if values else "{}"
