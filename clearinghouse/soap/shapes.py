@@ -33,6 +33,9 @@ from clearinghouse.soap.readers import conversion
 # message (512 of them by Python), so that this bounds what a sender can fill with them.
 SHAPE_BYTES_MAX = 4_096
 
+# The highest group that a reference of two digits may name.
+_GROUP_MAX = 99
+
 # A tag with no sign in its attributes that could end it early, and with a partner.
 _TAG = re.compile(r"<(?P<end>/?)(?:[\w.-]+:)?(?P<name>[\w.-]+)(?:\s[^<>]*)?(?<!/)>")
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -102,6 +105,9 @@ class _Form:
         self._model = model
         self._at = 0
         self._parts = [_SPACE.pattern]
+        self._groups = 0
+        # The group of each instant of the sample, by its text and its type.
+        self._instants: dict[tuple[str, str], int] = {}
         self._skip_space()
         self._written = self._at
 
@@ -137,8 +143,25 @@ class _Form:
         end = self._text.find("<", self._at)
         if value is None or self._text[self._at : end] != element.text:
             raise _OddError
-        self._parts += [self._literal(), f"({value})"]
+        self._parts += [self._literal(), f"({self._again(value, kind, end)})"]
         self._at = self._written = end
+
+    def _again(self, value: str, kind: SimpleType, end: int) -> str:
+        """Return the expression for a value that may be there a second time.
+
+        Parts of a record mostly fill the whole, and an instant that stood before need
+        not be looked through again. The group is atomic: what follows decides nothing
+        about the value, and a record that fits up to its end is not tried in all ways.
+        """
+        self._groups += 1
+        if kind.base != "dateTime":
+            return value
+        before = self._instants.setdefault(
+            (self._text[self._at : end], value), self._groups
+        )
+        if before == self._groups or before > _GROUP_MAX:
+            return value
+        return rf"(?>\{before}(?=<)|{value})"
 
     def _skip_space(self) -> None:
         found = _SPACE.match(self._text, self._at)
@@ -156,12 +179,14 @@ class _Structure:
         self.arguments: list[str] = []
         self.lines: list[str] = []
         self._records = 0
+        # The argument and the value of each instant of the sample, by its text.
+        self._instants: dict[str, tuple[str, str]] = {}
 
     def add(self, element: etree._Element, known: Element) -> str:
         """Go through an element; return the expression for what it holds."""
         kind = self._model.type_of(known)
         return (
-            self._value(kind)
+            self._value(kind, element.text or "")
             if isinstance(kind, SimpleType)
             else self._record(element, kind)
         )
@@ -182,13 +207,14 @@ class _Structure:
             self.lines.append(f"    {record}.{attribute_name(known.name)} = {value}")
         return record
 
-    def _value(self, kind: SimpleType) -> str:
+    def _value(self, kind: SimpleType, written: str) -> str:
         text = f"t{len(self.arguments)}"
         self.arguments.append(text)
         value = conversion(kind, text)
         low, high = kind.facets.min_inclusive, kind.facets.max_inclusive
         if low is None and high is None:
-            return value
+            is_instant = kind.base == "dateTime"
+            return self._instant(written, text, value) if is_instant else value
         checked = f"v{len(self.arguments)}"
         self.lines.append(f"    {checked} = {value}")
         for bound, sign in ((low, "<"), (high, ">")):
@@ -198,6 +224,15 @@ class _Structure:
                     "        return None",
                 ]
         return checked
+
+    def _instant(self, written: str, text: str, value: str) -> str:
+        """Read an instant once, where the same one stands in several places."""
+        known = f"v{len(self.arguments)}"
+        first_text, first = self._instants.setdefault(written, (text, known))
+        if first != known:
+            value = f"{first} if {text} == {first_text} else {value}"
+        self.lines.append(f"    {known} = {value}")
+        return known
 
 
 def _children(

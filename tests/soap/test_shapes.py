@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from random import Random
+from time import thread_time
 from typing import Any
 from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lxml import etree
 
 from clearinghouse.contract.catalogue import Contract
 from clearinghouse.contract.model import ComplexType
@@ -20,6 +23,8 @@ from tests.soap.desk import HEAD, TAIL, Desk, Entry, batch, record
 from tests.soap.records import Records
 
 NEVER = 1_000_000
+# Far more than one look at a record takes, and less than all ways through it.
+SECONDS_MAX = 0.5
 # Records that are parsed before a shape can be made.
 WARM = 3
 
@@ -197,6 +202,84 @@ def test_each_value_is_judged_as_by_the_schema(
 
     assert shaped
     assert with_shapes == outcome(desk, message, NEVER)
+
+
+_INSTANT = re.compile(rb"<sdr:(?:startedAt|endedAt)>([^<]*)<")
+
+
+def _with_instant(place: int, change: Callable[[bytes], bytes]) -> bytes:
+    """Return a record of which one of the instants is another."""
+    data = record(7)
+    found = list(_INSTANT.finditer(data))[place]
+    return data[: found.start(1)] + change(found[1]) + data[found.end(1) :]
+
+
+_INSTANTS: dict[str, Callable[[bytes], bytes]] = {
+    "another": lambda text: text.replace(b"20", b"21", 1).replace(b"21", b"20", 1),
+    "a minute later": lambda text: text.replace(b":0", b":1", 1),
+    "no instant": lambda text: text.replace(b"T", b"U"),
+    "the same and more": lambda text: text + b"0",
+    "a part of it": lambda text: text[:-1],
+    "twice": lambda text: text + text,
+    "in front of white space": lambda text: text + b" ",
+    "the 30th of February": lambda _: b"2026-02-30T00:00:00Z",
+    "nothing": lambda _: b"",
+}
+
+
+@pytest.mark.parametrize("change", _INSTANTS.values(), ids=_INSTANTS)
+@pytest.mark.parametrize("alike", [True, False])
+def test_an_instant_that_stands_in_several_places_may_differ_in_each(
+    desk: Desk,
+    shaped: list[Record],
+    change: Callable[[bytes], bytes],
+    alike: bool,  # noqa: FBT001 -- whether those of the shape's record are the same
+) -> None:
+    """A shape remembers which instants of its record were the same."""
+    for place in range(len(_INSTANT.findall(record(7)))):
+        like = [_alike(record(number)) for number in range(20, 28)]
+        if not alike:
+            like = [record(number) for number in range(20, 28)]
+        changed = _alike(record(8)) if alike else record(8)
+        message = b"".join(
+            [HEAD, *like, changed, _with_instant(place, change), *like, TAIL]
+        )
+        shaped.clear()
+
+        with_shapes = outcome(desk, message, 1)
+
+        assert shaped
+        assert with_shapes == outcome(desk, message, NEVER)
+
+
+def _alike(data: bytes) -> bytes:
+    """Return a record whose parts all fill the whole."""
+    start, end = _INSTANT.findall(data)[:2]
+    data = re.sub(rb"(<sdr:startedAt>)[^<]*", rb"\g<1>" + start, data)
+    return re.sub(rb"(<sdr:endedAt>)[^<]*", rb"\g<1>" + end, data)
+
+
+def test_a_record_with_one_fault_behind_many_like_instants_is_left_at_once(
+    bindings: Bindings,
+) -> None:
+    """Not tried in all ways: each instant would double them."""
+    data = re.sub(rb">\s+<", b"><", _alike(record(7)))
+    first = data.index(b"<sdr:chargingTransaction>")
+    end = b"</sdr:chargingTransaction>"
+    last = data.index(end) + len(end)
+    long = data[:first] + data[first:last] * 9 + data[last:]
+    text = long.decode()
+    known = bindings.model.elements[_RECORD_NAME]
+    element = etree.fromstring(HEAD + long + TAIL).find(f".//{_RECORD_NAME}")
+    assert element is not None
+    shape = shape_of(text, element, known, bindings)
+    assert shape is not None
+    assert shape.read(text, 0) is not None
+    began = thread_time()
+
+    assert shape.read(text.replace("<sdr:currency>", "<sdr:currency>1"), 0) is None
+
+    assert thread_time() - began < SECONDS_MAX
 
 
 def test_damaged_messages_come_out_as_parsed(desk: Desk) -> None:
