@@ -5,11 +5,16 @@ A password is never a word of a command: those are seen by everybody on the mach
 
 from __future__ import annotations
 
+import sys
+import warnings
+from getpass import GetPassWarning
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from clearinghouse import codes
 from clearinghouse.cli.context import settings
+from clearinghouse.domain.errors import ClearingHouseError
 
 if TYPE_CHECKING:
     from clearinghouse.domain.approvals import Operator
@@ -44,6 +49,23 @@ def acting(env: Environment, name: str) -> Operator:
 def _password(what: str) -> str:
     file = settings().operator_password_file
     if file is None:
-        given: str = typer.prompt(what, hide_input=True, err=True)
-        return given
+        return _asked(what)
     return file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
+
+
+def _asked(what: str) -> str:
+    try:
+        with warnings.catch_warnings():
+            # Without a terminal there is no echo that one could see.
+            warnings.simplefilter("ignore", GetPassWarning)
+            given: str = typer.prompt(what, hide_input=True, err=True)
+    except typer.Abort as none:
+        if sys.stdin.isatty():
+            raise
+        detail = (
+            "no password came; where nobody can type it, name a file that holds it:"
+        )
+        raise ClearingHouseError(
+            codes.LOGIN_FAILED, f"{detail} CLEARINGHOUSE_OPERATOR_PASSWORD_FILE"
+        ) from none
+    return given

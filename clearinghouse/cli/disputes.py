@@ -91,13 +91,8 @@ def show(context: typer.Context, dispute: UUID = _DISPUTE) -> None:
     with house(context) as env:
         found = disputes.dispute_named(env, dispute)
     steps = [_step(one, found) for one in found.steps]
-    value: dict[str, object] = {**_row(found), "corrections": list(found.corrections)}
-    output = output_of(context)
-    if output.as_json:
-        output.value({**value, "steps": steps}, "")
-        return
-    output.value(value, "\n".join(f"{name}: {text}" for name, text in value.items()))
-    output.rows("Steps", steps, empty="")
+    head = {**_row(found), "corrections": list(found.corrections)}
+    output_of(context).sections(head, {"steps": steps})
 
 
 @group.command()

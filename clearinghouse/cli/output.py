@@ -37,6 +37,19 @@ class Output:
         else:
             _write(text)
 
+    def sections(self, head: Row, tables: Mapping[str, Sequence[Row]]) -> None:
+        """Print what is known of one thing: a line for each fact, then its tables."""
+        if self.as_json:
+            self._json({**head, **tables})
+            return
+        _write(
+            "\n".join(f"{_title(name)}: {_text(cell)}" for name, cell in head.items())
+        )
+        for name, rows in tables.items():
+            if rows:
+                _write(f"\n{_title(name)}")
+                _table("", rows)
+
     def rows(self, title: str, rows: Sequence[Row], *, empty: str) -> None:
         """Print a table; ``empty`` says what to do when there is nothing."""
         if self.as_json:
@@ -82,7 +95,7 @@ def _write(text: str) -> None:
 
 
 def _table(title: str, rows: Sequence[Row]) -> None:
-    names = [name.replace("_", " ") for name in rows[0]]
+    names = [_title(name) for name in rows[0]]
     cells = [[_text(cell) for cell in row.values()] for row in rows]
     if not sys.stdout.isatty():
         _write(_columns([names, *cells]))
@@ -90,6 +103,10 @@ def _table(title: str, rows: Sequence[Row]) -> None:
         _write("\n\n".join(_record(names, row) for row in cells))
     else:
         _draw(title, names, cells)
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _text(value: object) -> str:
@@ -125,7 +142,7 @@ def _draw(title: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> No
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title or None, title_justify="left")
     for place, name in enumerate(names):
         table.add_column(name, overflow="fold", no_wrap=place == 0)
     for row in rows:

@@ -54,15 +54,12 @@ def _payment(payment: Payment, currency: str) -> dict[str, object]:
     }
 
 
-def _whole(shown: Shown) -> dict[str, object]:
-    return _row(shown.run) | _netted(shown) | _charged(shown) | _said(shown)
+_Tables = dict[str, list[dict[str, object]]]
 
 
-def _netted(shown: Shown) -> dict[str, object]:
+def _netted(shown: Shown) -> _Tables:
     currency = shown.run.currency
     return {
-        "windows": list(shown.windows),
-        "excluded": dict(shown.exclusions),
         "accounts": [
             {
                 "owner": account.owner,
@@ -87,7 +84,7 @@ def _netted(shown: Shown) -> dict[str, object]:
     }
 
 
-def _charged(shown: Shown) -> dict[str, object]:
+def _charged(shown: Shown) -> _Tables:
     currency = shown.run.currency
     return {
         "fees": [
@@ -124,7 +121,7 @@ def _charged(shown: Shown) -> dict[str, object]:
     }
 
 
-def _said(shown: Shown) -> dict[str, object]:
+def _said(shown: Shown) -> _Tables:
     currency = shown.run.currency
     return {
         "confirmations": [
@@ -182,8 +179,15 @@ def propose(
             window_labels=tuple(window),
         )
         run = settlement_runs.propose(env, acting(env, operator), wish)
+        waiting_in = [] if run.gross_minor else settlement_runs.waiting_currencies(env)
     moved = f"{_text(run.moved_minor, run.currency)} {run.currency}"
-    _tell(context, run, f"would move {moved}, {run.model}; next: run record")
+    text = f"would move {moved}, {run.model}; next: run record"
+    if not run.gross_minor:
+        text += f"\nnobody owes anything in {run.currency}"
+        text += "".join(
+            f"; {one} waits: run propose --currency {one}" for one in waiting_in
+        )
+    _tell(context, run, text)
 
 
 @group.command()
@@ -207,7 +211,9 @@ def commit(context: typer.Context, run: int = _RUN, operator: str = OPERATOR) ->
     """Let the payments of a run be ordered."""
     with house(context) as env:
         found = settlement_runs.commit(env, acting(env, operator), run)
-    _tell(context, found, "is committed; next: order what run due lists")
+        is_due = bool(run_payments.due_payments(env, run))
+    then = "order what run due lists" if is_due else "run settle, for no payment is due"
+    _tell(context, found, f"is committed; next: {then}")
 
 
 @group.command()
@@ -308,14 +314,13 @@ def list_them(context: typer.Context) -> None:
 def show(context: typer.Context, run: int = _RUN) -> None:
     """Show a run: accounts, debts, payments, confirmations, history."""
     with house(context) as env:
-        whole = _whole(settlement_runs.show(env, run))
-    lines = [f"{name}: {value}" for name, value in whole.items() if _is_plain(value)]
-    lines += [
-        f"{name}:\n" + "\n".join(f"  {_joined(row)}" for row in rows)
-        for name, rows in whole.items()
-        if isinstance(rows, list) and rows and isinstance(rows[0], dict)
-    ]
-    output_of(context).value(whole, "\n".join(lines))
+        shown = settlement_runs.show(env, run)
+    head = _row(shown.run) | {
+        "windows": list(shown.windows),
+        "excluded": dict(shown.exclusions),
+    }
+    tables = _netted(shown) | _charged(shown) | _said(shown)
+    output_of(context).sections(head, tables)
 
 
 @group.command()
@@ -327,13 +332,3 @@ def prove(context: typer.Context, run: int = _RUN) -> None:
     if broken:
         refuse(output, "\n".join(broken), code="RUN_PROOF")
     output.value({"run": run, "proved": True}, f"run {run}: everything agrees")
-
-
-def _is_plain(value: object) -> bool:
-    return value not in (None, {}) and not (
-        isinstance(value, list) and value and isinstance(value[0], dict)
-    )
-
-
-def _joined(row: dict[str, object]) -> str:
-    return "  ".join(str(cell) for cell in row.values() if cell is not None)

@@ -185,6 +185,12 @@ def may_follow(current: RunState, target: RunState) -> bool:
     return target in _NEXT_STATES[current]
 
 
+def next_state(current: RunState) -> RunState | None:
+    """Return what comes after a state unless the run is given up; else ``None``."""
+    after = [state for state in _NEXT_STATES[current] if state is not _S.ABORTED]
+    return after[0] if after else None
+
+
 def plan(
     run_id: int, debts: Iterable[Debt], *, model: Model, fees: FeeMode = FeeMode.NONE
 ) -> Plan:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from clearinghouse.codes import SEMANTIC
 from clearinghouse.domain import debit_caps as rules
 from clearinghouse.domain.debit_caps import DebitCap, Debits
-from clearinghouse.domain.errors import ClearingHouseError
+from clearinghouse.domain.errors import ClearingHouseError, Item
+from clearinghouse.domain.exchange import Role
 from clearinghouse.services.environment import Environment
 from clearinghouse.services.participants import note, participant_named
 from clearinghouse.storage import debit_caps
@@ -23,6 +24,12 @@ _log = logging.logger(__name__)
 LOGGED_MAX = 100
 
 NEAR, FULL = "NEAR", "FULL"
+
+_NO_CSP = Item(
+    code=SEMANTIC,
+    path="party",
+    expected="a partner in the role CSP: only home CSPs owe for SDRs",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +63,10 @@ def put_cap(env: Environment, cap: DebitCap) -> DebitCap:
     if problems:
         raise ClearingHouseError(SEMANTIC, items=problems)
     with env.database.begin() as tx:
-        party_id = participant_named(tx, cap.party_id).party_id
+        found = participant_named(tx, cap.party_id)
+        if cap.limit_minor is not None and Role.CSP not in found.roles:
+            raise ClearingHouseError(SEMANTIC, items=(_NO_CSP,))
+        party_id = found.party_id
         named = replace(cap, party_id=party_id)
         cap_id = debit_caps.add_cap(tx, named, at=env.clock.now())
         limit = "lifted" if cap.limit_minor is None else f"{cap.limit_minor} minor"

@@ -31,6 +31,13 @@ from clearinghouse.storage.failures import UNIQUE_VIOLATION, sqlstate_of
 #: The act that lets in an operator whom another one asked for.
 ADD = "add operator"
 
+_NEEDS_ANOTHER = Item(
+    code=codes.SEMANTIC,
+    path="--operator",
+    expected="who you are: there are operators, and another one has to approve",
+    found="nobody",
+)
+
 
 def authenticated(env: Environment, name: str, password: str) -> Operator:
     """Return the operator who acts.
@@ -55,7 +62,7 @@ def add(
     """Let an operator in, or ask another one to; see :func:`entry_of` for which.
 
     Raises :class:`ClearingHouseError`: ``CH.SEMANTIC`` for a name or password that is
-    none, or a name that is taken; ``CH.LOGIN_NEEDED`` when ``by`` must be told.
+    none, a name that is taken, or nobody in ``by`` where somebody must be told.
     """
     items = [*_wrong_name(name), *wrong_password(password)]
     if items:
@@ -67,8 +74,11 @@ def add(
     except IntegrityError as error:
         if sqlstate_of(error) != UNIQUE_VIOLATION:
             raise
-        detail = f"the name {name} is taken; see: clearinghouse operator list"
-        raise ClearingHouseError(codes.SEMANTIC, detail) from error
+        raise ClearingHouseError(codes.SEMANTIC, _taken(name)) from error
+
+
+def _taken(name: str) -> str:
+    return f"the name {name} is taken; see: clearinghouse operator list"
 
 
 def _added(
@@ -91,9 +101,10 @@ def _added(
         rows.add_operator(tx, new, password_hash)
         note(tx, env, "add operator alone", name, actor=actor_of(by))
         return new
+    if rows.operator_named(tx, name) is not None:
+        raise ClearingHouseError(codes.SEMANTIC, _taken(name))
     if by is None:
-        detail = "there are operators; say who you are with --operator"
-        raise ClearingHouseError(codes.LOGIN_NEEDED, detail)
+        raise ClearingHouseError(codes.SEMANTIC, items=(_NEEDS_ANOTHER,))
     rows.add_operator(tx, new, password_hash)
     return approvals.request(
         tx, env, by, Wanted(action=ADD, object=name, payload={"name": name})

@@ -72,7 +72,10 @@ def export_files(
     shown = settlement_runs.show(env, run_id)
     committed_at = _committed_at(shown)
     if committed_at is None:
-        raise ClearingHouseError(codes.RUN_STATE, f"{run_id} is {shown.run.state}")
+        detail = (
+            f"run {run_id} is {shown.run.state}: files are made once it is COMMITTED"
+        )
+        raise ClearingHouseError(codes.RUN_STATE, detail)
     on = execute_on or env.clock.now().date()
     due = run_payments.due_payments(env, run_id)
     payments = _instructions(env, due, shown.run.currency)

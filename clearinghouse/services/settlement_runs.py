@@ -119,7 +119,7 @@ def propose_in(tx: Connection, env: Environment, actor: str, wish: Wish) -> Run:
     taken = run_amounts.gather(tx, env, wanted)
     empty = store.empty_windows(tx, wish.currency, window_ids)
     if not taken.pairs and not empty:
-        raise ClearingHouseError(codes.RUN_NOTHING)
+        raise ClearingHouseError(codes.RUN_NOTHING, _what_waits(tx, wish.currency))
     new = NewRun(
         currency=wish.currency,
         model=wish.model,
@@ -139,6 +139,19 @@ def propose_in(tx: Connection, env: Environment, actor: str, wish: Wish) -> Run:
     store.move(tx, run_id, owners, RunState.PENDING_SETTLEMENT, cause)
     note(tx, env, "propose run", f"run {run_id}", actor=actor)
     return found(tx, run_id)
+
+
+def _what_waits(tx: Connection, currency: str) -> str:
+    found = store.waiting_currencies(tx)
+    if found:
+        return f"not in {currency}; what waits is in {' '.join(found)} (--currency)"
+    return f"nothing in {currency} nor in another currency; see: clearinghouse run list"
+
+
+def waiting_currencies(env: Environment) -> list[str]:
+    """Return the currencies in which closed windows left owing what no run has."""
+    with env.database.begin_read_only() as tx:
+        return store.waiting_currencies(tx)
 
 
 def record(env: Environment, by: Operator, run_id: int) -> Run:
@@ -311,5 +324,6 @@ def found(tx: Connection, run_id: int) -> Run:
     """
     run = store.run_by_id(tx, run_id)
     if run is None:
-        raise ClearingHouseError(codes.RUN_UNKNOWN, str(run_id))
+        detail = f"there is no run {run_id}; see: clearinghouse run list"
+        raise ClearingHouseError(codes.RUN_UNKNOWN, detail)
     return run

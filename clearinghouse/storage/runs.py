@@ -25,6 +25,7 @@ from clearinghouse.domain.runs import (
     RunState,
     digest,
     may_follow,
+    next_state,
 )
 from clearinghouse.storage import run_payments
 from clearinghouse.storage.database import Database
@@ -87,6 +88,18 @@ _EMPTY_WINDOWS = text("""
           WHERE r.window_id = w.window_id AND run.currency = :currency
             AND run.reverses_run_id IS NULL)
     ORDER BY w.window_id
+""")
+
+_WAITING = text("""
+    SELECT DISTINCT s.currency FROM clearing.settlement AS s
+    JOIN clearing.settlement_window AS w USING (window_id)
+    JOIN clearing.settlement_pair AS p USING (settlement_id)
+    WHERE w.state = 'CLOSED'
+      AND NOT EXISTS (
+          SELECT FROM clearing.run_pair AS r JOIN clearing.living_run USING (run_id)
+          WHERE (r.settlement_id, r.debtor_id, r.creditor_id)
+              = (p.settlement_id, p.debtor_id, p.creditor_id))
+    ORDER BY s.currency
 """)
 
 _STANDING = text("""
@@ -217,6 +230,11 @@ def empty_windows(
     return list(tx.execute(_EMPTY_WINDOWS, place).scalars())
 
 
+def waiting_currencies(tx: Connection) -> list[str]:
+    """Return the currencies of pairs in closed windows that no living run has."""
+    return list(tx.execute(_WAITING).scalars())
+
+
 def insert_run(tx: Connection, new: NewRun, made: Plan, *, at: datetime) -> int:
     """Store the head of a run with what it takes and what it excludes.
 
@@ -317,6 +335,14 @@ def standings(tx: Connection, run_id: int) -> dict[str, Standing]:
     }
 
 
+def _halted(name: str, before: Standing | None, target: RunState) -> str:
+    if before is None:
+        return f"{name} is nowhere, not to become {target}"
+    after = next_state(before.state)
+    then = "nothing comes after" if after is None else f"next is {after}"
+    return f"{name} is {before.state}, not to become {target}: {then}"
+
+
 def move(
     tx: Connection,
     run_id: int,
@@ -340,10 +366,7 @@ def move(
             allowed = not final and may_follow(before.state, target)
         if not allowed:
             name = owner or f"run {run_id}"
-            state = "nowhere" if before is None else before.state
-            raise ClearingHouseError(
-                codes.RUN_STATE, f"{name} is {state}, not to become {target}"
-            )
+            raise ClearingHouseError(codes.RUN_STATE, _halted(name, before, target))
         seq, state_before = (1, None) if before is None else (before.seq + 1, before[1])
         rows.append((run_id, owner, seq, state_before, target, *cause))
     Database.copy(

@@ -54,6 +54,15 @@ def test_third_operator_is_asked_for_by_one_and_approved_by_another(
     assert [one["status"] for one in listed] == ["ACTIVE"] * 3
 
 
+def test_password_that_nobody_types_names_the_setting_for_its_file(
+    two: Callable[..., Result],
+) -> None:
+    refused = two("operator", "disable", "ben", "--operator", "anna")
+
+    assert refused.exit_code == 1
+    assert "CLEARINGHOUSE_OPERATOR_PASSWORD_FILE" in refused.output
+
+
 def test_password_may_stand_in_a_file(
     two: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

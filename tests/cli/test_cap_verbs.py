@@ -49,6 +49,16 @@ def test_cap_that_makes_no_sense_is_refused(run: Callable[..., Result]) -> None:
     assert value_of(run("--json", "cap", "history")) == []
 
 
+def test_cap_is_for_a_csp_alone(run: Callable[..., Result]) -> None:
+    admit(run, "DEXYZ", "CSO")
+
+    refused = run("cap", "put", "DEXYZ", "100")
+
+    assert refused.exit_code == 1
+    assert "party: expected a partner in the role CSP" in refused.output
+    assert value_of(run("--json", "cap", "history")) == []
+
+
 def test_doctor_tells_of_a_cap_of_nothing_in_words(run: Callable[..., Result]) -> None:
     admit(run, "DEABC", "CSP")
     value_of(run("--json", "cap", "put", "DEABC", "0"))

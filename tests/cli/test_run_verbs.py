@@ -63,6 +63,58 @@ def test_operator_takes_a_closed_window_to_its_last_payment(
     assert "R1-DEBBB-1" in run("run", "show", "1").output
 
 
+def test_run_in_the_wrong_currency_says_which_one_waits(
+    four: RunWorld, run: Callable[..., Result]
+) -> None:
+    nothing = run("run", "propose", *ANNA)
+    four.close_with()
+    other = run("run", "propose", "--currency", "CHF", *ANNA)
+    again = run("run", "propose", "--currency", "CHF", *ANNA)
+
+    assert "nothing in EUR nor in another currency" in nothing.output
+    assert "run 1 would move 0.00 CHF" in other.output
+    waits = "nobody owes anything in CHF; EUR waits: run propose --currency EUR"
+    assert waits in other.output
+    assert "not in CHF; what waits is in EUR" in again.output
+
+
+def test_steps_of_a_run_name_the_next_one(
+    four: RunWorld, run: Callable[..., Result], tmp_path: Path
+) -> None:
+    four.close_with()
+    value_of(run("--json", "run", "propose", "--currency", "CHF", *ANNA))
+    value_of(run("--json", "run", "record", "1", *ANNA))
+
+    skipped = run("run", "commit", "1", *ANNA)
+    early = run("payment", "export", "1", "--to", str(tmp_path))
+    value_of(run("--json", "run", "reserve", "1", *ANNA))
+    committed = run("run", "commit", "1", *ANNA)
+    ended = run("run", "settle", "1", *ANNA)
+    late = run("run", "record", "1", *ANNA)
+
+    assert "is RECORDED, not to become COMMITTED: next is RESERVED" in skipped.output
+    assert "run 1 is RECORDED: files are made once it is COMMITTED" in early.output
+    assert "next: run settle, for no payment is due" in committed.output
+    assert "run 1 is settled" in ended.output
+    assert (
+        "there is no run 9; see: clearinghouse run list"
+        in run("run", "show", "9").output
+    )
+    assert late.exit_code in {0, 1}
+
+
+def test_run_is_shown_with_headings(four: RunWorld, run: Callable[..., Result]) -> None:
+    four.close_with()
+    value_of(run("--json", "run", "propose", *ANNA))
+
+    told = run("run", "show", "1").output.splitlines()
+
+    heading = told[told.index("accounts") + 1]
+    assert heading.split() == ["owner", "state", "receivable", "payable", "fee", "net"]
+    assert any(line.startswith("proposed: 20") and line.endswith("Z") for line in told)
+    assert "documents" not in told
+
+
 def test_unwind_is_asked_for_by_one_operator_and_approved_by_another(
     four: RunWorld, run: Callable[..., Result]
 ) -> None:

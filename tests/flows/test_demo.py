@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fixtures.database import make_state_dir
+from tests.flows.pages import block
 from tests.running.program import Program, own_port, reap
 
 if TYPE_CHECKING:
@@ -97,9 +98,10 @@ def test_demo_that_was_cut_off_plays_its_day_and_its_calls_work_as_printed(
     said = last.said
     ours = _pasted(said, "A call to paste into")
     plain = _pasted(said, "The same without this package")
+    submit = block("partners.rst", "   :name: submit")
     answers = (
         _run_elsewhere(ours, tmp_path, with_us=True),
-        _run_elsewhere(plain, tmp_path, with_us=False),
+        _run_elsewhere(f"{plain}\n{submit}", tmp_path, with_us=False),
     )
     code = last.signal(signal.SIGINT).ended()
 
@@ -109,6 +111,9 @@ def test_demo_that_was_cut_off_plays_its_day_and_its_calls_work_as_printed(
     assert "clearinghouse" in ours
     assert "clearinghouse" not in plain
     assert all("'AUTHORIZED'" in answer for answer in answers)
+    assert "accepted 1 held 0 refused 0" in answers[1]
+    assert "--operator demo-operator" in said
+    assert "--operator demo-second-operator" in said
     assert code == 0
     assert not last.left()
 

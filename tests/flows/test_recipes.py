@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clearinghouse.services import bundles, seals
-from tests.conventions.source import ROOT
+from tests.flows.pages import block
 from tests.flows.sdr_messages import batch
 from tests.services.sdr_world import World, make_world
 
@@ -35,19 +35,6 @@ needs_tools = pytest.mark.skipif(
 @pytest.fixture
 def world(env: Environment) -> World:
     return make_world(env)
-
-
-def block(page: str, heading: str) -> str:
-    """Return the literal block behind a line of a page, without its indentation."""
-    text = (ROOT / "docs" / page).read_text("utf-8")
-    _, found, behind = text.partition(f"{heading}\n")
-    assert found, heading
-    lines = []
-    for line in behind.splitlines():
-        if line.strip() and not line.startswith("   "):
-            break
-        lines.append(line[3:])
-    return "\n".join(lines)
 
 
 def _shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -180,13 +180,16 @@ def test_third_operator_waits_for_a_word_of_another_one(env: Environment) -> Non
 
     with pytest.raises(ClearingHouseError) as unnamed:
         operators.add(env, "cleo", PASSWORD, by=None)
+    with pytest.raises(ClearingHouseError) as taken:
+        operators.add(env, "ben", PASSWORD, by=None)
     asked = operators.add(env, "cleo", PASSWORD, by=anna)
     with pytest.raises(ClearingHouseError) as waiting:
         operators.authenticated(env, "cleo", PASSWORD)
     assert isinstance(asked, Approval)
     approvals.approve(env, ben, asked.approval_id, EXECUTORS)
 
-    assert unnamed.value.code is codes.LOGIN_NEEDED
+    assert [one.path for one in unnamed.value.items] == ["--operator"]
+    assert "the name ben is taken" in str(taken.value.detail)
     assert waiting.value.code is codes.LOGIN_FAILED
     cleo = operators.authenticated(env, "cleo", PASSWORD)
     assert cleo.status is OperatorStatus.ACTIVE

@@ -69,7 +69,8 @@ def main() -> int:
     seed = arguments.seed
     if seed is None:
         seed = secrets.randbelow(_SEEDS)
-    output.remark(f"seed {seed}; the same days again: ./run simulate --seed {seed}")
+    again = f"./run simulate --days {arguments.days} --seed {seed}"
+    output.remark(f"seed {seed}; the same days again: {again}")
     try:
         simulate(arguments.days, seed, output)
     except BrokenDay as wrong:

@@ -7,6 +7,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from clearinghouse.cli.demo.crew import OPERATOR, SECOND_OPERATOR
+
 if TYPE_CHECKING:
     from clearinghouse.cli.demo.closing import Day
     from clearinghouse.cli.demo.stage import Stage
@@ -105,6 +107,11 @@ def _print_calls(output: Output, stage: Stage) -> None:
     python = shlex.quote(sys.executable)
     output.remark("\nThe held SDR waits for the operator, who sees it with:\n")
     output.remark(f"env {state} {python} -m clearinghouse sdr held")
+    output.remark(
+        "\nAll other verbs go the same way. Two operators act, each with a password:"
+    )
+    for name in (OPERATOR, SECOND_OPERATOR):
+        output.remark(f"  --operator {name}  {stage.crew.secrets[name]}")
     output.remark(f"\nA call to paste into {sys.executable}:\n")
     output.remark(OURS.format(**values))
     output.remark("The same without this package, wherever zeep is installed:\n")
