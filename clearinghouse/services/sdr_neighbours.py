@@ -105,14 +105,13 @@ def _is_high(candidate: Candidate) -> bool:
     # Most claims are small, and one look at the amount as it was sent shows it.
     if not claimed.is_finite() or (
         ceiling_minor is not None
-        and claimed <= _mean_from(ceiling_minor, currency.exponent)
+        and claimed * _MEAN_FROM_SHARE <= _amount(ceiling_minor, currency.exponent)
     ):
         return False
     return minor_or_none(claimed, currency) is not None
 
 
 @lru_cache(maxsize=_CEILINGS_REMEMBERED_MAX)
-def _mean_from(ceiling_minor: int, exponent: int) -> Decimal:
-    """Return the amount above which a claim is no longer small, in the currency."""
-    share = Decimal(ceiling_minor) / _MEAN_FROM_SHARE
-    return share.scaleb(-exponent)
+def _amount(minor: int, exponent: int) -> Decimal:
+    """Return minor units as an amount in units of the currency."""
+    return Decimal(minor).scaleb(-exponent)
