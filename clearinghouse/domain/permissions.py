@@ -89,6 +89,7 @@ PERMISSIONS: Mapping[str, Permission] = MappingProxyType(
         "ListStatements": Permission(_BOTH, RowRule.SELF),
         "GetStatement": Permission(_BOTH, RowRule.SELF),
         "GetProof": Permission(_BOTH, RowRule.PARTY_OF_SDR),
+        "GetSigningKeys": Permission(_BOTH, RowRule.SELF),
         "ListInvoices": Permission(_BOTH, RowRule.SELF),
         "GetInvoice": Permission(_BOTH, RowRule.SELF),
     }

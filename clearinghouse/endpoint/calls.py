@@ -72,6 +72,9 @@ LIST_STATEMENTS = Operation(
 )
 GET_STATEMENT = Operation("settlement", "GetStatement", settlement.GetStatementResponse)
 GET_PROOF = Operation("settlement", "GetProof", settlement.GetProofResponse)
+GET_SIGNING_KEYS = Operation(
+    "settlement", "GetSigningKeys", settlement.GetSigningKeysResponse
+)
 LIST_INVOICES = Operation("settlement", "ListInvoices", settlement.ListInvoicesResponse)
 GET_INVOICE = Operation("settlement", "GetInvoice", settlement.GetInvoiceResponse)
 
@@ -110,6 +113,7 @@ OPERATIONS: tuple[Operation[Answer], ...] = (
     LIST_STATEMENTS,
     GET_STATEMENT,
     GET_PROOF,
+    GET_SIGNING_KEYS,
     LIST_INVOICES,
     GET_INVOICE,
 )

@@ -449,6 +449,15 @@ class ClearingHouse:
         body = {"sdrId": sdr_id, "submitterId": submitter_id}
         return self.call(calls.GET_PROOF, body)
 
+    def get_signing_keys(
+        self, key_id: str | None = None
+    ) -> settlement.GetSigningKeysResponse:
+        """Fetch the public keys of the house: the newest ones, or one by its name.
+
+        Whoever answers may lie: compare the first with what the operator says.
+        """
+        return self.call(calls.GET_SIGNING_KEYS, {"keyId": key_id})
+
     def _put_list(
         self, operation: Operation[A], element: str, entries: Sequence[object]
     ) -> A:

@@ -26,7 +26,7 @@ OPERATIONS = {
     "sdr": "SubmitSdrs GetSdrs ConfirmSdrs GetSdrStatus GetDigest DisputeSdr"
     " AnswerDispute GetDisputes",
     "settlement": "GetPositions ListStatements GetStatement GetProof"
-    " ListInvoices GetInvoice",
+    " GetSigningKeys ListInvoices GetInvoice",
     "csp-endpoint": "Authorize NotifySession DeliverSdrs NotifySettlement",
     "cso-endpoint": "StartSession StopSession NotifySdrs",
 }

@@ -152,6 +152,7 @@ EVERY_CALL: dict[str, Callable[[ClearingHouse], object]] = {
     "ListStatements": lambda house: house.list_statements(),
     "GetStatement": lambda house: house.get_statement("ST-2026-000001"),
     "GetProof": lambda house: house.get_proof("FRA23-2026-000017", "FRA23"),
+    "GetSigningKeys": lambda house: house.get_signing_keys(),
     "ListInvoices": lambda house: house.list_invoices(),
     "GetInvoice": lambda house: house.get_invoice("IN-FRA23-2026-000001"),
     "Logout": lambda house: house.logout(),

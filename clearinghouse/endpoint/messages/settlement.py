@@ -109,6 +109,24 @@ class GetProofResponse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SigningKey:
+    """A public key of the house in DER; without ``valid_until`` it is in use."""
+
+    key_id: str
+    valid_from: datetime
+    valid_until: datetime | None = None
+    public_key: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetSigningKeysResponse:
+    """The keys that the house signs with, the one in use last."""
+
+    result: Result
+    key: tuple[SigningKey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentDigest:
     """One form of a document and the SHA-256 of it in hexadecimal."""
 

@@ -14,7 +14,13 @@ from clearinghouse.facades.iec63119.vocabulary import (
     STATEMENT_FORMAT,
     WINDOW_STATE,
 )
-from clearinghouse.services import invoices, position_pages, proofs, statements
+from clearinghouse.services import (
+    invoices,
+    position_pages,
+    proofs,
+    signing_keys,
+    statements,
+)
 from clearinghouse.services.outcomes import Done
 from clearinghouse.services.settlement import CounterpartyPosition
 from clearinghouse.soap.binding import Record
@@ -152,6 +158,18 @@ def _get_proof(desk: Desk, call: Call) -> bytes:
     )
 
 
+def _get_signing_keys(desk: Desk, call: Call) -> bytes:
+    found = signing_keys.signing_keys(desk.env, call.body.key_id)
+    return results.answer(
+        desk.bindings,
+        call,
+        Done(),
+        key=[
+            desk.bindings.new("settlement:SigningKey", **one._asdict()) for one in found
+        ],
+    )
+
+
 def _place(desk: Desk, place: Place) -> Record:
     return desk.bindings.new(
         "settlement:TreePlace",
@@ -234,6 +252,12 @@ OPERATIONS = (
     ),
     OperationSpec(
         service="settlement", name="GetProof", handle=_get_proof, changes=False
+    ),
+    OperationSpec(
+        service="settlement",
+        name="GetSigningKeys",
+        handle=_get_signing_keys,
+        changes=False,
     ),
     OperationSpec(
         service="settlement", name="ListInvoices", handle=_list_invoices, changes=False
