@@ -47,6 +47,7 @@ from clearinghouse.services.environment import Environment
 from clearinghouse.storage import (
     agreements,
     corrections,
+    debit_caps,
     messages,
     participants,
     sdr_decisions,
@@ -287,6 +288,8 @@ def _take(tx: Connection, found: Dispute, said: Said, *, at: datetime) -> Disput
     """Take a step, and book what it comes to."""
     if len(found.steps) >= rules.STEPS_MAX:
         raise ClearingHouseError(codes.DISPUTE_STEPS)
+    if said.party is not Party.TIMER:
+        dispute_faults.require_in_time(found, now=at)
     result = _require_step(found, said)
     due_at = rules.due_at(
         result.state, found.days, now=at, hard_stop_at=found.hard_stop_at
@@ -319,13 +322,13 @@ def _payable(tx: Connection, csp_id: int, complaint: Complaint) -> StoredSdr:
     if submitter is not None:
         key = (submitter.participant_id, uid_hash(complaint.sdr_id))
         found = sdrs.sdrs_by_hash(tx, [key]).get(key)
-        if (
-            found is not None
-            and found.csp_id == csp_id
-            and found.status is not SdrStatus.HELD
-        ):
-            return found
-    raise ClearingHouseError(codes.SDR_UNKNOWN)
+        if found is not None and found.csp_id == csp_id:
+            if found.status is not SdrStatus.HELD:
+                return found
+            if debit_caps.capped(tx, [found.place]):
+                # It has it, as held: what it disputes must be accepted before.
+                raise dispute_faults.not_to_pay(codes.SDR_WAITS, found.status.value)
+    raise dispute_faults.not_to_pay(codes.SDR_UNKNOWN)
 
 
 def _terms(tx: Connection, found: StoredSdr) -> Terms:
@@ -423,7 +426,7 @@ def _locked(tx: Connection, dispute_id: UUID) -> Dispute:
     """Return a dispute; nothing else happens to it until the transaction ends."""
     csp_id = rows.csp_of(tx, dispute_id)
     if csp_id is None:
-        raise ClearingHouseError(codes.DISPUTE_UNKNOWN)
+        raise dispute_faults.unknown()
     sdr_decisions.lock_decisions(tx, csp_id)
     return _dispute(tx, dispute_id)
 
@@ -431,7 +434,7 @@ def _locked(tx: Connection, dispute_id: UUID) -> Dispute:
 def _dispute(tx: Connection, dispute_id: UUID) -> Dispute:
     found = rows.dispute_by_id(tx, dispute_id)
     if found is None:
-        raise ClearingHouseError(codes.DISPUTE_UNKNOWN)
+        raise dispute_faults.unknown()
     return found
 
 
@@ -441,7 +444,7 @@ def _side_of(found: Dispute, sender: Sender) -> Party:
         return Party.CSP
     if sender.participant_id == found.submitter_id:
         return Party.SUBMITTER
-    raise ClearingHouseError(codes.DISPUTE_UNKNOWN)
+    raise dispute_faults.unknown()
 
 
 def _minor(amount: Decimal | None, found: Dispute) -> int | None:

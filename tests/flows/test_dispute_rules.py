@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select
 
 from clearinghouse import codes
+from clearinghouse.domain.debit_caps import DebitCap
 from clearinghouse.domain.outbox import DeliveryKind, DeliveryState
-from clearinghouse.services import disputes, sdr_delivery, settlement
+from clearinghouse.services import (
+    debit_caps,
+    disputes,
+    held_sdrs,
+    sdr_delivery,
+    settlement,
+)
 from clearinghouse.storage.outbox import Delivery
 from clearinghouse.storage.tables.messages import outbox
+from tests.builders import NOW
 from tests.fixtures.two_sides import CARRIED, DAY, Stage, within
+from tests.flows.sdr_messages import batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -237,9 +247,107 @@ def test_answer_and_clock_at_once_book_once(stage: Stage) -> None:
         lapsed = pool.submit(disputes.end_due, stage.world.env)
         code, moved = answered.result().code, lapsed.result()
 
-    assert {code, moved} in ({0}, {codes.DISPUTE_ENDED.number, 1})
+    assert moved == 1, "the term is over, whoever comes first"
+    assert code in (codes.DISPUTE_TERM.number, codes.DISPUTE_ENDED.number)
     assert stage.state(dispute_id) == "UPHELD_CSP"
     assert stage.owed() == 0
+
+
+def test_of_two_words_at_once_one_ends_the_dispute(stage: Stage) -> None:
+    dispute_id = stage.opened()
+
+    with ThreadPoolExecutor(2) as pool:
+        said = [
+            pool.submit(stage.says, who, dispute_id, word)
+            for who, word in ((stage.cso, "ACCEPT"), (stage.csp, "WITHDRAW"))
+        ]
+        found = sorted(one.result(60).code for one in said)
+
+    assert found == [0, codes.DISPUTE_ENDED.number]
+    owed = {"UPHELD_CSP": Decimal(0), "WITHDRAWN": Decimal("11.49")}
+    assert stage.owed() == owed[stage.state(dispute_id)]
+
+
+def test_at_its_end_a_term_is_over_whether_or_not_the_chore_has_run(
+    stage: Stage,
+) -> None:
+    dispute_id = stage.opened()
+    due = disputes.dispute_named(stage.world.env, UUID(dispute_id)).due_at
+    assert due is not None
+    stage.clock.forward(seconds=int((due - stage.clock.now()).total_seconds()))
+
+    late = [
+        stage.says(stage.fresh(who), dispute_id, word)
+        for who, word in (("cso", "REJECT"), ("csp", "WITHDRAW"))
+    ]
+    before = stage.state(dispute_id)
+    moved = disputes.end_due(stage.world.env)
+
+    for answer in late:
+        (item,) = answer.items
+        assert answer.code == codes.DISPUTE_TERM.number
+        assert (item["path"], item["expected"]) == (
+            "answer",
+            f"before {due.isoformat()}",
+        )
+    assert (before, moved, stage.state(dispute_id)) == ("OPEN", 1, "UPHELD_CSP")
+
+
+def test_in_the_last_second_of_a_term_an_answer_counts(stage: Stage) -> None:
+    dispute_id = stage.opened()
+    due = disputes.dispute_named(stage.world.env, UUID(dispute_id)).due_at
+    assert due is not None
+    stage.clock.forward(seconds=int((due - stage.clock.now()).total_seconds()) - 1)
+
+    answer = stage.says(stage.fresh("cso"), dispute_id, "REJECT")
+
+    assert (answer.code, disputes.end_due(stage.world.env)) == (0, 0)
+    assert stage.state(dispute_id) == "ANSWERED"
+
+
+_PART = "more than 0 and less than 11.49 EUR"
+
+
+@pytest.mark.parametrize(
+    ("who", "said", "path", "expected"),
+    [
+        ("csp", ("ACCEPT", ""), "answer", "WITHDRAW"),
+        ("cso", ("ESCALATE", ""), "answer", "ACCEPT REJECT OFFER"),
+        ("cso", ("OFFER", ""), "amount", _PART),
+        ("cso", ("OFFER", "<amount>0</amount>"), "amount", _PART),
+        ("cso", ("OFFER", "<amount>1.001</amount>"), "amount", _PART),
+        ("cso", ("REJECT", "<amount>1</amount>"), "amount", "none with REJECT"),
+        ("stranger", ("ACCEPT", ""), "disputeId", "a dispute that you are a side of"),
+    ],
+)
+def test_refused_step_tells_the_element_and_what_may_be_said(
+    stage: Stage, who: str, said: tuple[str, str], path: str, expected: str
+) -> None:
+    dispute_id = stage.opened()
+
+    (item,) = stage.says(getattr(stage, who), dispute_id, *said).items
+
+    assert (item["path"], item["expected"]) == (path, expected)
+
+
+def test_sdr_that_waits_for_room_under_a_cap_is_disputed_when_it_is_accepted(
+    stage: Stage,
+) -> None:
+    env = stage.world.env
+    none = DebitCap(party_id="DEABC", currency="EUR", limit_minor=0, valid_from=NOW)
+    debit_caps.put_cap(env, none)
+    stage.record = stage.world.session()
+    content = batch(stage.sequence + 1, [stage.record])
+    held = stage.cso.call("sdr", "SubmitSdrs", content).required("held")
+
+    early = stage.dispute()
+    debit_caps.put_cap(env, replace(none, limit_minor=None))
+    held_sdrs.admit_due(env)
+
+    (item,) = early.items
+    assert (held, early.code) == ("1", codes.SDR_WAITS.number)
+    assert (item["path"], item["found"]) == ("sdrId", "HELD")
+    assert stage.dispute().code == 0
 
 
 def test_a_disputed_sdr_is_not_decided_otherwise(stage: Stage) -> None:
