@@ -115,7 +115,10 @@ class Court:
 
     def sit(self, speakers: Mapping[str, Speaker], day: int, label: str) -> None:
         """Let those speak who do today, then begin the disputes of today."""
+        now = self.env.clock.now()
         for file in self.running:
+            if file.is_late(now):
+                continue  # the clock speaks tomorrow morning
             left = self.chance.randrange(1000)
             for (who, word), per_mille in _WORDS[file.state].items():
                 left -= per_mille

@@ -61,6 +61,14 @@ class File:
         """When the dispute ends at the latest."""
         return self.begun_at + self.patience.stop * _DAY
 
+    def is_late(self, now: datetime) -> bool:
+        """Say whether the present term is over: nobody is heard any more.
+
+        The house's own ends nothing, but for the end of the dispute.
+        """
+        ends = self.stops_at if self.state == "ESCALATED" else self.due_at
+        return now >= min(ends, self.stops_at)
+
     def hear(self, who: str, word: str, amount: Decimal, at: datetime) -> None:
         """Note what a side says, the house or the clock; ``amount`` of offers."""
         if word == "OFFER":
