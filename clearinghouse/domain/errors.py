@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from clearinghouse.codes import Code
+from clearinghouse.codes import CURSOR, Code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,3 +46,17 @@ class ClearingHouseError(Exception):
 
     def __str__(self) -> str:
         return f"{self.code.name}: {self.detail}" if self.detail else self.code.name
+
+
+def foreign_cursor() -> ClearingHouseError:
+    """Return the refusal of a cursor that no answer of ours had."""
+    expected = "nextCursor of an answer to the same question, or no cursor"
+    return ClearingHouseError(
+        CURSOR, items=(Item(code=CURSOR, path="cursor", expected=expected),)
+    )
+
+
+def no_such_part(code: Code, part: int, parts: int) -> ClearingHouseError:
+    """Return the refusal of a part behind the last one."""
+    item = Item(code=code, path="part", expected=f"1 to {parts}", found=str(part))
+    return ClearingHouseError(code, f"{part} of {parts}", (item,))

@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from clearinghouse import codes
 from clearinghouse.domain.documents import Document, Party
-from clearinghouse.domain.errors import ClearingHouseError
+from clearinghouse.domain.errors import ClearingHouseError, no_such_part
 from clearinghouse.domain.exchange import Sender
 from clearinghouse.domain.invoices import DocumentFormat, fits_en16931, missing
 from clearinghouse.reports import invoice_cii, invoice_pdf, invoice_ubl
@@ -102,7 +102,7 @@ def get_invoice(
         raise ClearingHouseError(codes.DOCUMENT_UNKNOWN, "not issued in this form")
     parts = -(-rendered.length // PART_BYTES)
     if not 1 <= part <= parts:
-        raise ClearingHouseError(codes.DOCUMENT_PART, f"{part} of {parts}")
+        raise no_such_part(codes.DOCUMENT_PART, part, parts)
     begin = (part - 1) * PART_BYTES
     content = zlib.decompress(rendered.content)
     return Part(

@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from clearinghouse import codes
-from clearinghouse.domain.errors import ClearingHouseError
+from clearinghouse.domain.errors import foreign_cursor
 from clearinghouse.domain.exchange import Sender
 from clearinghouse.services import settlement
 from clearinghouse.services.environment import Environment
@@ -54,7 +53,7 @@ def positions_page(
     if cursor:
         match = _SHAPE.fullmatch(cursor)
         if match is None or window_id not in (None, int(match[1])):
-            raise ClearingHouseError(codes.CURSOR)
+            raise foreign_cursor()
         window_id, after = int(match[1]), (match[2], match[3])
     found = settlement.positions(env, sender, window_id)
     left = [one for one in found.positions if (one.currency, one.counterparty) > after]

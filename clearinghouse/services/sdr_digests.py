@@ -6,8 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from clearinghouse import codes
-from clearinghouse.domain.errors import ClearingHouseError
+from clearinghouse.domain.errors import foreign_cursor
 from clearinghouse.domain.exchange import Role, Sender
 from clearinghouse.domain.sdr_digests import days_of
 from clearinghouse.services.environment import Environment
@@ -52,7 +51,7 @@ def get_digest(env: Environment, sender: Sender, query: DigestQuery) -> DigestPa
     """
     days = days_of(query.first_day, query.last_day)
     if query.cursor and _CURSOR.fullmatch(query.cursor) is None:
-        raise ClearingHouseError(codes.CURSOR)
+        raise foreign_cursor()
     after = int(query.cursor or 0)
     default = SdrRole.HOME_CSP if Role.CSP in sender.roles else SdrRole.SUBMITTER
     as_home = (query.role or default) is SdrRole.HOME_CSP

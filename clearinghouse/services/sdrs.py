@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from clearinghouse import codes
 from clearinghouse.codes import Code
-from clearinghouse.domain.errors import ClearingHouseError, Item
+from clearinghouse.domain.errors import ClearingHouseError, Item, foreign_cursor
 from clearinghouse.domain.exchange import Exchange, Role, Sender
 from clearinghouse.domain.sdrs import (
     MatchKind,
@@ -390,7 +390,7 @@ def _number_after(cursor: str | None) -> int:
     if not cursor:
         return -1
     if _NUMBER_CURSOR.fullmatch(cursor) is None:
-        raise ClearingHouseError(codes.CURSOR)
+        raise foreign_cursor()
     return int(cursor)
 
 

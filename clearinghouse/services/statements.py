@@ -19,7 +19,7 @@ from threading import Event
 from sqlalchemy import Connection
 
 from clearinghouse import codes
-from clearinghouse.domain.errors import ClearingHouseError
+from clearinghouse.domain.errors import ClearingHouseError, no_such_part
 from clearinghouse.domain.exchange import Sender
 from clearinghouse.domain.statements import (
     Audit,
@@ -151,7 +151,7 @@ def get_statement(
     with env.database.begin_read_only() as tx:
         content = statements.part_of(tx, statement_id, fmt, part)
     if content is None:
-        raise ClearingHouseError(codes.STATEMENT_PART, f"{part} of {rendering.parts}")
+        raise no_such_part(codes.STATEMENT_PART, part, rendering.parts)
     return Part(
         statement_id=statement_id,
         format=fmt,

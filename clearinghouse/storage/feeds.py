@@ -19,8 +19,7 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Select, Table, and_, cast, func, tuple_
 
-from clearinghouse.codes import CURSOR
-from clearinghouse.domain.errors import ClearingHouseError
+from clearinghouse.domain.errors import foreign_cursor
 from clearinghouse.storage.tables.columns import Xid8
 
 #: Rows of one page. It stops one pull from filling the memory of either side.
@@ -57,10 +56,10 @@ def parse_cursor(received: str | None) -> Cursor:
         return START
     match = _SHAPE.fullmatch(received)
     if match is None:
-        raise ClearingHouseError(CURSOR)
+        raise foreign_cursor()
     cursor = Cursor(int(match[1]), int(match[2]))
     if cursor.xid > _XID_MAX or cursor.change_id > _CHANGE_ID_MAX:
-        raise ClearingHouseError(CURSOR)
+        raise foreign_cursor()
     return cursor
 
 
