@@ -201,24 +201,14 @@ class Statement:
         return sum(one.gross_minor for one in totals if one.direction is direction)
 
 
-class Counted(NamedTuple):
-    """What the proof of a statement counts of a line: its side, its base, its sums.
-
-    ``receives``: the participant gets the amount.
-    """
-
-    counterparty: str
-    receives: bool
-    document: str
-    vat_category: str
-    vat_rate_bp: int
-    energy_wh: int
-    net_minor: int
+#: What the proof of a statement counts of a line: counterparty, whether the participant
+#: receives the amount, document, category and rate of VAT, energy in Wh, net.
+Counted = tuple[str, bool, str, str, int, int, int]
 
 
 def counted(line: StatementLine) -> Counted:
     """Return what the proof counts of a line."""
-    return Counted(
+    return (
         counterparty_of(line),
         line.direction is Direction.RECEIVABLE,
         line.document,

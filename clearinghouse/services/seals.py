@@ -115,12 +115,13 @@ def _seal_next(env: Environment) -> SealedBlock | None:
         window = seals.window_to_seal(tx)
         if window is None:
             return None
-        reading = _read(seals.leaves_of(tx, window.window_id))
+        parties = participants.party_ids(tx)
+        reading = _read(seals.leaves_of(tx, window.window_id), parties)
         if reading.changed:
             raise _changed(window, reading.changed)
         pairs = _pairs(window.window_id, reading)
         _require_booked(tx, window, pairs)
-        ids = {party: number for number, party in participants.party_ids(tx).items()}
+        ids = {party: number for number, party in parties.items()}
         rows = [(pair, rules.pair_row(pair)) for pair in pairs]
         seals.insert_pairs(tx, rows, ids)
         block = _block(env, tx, window, reading, rules.window_root(pairs))
@@ -128,25 +129,25 @@ def _seal_next(env: Environment) -> SealedBlock | None:
     return block
 
 
-def _read(leaves: Iterable[Leaf]) -> _Reading:
+def _read(leaves: Iterable[Leaf], parties: dict[int, str]) -> _Reading:
     reading = _Reading({}, [])
-    pairs = reading.pairs
-    number = "0"
-    for leaf in leaves:
-        key = (leaf.currency, leaf.csp, leaf.submitter)
+    pairs: dict[bytes, _Pair] = {}
+    number = 0
+    for one in leaves:
+        key, energy_wh, net_minor, number, leaf, is_known, of_intake = one
         pair = pairs.get(key)
         if pair is None:
             pair = pairs[key] = _Pair()
-        pair.tree.add(leaf.leaf)
-        pair.energy_wh += int(leaf.energy_wh)
-        pair.net_minor += int(leaf.net_minor)
-        number = leaf.sdr_no
-        reading.count += 1
-        if reading.count == 1:
-            reading.first = int(number)
-        if leaf.changed and len(reading.changed) < CHANGED_MAX:
-            reading.changed.append(number)
-    reading.last = int(number)
+            csp_id, submitter_id, currency = seals.pair_of(one)
+            reading.pairs[currency, parties[csp_id], parties[submitter_id]] = pair
+            reading.first = reading.first or number
+        pair.tree.add(leaf)
+        pair.energy_wh += energy_wh
+        pair.net_minor += net_minor
+        if is_known and of_intake != leaf and len(reading.changed) < CHANGED_MAX:
+            reading.changed.append(str(number))
+    reading.last = number
+    reading.count = sum(pair.tree.size for pair in pairs.values())
     return reading
 
 

@@ -15,8 +15,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from select import POLLIN, poll
+from struct import Struct
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import psycopg
 from psycopg import sql
@@ -87,6 +88,13 @@ _SET_BUDGET = text(
     " set_config('lock_timeout', :lock, false),"
     " set_config('idle_in_transaction_session_timeout', :idle, false)"
 )
+
+#: Bytes of a binary COPY that are taken apart at a time.
+COPIED_BYTES = 262_144
+
+# PostgreSQL, COPY, binary format: a header without extensions, and how it ends.
+_COPY_HEADER = 19
+_COPY_END = b"\xff\xff"
 
 _COPY_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", "\t": r"\t", "\r": r"\r"})
 
@@ -214,6 +222,32 @@ class Database:
                 lines = f"{left}{bytes(block).decode()}".split("\n")
                 left = lines.pop()
                 yield from lines
+
+    @staticmethod
+    def copied_records(
+        tx: Connection, statement: sql.Composed, record: Struct
+    ) -> Iterator[tuple[Any, ...]]:
+        """Give the rows of a ``COPY .. TO STDOUT (FORMAT binary)``, all of one length.
+
+        For the bulk path: no text is made or read. ``record`` is a whole row as it
+        comes: a number of 2 bytes, and before each field its length in 4. Raises
+        :class:`RuntimeError` at the end when rows were not of that length.
+        """
+        connection = _driver(tx.connection.driver_connection)
+        waiting, size = bytearray(), record.size
+        ahead = _COPY_HEADER
+        with connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for block in copy:
+                waiting += block
+                if len(waiting) >= COPIED_BYTES:
+                    end = ahead + (len(waiting) - ahead) // size * size
+                    yield from record.iter_unpack(waiting[ahead:end])
+                    del waiting[:end]
+                    ahead = 0
+        rest = waiting[ahead : -len(_COPY_END)]
+        if waiting[-len(_COPY_END) :] != _COPY_END or len(rest) % size:
+            raise RuntimeError("rows are not of one length")
+        yield from record.iter_unpack(rest)
 
     @staticmethod
     def fetched(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from psycopg import sql
 from sqlalchemy import Connection, text
@@ -26,6 +26,9 @@ from clearinghouse.storage.statement_vat import documents_of
 
 #: Lines that are read and written at a time: the memory of a rendering.
 LINES_PER_BATCH = 2_000
+
+#: Texts that are joined at once to write a line: measured.
+_JOINED = 4
 
 #: What the database may use to sort the lines of one statement, in kB.
 SORT_KB = 32_768
@@ -169,7 +172,7 @@ def written_lines(
 ) -> Iterator[Written]:
     """Give all lines of a statement as :func:`lines_of` does, written by layouts."""
     values = _values(facts)
-    digits = currency_of(facts.currency).exponent
+    digits, size = currency_of(facts.currency).exponent, len(layouts)
     query = _WRITTEN.format(
         layouts=sql.SQL(", ").join(_texts(layout) for layout in layouts),
         claimed=_amount("claimed_minor", digits),
@@ -180,10 +183,11 @@ def written_lines(
     )
     tx.execute(_SORT, {"kilobytes": str(SORT_KB)})
     for rows in Database.fetched(tx, query, batch=LINES_PER_BATCH):
-        columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
-        texts = tuple("".join(column) for column in columns[: len(layouts)])
-        counted = zip(*columns[len(layouts) :], strict=True)
-        yield Written(texts, [Counted._make(line) for line in counted])
+        columns = list(zip(*rows, strict=True))
+        texts = tuple("".join(cast("tuple[str, ...]", one)) for one in columns[:size])
+        yield Written(
+            texts, cast("list[Counted]", list(zip(*columns[size:], strict=True)))
+        )
 
 
 def _line(row: Sequence[Any]) -> StatementLine:
@@ -233,12 +237,22 @@ def _texts(layout: Layout) -> sql.Composable:
         else:
             fixed += piece.before + piece.after
     words.append(sql.Literal(fixed))
-    return sql.SQL("concat({})").format(sql.SQL(", ").join(words))
+    return _joined([word for word in words if word != sql.Literal("")])
+
+
+def _joined(words: Sequence[sql.Composable]) -> sql.Composable:
+    """Join texts a few at a time: neither a function's calls nor ever longer copies."""
+    while len(words) > 1:
+        words = [
+            sql.SQL("({})").format(sql.SQL(" || ").join(words[place : place + _JOINED]))
+            for place in range(0, len(words), _JOINED)
+        ]
+    return words[0]
 
 
 def _sometimes(piece: Piece) -> sql.Composable:
     return sql.SQL(
-        "CASE WHEN {present} <> '' THEN {before} || {value} || {after} END"
+        "CASE WHEN {present} <> '' THEN {before} || {value} || {after} ELSE '' END"
     ).format(
         present=sql.Identifier(piece.only_with),
         before=sql.Literal(piece.before),

@@ -6,10 +6,11 @@ intake made, so that nothing here can be more convenient than the truth.
 
 from __future__ import annotations
 
+import json as json_text
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from clearinghouse import app
 from clearinghouse.services import settlement
 from clearinghouse.services.environment import Environment
 from clearinghouse.settings import Settings
+from tests.benchmarks._figures import Figure
+from tests.benchmarks._processes import cpu_seconds
 from tests.benchmarks.intake import send_all, sendings
 from tests.running.house import House
 
@@ -28,20 +31,29 @@ SDRS = 1_000_000
 
 @dataclass(slots=True)
 class Month:
-    """A window with its SDRs, and how long each step with it took, in seconds."""
+    """A window with its SDRs, and how long each step with it took, in seconds.
+
+    ``cpu``: what each step used here and in the database.
+    """
 
     env: Environment
     window_id: int
     sdrs: int
     folder: Path
+    server_pid: int
     seconds: dict[str, float] = field(default_factory=dict)
+    cpu: dict[str, str] = field(default_factory=dict)
 
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:
         """Note how long a step takes."""
+        used, here = cpu_seconds(self.server_pid), time.process_time()
         began = time.perf_counter()
         yield
         self.seconds[step] = time.perf_counter() - began
+        here = time.process_time() - here
+        there = (cpu_seconds(self.server_pid) - used).database
+        self.cpu[step] = f"CPU here {here:.1f} s, of the database {there:.1f} s"
 
     def close(self) -> None:
         """Close the window, once."""
@@ -75,4 +87,17 @@ def month() -> Iterator[Month]:
                 print(f"sent them in {seconds:.0f} s, {number / seconds:.0f} a second")
                 senders.clear()
                 window = settlement.windows(env)[0]
-                yield Month(env, window.window_id, number, folder)
+                assert house.server is not None
+                assert house.server.process is not None
+                root = house.server.process.pid
+                yield Month(env, window.window_id, number, folder, root)
+
+
+def show(of_month: Callable[[Month], Figure], name: str, *, json: bool) -> None:
+    """Measure one step on a month of its own and print; the last line is the figure."""
+    with month() as made:
+        figure = of_month(made)
+    if json:
+        print(json_text.dumps({name: figure.reached}))
+        return
+    figure.show()

@@ -113,6 +113,16 @@ class Measured:
         """SDRs a second."""
         return self.sdrs / self.seconds
 
+    @property
+    def server_us(self) -> float:
+        """CPU of the server for an SDR, in microseconds."""
+        return self.server_cpu_seconds / self.sdrs * 1e6
+
+    @property
+    def database_us(self) -> float:
+        """CPU of the database for an SDR, in microseconds."""
+        return self.database_cpu_seconds / self.sdrs * 1e6
+
 
 def measure(number: int) -> Measured:
     """Run the whole path once and return what it took."""
@@ -362,12 +372,10 @@ def figure() -> Figure:
 
 
 def _told(found: Measured) -> Iterator[str]:
-    server = found.server_cpu_seconds / found.sdrs * 1e6
-    database = found.database_cpu_seconds / found.sdrs * 1e6
     yield (
         f"{found.sdrs} SDRs in batches of {BATCH} from {SUBMITTERS} CSOs in "
-        f"{found.seconds:.1f} s; CPU for each: server {server:.0f} us, "
-        f"database {database:.0f} us"
+        f"{found.seconds:.1f} s; CPU for each: server {found.server_us:.0f} us, "
+        f"database {found.database_us:.0f} us"
     )
     if found.stages:
         stages = ", ".join(f"{name} {us:.1f}" for name, us in found.stages.items())
@@ -378,15 +386,13 @@ def main(json: bool) -> None:  # noqa: FBT001  the shape all benchmarks share
     """Measure and print; the last line is the figure."""
     found = measure(int(os.environ.get("INTAKE_SDRS", SDRS)))
     above = found.bytes_above_base / _MIB
-    server = found.server_cpu_seconds / found.sdrs * 1e6
-    database = found.database_cpu_seconds / found.sdrs * 1e6
     if json:
         print(
             json_text.dumps(
                 {
                     "sdrs_per_second": found.rate,
-                    "server_cpu_microseconds": server,
-                    "database_cpu_microseconds": database,
+                    "server_cpu_microseconds": found.server_us,
+                    "database_cpu_microseconds": found.database_us,
                     "mebibytes_above_base": above,
                     "stages_cpu_microseconds": found.stages,
                 }

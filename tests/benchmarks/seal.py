@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json as json_text
-
 from clearinghouse.services import seals
 from tests.benchmarks._database import Stopwatch
 from tests.benchmarks._figures import Figure
-from tests.benchmarks._month import Month, month
+from tests.benchmarks._month import Month, show
 
 NAME = "seal"
 DESCRIPTION = "seal a closed month of a million SDRs (MONTH_SDRS=n)"
@@ -31,15 +29,10 @@ def of_month(made: Month) -> Figure:
         reached=made.seconds["seal"] * _MILLION / made.sdrs,
         target=TARGET_SECONDS,
         unit="s",
-        where=tuple(watch.lines()),
+        where=(made.cpu["seal"], *watch.lines()),
     )
 
 
 def main(json: bool) -> None:  # noqa: FBT001  the shape all benchmarks share
     """Measure and print; the last line is the figure."""
-    with month() as made:
-        figure = of_month(made)
-    if json:
-        print(json_text.dumps({"seconds_per_million": figure.reached}))
-        return
-    figure.show()
+    show(of_month, "seconds_per_million", json=json)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json as json_text
-import time
-
 from clearinghouse.services import statements
 from tests.benchmarks._database import Stopwatch
 from tests.benchmarks._figures import Figure
-from tests.benchmarks._month import Month, month
+from tests.benchmarks._month import Month, show
 
 NAME = "statements"
 DESCRIPTION = "issue the statements of a month of a million SDRs (MONTH_SDRS=n)"
@@ -22,11 +19,9 @@ def of_month(made: Month) -> Figure:
     """Issue the statements of the closed month."""
     made.close()
     watch = Stopwatch()
-    cpu = time.process_time()
     with made.timed("statements"):
         count = statements.issue_pending(made.env)
     watch.stop()
-    cpu = time.process_time() - cpu
     seconds = made.seconds["statements"]
     lines = 2 * made.sdrs
     return Figure(
@@ -36,7 +31,7 @@ def of_month(made: Month) -> Figure:
         unit="s",
         where=(
             f"{count} statements, {lines} lines as XML and CSV in {seconds:.1f} s",
-            f"CPU of this process {cpu:.1f} s",
+            made.cpu["statements"],
             *watch.lines(),
         ),
     )
@@ -44,9 +39,4 @@ def of_month(made: Month) -> Figure:
 
 def main(json: bool) -> None:  # noqa: FBT001  the shape all benchmarks share
     """Measure and print; the last line is the figure."""
-    with month() as made:
-        figure = of_month(made)
-    if json:
-        print(json_text.dumps({"seconds_per_million_lines": figure.reached}))
-        return
-    figure.show()
+    show(of_month, "seconds_per_million_lines", json=json)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json as json_text
 import time
 from itertools import pairwise
 
 from clearinghouse.services import bundles, seals
 from clearinghouse.verify.bundle import verify
 from tests.benchmarks._figures import Figure
-from tests.benchmarks._month import Month, month
+from tests.benchmarks._month import Month, show
 
 NAME = "verify"
 DESCRIPTION = "prove a month of a million SDRs from its bundle (MONTH_SDRS=n)"
@@ -28,11 +27,9 @@ def of_month(made: Month) -> Figure:
         written = bundles.write_bundle(made.env, made.window_id, bundle)
     key.write_text(seals.keys(made.env)[-1].pem)
     steps: list[tuple[float, str]] = []
-    cpu = time.process_time()
     with made.timed("verify"):
         report = verify(bundle, key, lambda at: steps.append((time.perf_counter(), at)))
     steps.append((time.perf_counter(), ""))
-    cpu = time.process_time() - cpu
     if report.count:
         raise SystemExit(f"a true bundle has {report.count} differences")
     lasted = [(after - before, step) for (before, step), (after, _) in pairwise(steps)]
@@ -44,7 +41,7 @@ def of_month(made: Month) -> Figure:
         unit="s",
         where=(
             f"bundle of {written.size} bytes in {made.seconds['bundle']:.1f} s before",
-            f"CPU of the proof {cpu:.1f} s",
+            made.cpu["verify"],
             *(f"{seconds:8.1f} s  {step}" for seconds, step in lasted[:_STEPS]),
         ),
     )
@@ -52,9 +49,4 @@ def of_month(made: Month) -> Figure:
 
 def main(json: bool) -> None:  # noqa: FBT001  the shape all benchmarks share
     """Measure and print; the last line is the figure."""
-    with month() as made:
-        figure = of_month(made)
-    if json:
-        print(json_text.dumps({"seconds_per_million": figure.reached}))
-        return
-    figure.show()
+    show(of_month, "seconds_per_million", json=json)

@@ -14,6 +14,7 @@ from clearinghouse.domain.statements import (
     MonthTotal,
     Statement,
     StatementLine,
+    counted,
     counterparty_of,
     violations,
 )
@@ -161,7 +162,7 @@ def test_changed_lines_do_not_add_up(lines: tuple[StatementLine, ...]) -> None:
 def test_lines_may_come_in_pieces() -> None:
     audit = Audit(make_statement())
     for line in LINES:
-        audit.add([line])
+        audit.add([counted(line)])
 
     assert audit.violations() == ()
 

@@ -8,15 +8,18 @@ import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from struct import Struct
 from threading import Event, Timer, get_ident
 from typing import TYPE_CHECKING
 
 import pytest
+from psycopg import sql
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from clearinghouse.codes import UNAVAILABLE
 from clearinghouse.domain.errors import ClearingHouseError
+from clearinghouse.storage import database as storage
 from clearinghouse.storage import participants, schema, sessions
 from clearinghouse.storage.database import BUDGETS, Database, address, copied_text
 from clearinghouse.storage.embedded.postgres import EmbeddedPostgres
@@ -221,6 +224,36 @@ def test_copied_lines_keep_the_texts_of_others(database: Database) -> None:
         database.copy_lines(tx, session_partner_id, columns, [line])
 
         assert sessions.partner_ids_of(tx, where) == (PartnerSessionId(number, name),)
+
+
+@pytest.mark.parametrize("piece", [1, 100, 1_000_000])
+def test_copied_records_are_the_rows_in_order(
+    database: Database, monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    monkeypatch.setattr(storage, "COPIED_BYTES", piece)
+    query = "SELECT n, n::text::char(3) FROM generate_series(101, {last}) AS n"
+    with database.begin_read_only() as tx:
+        for last in (100, 101, 999):
+            copying = sql.SQL(f"COPY ({query}) TO STDOUT (FORMAT binary)").format(
+                last=sql.Literal(last)
+            )
+
+            rows = list(Database.copied_records(tx, copying, Struct(">2x 4xi 4x3s")))
+
+            wanted = range(101, last + 1)
+            assert rows == [(n, str(n).encode()) for n in wanted]
+
+
+def test_records_of_another_length_are_refused(database: Database) -> None:
+    copying = sql.SQL("COPY (SELECT {text}) TO STDOUT (FORMAT binary)")
+    with database.begin_read_only() as tx:
+        for word in ("a", "abcd", "abcdefghij"):
+            with pytest.raises(RuntimeError):
+                list(
+                    Database.copied_records(
+                        tx, copying.format(text=sql.Literal(word)), Struct(">2x 4x3s")
+                    )
+                )
 
 
 def test_copy_whose_connection_breaks_is_unavailable(
