@@ -31,6 +31,7 @@ from tests.delivery.stage import (
     connected,
     nobody,
     register,
+    says,
     serving,
 )
 from tests.fixtures.partners import ScriptedPartners
@@ -202,6 +203,36 @@ def test_partner_of_an_older_contract_leaves_no_dead_letter(
     (one,) = _waiting(env)
 
     assert attempt(replace(env, partners=partners), one) is ended
+
+
+_HTML = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 7\r\n\r\n<html/>"
+)
+_BOMB = b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"
+_DTD = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n%b" % (
+    len(_BOMB),
+    _BOMB,
+)
+_AWAY = b"HTTP/1.1 307 Temporary Redirect\r\nLocation: %b/\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize("answer", [_HTML, _DTD, _AWAY, b"", b"\0" * 100])
+def test_csp_that_answers_nonsense_is_told_again_and_nobody_else_is_told(
+    stage: Stage, tmp_path: Path, answer: bytes
+) -> None:
+    env, elsewhere = stage.world.env, RecordingPartner()
+    with serving(csp=elsewhere) as other:
+        said = answer % other.encode() if b"%b" in answer else answer
+        with says(said) as url:
+            register(env, stage.world.csp, url)
+            dispute_id = stage.opened()
+            stage.says(stage.cso, dispute_id, "REJECT")
+            (one,) = _waiting(env)
+            with _line(env, tmp_path) as line:
+                ended = attempt(line, one)
+
+    assert ended in (Attempt.FAULTED, Attempt.TIMED_OUT, Attempt.UNREACHABLE), ended
+    assert elsewhere.told == []
 
 
 def test_reference_csp_takes_note_of_news_once(stage: Stage, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -13,8 +13,9 @@ import pytest
 
 from clearinghouse.domain.agreements import Terms
 from clearinghouse.domain.exchange import Role
+from clearinghouse.domain.numbering import DocumentKind
 from clearinghouse.domain.tariffs import Component, ComponentType
-from clearinghouse.services import settlement, statements
+from clearinghouse.services import invoices, settlement, statements
 from clearinghouse.soap.parser import parse_own
 from clearinghouse.storage import billing, documents, evses, tariffs
 from clearinghouse.storage import statements as issued
@@ -29,6 +30,7 @@ from tests.builders import (
 )
 from tests.flows.sdr_messages import batch
 from tests.services.sdr_world import SINCE, STARTED_AT, make_sdr, spanning
+from tests.services.test_corrections import credit_of
 
 if TYPE_CHECKING:
     from clearinghouse.contract.catalogue import Contract
@@ -74,9 +76,9 @@ class Story:
             records.append(spanning(record, start, minutes=40))
         self.send(records)
 
-    def send(self, records: Sequence[ServiceDetailRecord]) -> None:
+    def send(self, records: Sequence[ServiceDetailRecord], sequence: int = 1) -> None:
         """Submit records; all are accepted."""
-        answer = self.sells.call("sdr", "SubmitSdrs", batch(1, records))
+        answer = self.sells.call("sdr", "SubmitSdrs", batch(sequence, records))
         assert answer.required("accepted") == str(len(records)), answer.items
 
     def publish(
@@ -91,9 +93,9 @@ class Story:
         with self.env.database.begin() as tx:
             tariffs.publish(tx, published, at=SINCE)
 
-    def close(self) -> int:
+    def close(self, following: str = "2026-12") -> int:
         """Close the window with all its documents; return its number."""
-        return settlement.close(self.env, next_label="2026-12").window.window_id
+        return settlement.close(self.env, next_label=following).window.window_id
 
 
 @pytest.fixture
@@ -251,3 +253,47 @@ def test_n6_empty_window_takes_no_number_of_an_invoice(
         assert documents.numbers_of_window(tx, window_id - 1) == []
         assert documents.numbers_of_window(tx, window_id) == ["IN-DEAAA-2026-000001"]
     assert _statement(story.buys, contract)["gross"] == "-1.19"
+
+
+def test_seller_that_gets_a_vat_id_within_a_window_has_documents_that_can_be_issued(
+    story: Story,
+) -> None:
+    poor = make_profile("DEAAA", vat_id=None, tax_number="1/2", is_taxable_dealer=False)
+    buyer = make_profile("NLBBB", vat_id="NL001000007B01", is_taxable_dealer=False)
+    with story.env.database.begin() as tx:
+        for profile in (poor, make_profile("DEAAA", valid_from=NOW.date()), buyer):
+            billing.add_profile(tx, profile, at=NOW)
+    story.publish("FLAT", ComponentType.FLAT, "10.00")
+    sold = make_sdr(
+        csp_id="NLBBB",
+        evse_id="DE*AAA*EDE",
+        tariff_id="FLAT",
+        claimed_net=Decimal("10.00"),
+    )
+    today, before = (
+        spanning(replace(sold, sdr_id=name), STARTED_AT - ago, minutes=40)
+        for name, ago in (("TODAY", timedelta()), ("BEFORE", timedelta(hours=30)))
+    )
+    story.send([today, before])
+    first = story.close("2026-12")
+
+    # What is taken back is taxed as it was, whatever the profile says by then.
+    with story.env.database.begin() as tx:
+        billing.add_profile(tx, poor, at=NOW)
+    story.send([credit_of(today)], 2)
+    second = story.close("2027-01")
+    invoices.issue_pending(story.env)
+
+    assert _amounts(story, first) == [
+        (DocumentKind.INVOICE, 10_00, 0),
+        (DocumentKind.INVOICE, 10_00, 1_90),
+    ]
+    assert _amounts(story, second) == [(DocumentKind.CREDIT_NOTE, 10_00, 1_90)]
+    assert invoices.waiting(story.env) == []
+    for window_id in (first, second):
+        _prove(story, window_id)
+
+
+def _amounts(story: Story, window_id: int) -> list[tuple[DocumentKind, int, int]]:
+    found = invoices.documents_of(story.env, window_id)
+    return sorted((one.kind, one.net_minor, one.vat_minor) for one in found)
