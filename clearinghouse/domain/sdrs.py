@@ -7,7 +7,7 @@ replacement. The rules for single records are in :mod:`clearinghouse.domain.sdr_
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -340,16 +340,23 @@ class TotalsCounter:
 
     def add(self, record: ServiceDetailRecord) -> None:
         """Count one record."""
-        self._count += 1
-        self._energy_wh += record.energy_wh
-        net = self._net.get(record.currency)
-        claimed = record.claimed_net
-        self._net[record.currency] = claimed if net is None else net + claimed
-        ended_at = record.ended_at
-        if self._first is None or ended_at < self._first:
-            self._first = ended_at
-        if self._last is None or ended_at > self._last:
-            self._last = ended_at
+        self.add_all([record])
+
+    def add_all(self, records: Sequence[ServiceDetailRecord]) -> None:
+        """Count records."""
+        net, first, last = self._net, self._first, self._last
+        for record in records:
+            currency, claimed = record.currency, record.claimed_net
+            before = net.get(currency)
+            net[currency] = claimed if before is None else before + claimed
+            ended_at = record.ended_at
+            if first is None or ended_at < first:
+                first = ended_at
+            if last is None or ended_at > last:
+                last = ended_at
+        self._first, self._last = first, last
+        self._count += len(records)
+        self._energy_wh += sum([record.energy_wh for record in records])
 
     def totals(self) -> ControlTotals:
         """Return the totals so far."""

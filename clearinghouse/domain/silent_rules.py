@@ -21,7 +21,12 @@ from clearinghouse.domain.agreements import Agreement, Module, Terms, goes_throu
 from clearinghouse.domain.clock import seconds_between
 from clearinghouse.domain.debit_caps import supply_of
 from clearinghouse.domain.energy import ENERGY_WH_MAX, exceeds_power
-from clearinghouse.domain.money import AMOUNT_MINOR_MAX, CURRENCIES, minor_or_none
+from clearinghouse.domain.money import (
+    AMOUNT_MINOR_MAX,
+    CURRENCIES,
+    Currency,
+    minor_or_none,
+)
 from clearinghouse.domain.refusing_rules import CHARGE_SECONDS_MAX, LATE_DAYS_MAX
 from clearinghouse.domain.sdr_facts import (
     EvseFacts,
@@ -52,6 +57,9 @@ PROVEN = frozenset(
     }
 )
 
+#: Agreements of which it is remembered what they say: more than a batch meets.
+AGREED_REMEMBERED_MAX = 1_024
+
 _DAY_SECONDS = 86_400
 _HOUR_SECONDS = 3_600
 
@@ -67,10 +75,29 @@ class Figures(NamedTuple):
 class _Known(NamedTuple):
     """The facts without which some rule speaks."""
 
-    agreement: Agreement
+    agreed: _Agreed
     tariff: TariffFacts
     evse: EvseFacts
     session: SessionFacts
+
+
+class _Agreed(NamedTuple):
+    """What an agreement says to all its records, looked up once.
+
+    ``in_time_seconds``: an SDR that comes sooner after its end is late by no rule.
+    """
+
+    agreement: Agreement
+    terms: Terms
+    passes_sdrs: bool
+    currency: Currency | None
+    ceiling_minor: int | None
+    in_time_seconds: int
+    near: timedelta
+
+
+#: By the identity of the agreement, which stands in the value and so lives on.
+_agreed: dict[int, _Agreed] = {}
 
 
 def figures_if_silent(record: ServiceDetailRecord, facts: SdrFacts) -> Figures | None:
@@ -81,21 +108,21 @@ def figures_if_silent(record: ServiceDetailRecord, facts: SdrFacts) -> Figures |
     transaction = _only_transaction(record)
     if transaction is None:
         return None
-    session, terms = record.charging_sessions[0], known.agreement.terms
+    session, terms = record.charging_sessions[0], known.agreed.terms
     elapsed = seconds_between(record.started_at, record.ended_at)
     seconds = _seconds(transaction, record, elapsed)
     figures = Figures(_claimed_minor(record, known), transaction.energy_wh, seconds)
     if (
         figures.net_minor >= 0
-        and _is_in_time(record, facts, terms)
+        and _is_in_time(record, facts, known.agreed)
         and _is_plausible(record, figures, elapsed, terms)
         and _lies_within(session, record, terms)
         and _is_metered(transaction, terms)
         and not _is_too_strong(figures, known)
         and (facts.so_far is None or _is_as_told(record, figures, facts.so_far, terms))
-        and (not facts.on_evse or _stands_alone(record, facts.on_evse, terms))
+        and (not facts.on_evse or _stands_alone(record, facts.on_evse, known.agreed))
         and _rated_minor(record, transaction, seconds, facts) == figures.net_minor
-        and _is_low(figures, known.agreement)
+        and _is_low(figures, known.agreed)
         and (facts.debits is None or _has_room(figures, facts))
     ):
         return figures
@@ -116,7 +143,6 @@ def _known(record: ServiceDetailRecord, facts: SdrFacts) -> _Known | None:
         and session.home_id == facts.csp_id
         and session.evse_key == facts.evse_key
         and record.currency == agreement.currency == tariff.currency
-        and goes_through(agreement.mode, Module.SDR)
         # S-206, S-209, S-210, S-212, S-305 and S-306 have nothing to look at.
         and not facts.of_subject
         and not facts.mean_net_minor
@@ -125,8 +151,30 @@ def _known(record: ServiceDetailRecord, facts: SdrFacts) -> _Known | None:
         and facts.tariff_changed_at is None
         and facts.vat_doubt is None
     ):
-        return _Known(agreement, tariff, evse, session)
+        agreed = _agreed_by(agreement)
+        return _Known(agreed, tariff, evse, session) if agreed.passes_sdrs else None
     return None
+
+
+def _agreed_by(agreement: Agreement) -> _Agreed:
+    """Return what an agreement says to all its records."""
+    known = _agreed.get(id(agreement))
+    if known is None or known.agreement is not agreement:
+        if len(_agreed) >= AGREED_REMEMBERED_MAX:
+            _agreed.clear()
+        terms = agreement.terms
+        days = min(terms.late_limit_days, LATE_DAYS_MAX, terms.late_notice_days)
+        hours = terms.late_notice_hours
+        known = _agreed[id(agreement)] = _Agreed(
+            agreement,
+            terms,
+            passes_sdrs=goes_through(agreement.mode, Module.SDR),
+            currency=CURRENCIES.get(agreement.currency),
+            ceiling_minor=agreement.net_ceiling_minor,
+            in_time_seconds=min(days * _DAY_SECONDS, hours * _HOUR_SECONDS),
+            near=timedelta(seconds=terms.near_duplicate_seconds),
+        )
+    return known
 
 
 def _only_transaction(record: ServiceDetailRecord) -> ChargingTransaction | None:
@@ -150,7 +198,7 @@ def _seconds(
 
 def _claimed_minor(record: ServiceDetailRecord, known: _Known) -> int:
     """Return the claim; a negative number for one that S-104 or S-108 looks at."""
-    currency = CURRENCIES.get(known.agreement.currency)
+    currency = known.agreed.currency
     if currency is None:
         return -1
     claimed_minor = minor_or_none(record.claimed_net, currency)
@@ -159,18 +207,16 @@ def _claimed_minor(record: ServiceDetailRecord, known: _Known) -> int:
     return claimed_minor
 
 
-def _is_in_time(record: ServiceDetailRecord, facts: SdrFacts, terms: Terms) -> bool:
+def _is_in_time(record: ServiceDetailRecord, facts: SdrFacts, agreed: _Agreed) -> bool:
     """S-106, S-107, S-303, S-304, S-307: past, in UTC, and not late at all."""
     started_at, ended_at = record.started_at, record.ended_at
     if started_at.tzinfo is not UTC or ended_at.tzinfo is not UTC:
         return False  # another offset is compared with the zone of the EVSE
-    days = min(terms.late_limit_days, LATE_DAYS_MAX, terms.late_notice_days)
-    in_time = min(days * _DAY_SECONDS, terms.late_notice_hours * _HOUR_SECONDS)
     age = facts.now - ended_at
     return (
         started_at < ended_at
         and age.days >= 0
-        and age.days * _DAY_SECONDS + age.seconds < in_time
+        and age.days * _DAY_SECONDS + age.seconds < agreed.in_time_seconds
     )
 
 
@@ -225,7 +271,7 @@ def _is_too_strong(figures: Figures, known: _Known) -> bool:
     energy_wh, power_w = figures.energy_wh, known.evse.power_w
     if power_w <= 0 or energy_wh <= 0:
         return False
-    percent, seconds = known.agreement.terms.power_percent_max, figures.charge_seconds
+    percent, seconds = known.agreed.terms.power_percent_max, figures.charge_seconds
     return exceeds_power(energy_wh, seconds, power_w=power_w, percent=percent)
 
 
@@ -241,15 +287,15 @@ def _is_as_told(
 
 
 def _stands_alone(
-    record: ServiceDetailRecord, on_evse: Iterable[Neighbour], terms: Terms
+    record: ServiceDetailRecord, on_evse: Iterable[Neighbour], agreed: _Agreed
 ) -> bool:
     """S-205, S-207: nothing on the EVSE shares a second or starts at nearly the same.
 
     Whose it is and how much it took does not matter here.
     """
     started_at, ended_at = record.started_at, record.ended_at
-    near = timedelta(seconds=terms.near_duplicate_seconds)
-    if terms.overlap_seconds_max < 0:
+    near = agreed.near
+    if agreed.terms.overlap_seconds_max < 0:
         return False
     for other in on_evse:
         if other.started_at < ended_at and started_at < other.ended_at:
@@ -279,9 +325,9 @@ def _rated_minor(
     return facts.tariff.rater(usage, facts.vat_rate_bp)
 
 
-def _is_low(figures: Figures, agreement: Agreement) -> bool:
+def _is_low(figures: Figures, agreed: _Agreed) -> bool:
     """S-209: the net is below the ceiling; there is no mean to compare it with."""
-    ceiling_minor = agreement.net_ceiling_minor
+    ceiling_minor = agreed.ceiling_minor
     return ceiling_minor is None or figures.net_minor <= ceiling_minor
 
 

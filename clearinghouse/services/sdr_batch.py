@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from clearinghouse import codes
 from clearinghouse.domain.errors import ClearingHouseError, Item
-from clearinghouse.domain.exchange import Exchange
+from clearinghouse.domain.exchange import Exchange, Role
 from clearinghouse.domain.merkle import Builder
 from clearinghouse.domain.numbering import DocumentKind
 from clearinghouse.domain.sdr_facts import Judgement, Outcome
@@ -49,7 +49,6 @@ from clearinghouse.storage.corrections import Link
 from clearinghouse.storage.sdr_intake import (
     NewBatch,
     NewHit,
-    NewKey,
     NewRefusal,
     NewSdr,
     NewTotal,
@@ -116,6 +115,7 @@ class Batch:
         self._tx = tx
         self._exchange = exchange
         self._submitter_id = exchange.sender.participant_id
+        self._is_cso = Role.CSO in exchange.sender.roles
         self._window_id = window_id
         self._place = BatchPlace(
             str(self.batch_id),
@@ -154,12 +154,14 @@ class Batch:
             if isinstance(record, Unreadable):
                 self._refuse_unreadable(rows, index, record)
             else:
-                self._require_entitled(index, record)
-                self._counter.add(record)
+                # Who submits for itself is asked once.
+                if record.cso_id is not None or not self._is_cso:
+                    self._require_entitled(index, record)
                 readable.append((index, record))
                 if self._in_whole_minutes:
                     self._in_whole_minutes = sdr_remarks.is_in_whole_minutes(record)
         self._readable += len(readable)
+        self._counter.add_all([record for _, record in readable])
         for run in _runs(readable):
             self._judge(rows, run)
             self._write(rows)
@@ -347,13 +349,11 @@ class Batch:
         self._energy_wh += row.energy_wh
         rows.keys.append(
             key_line(
-                NewKey(
-                    self._submitter_id,
-                    candidate.uid_hash,
-                    row.content_digest,
-                    self._window_id,
-                    row.sdr_no,
-                )
+                self._submitter_id,
+                candidate.uid_hash,
+                row.content_digest,
+                self._window_id,
+                row.sdr_no,
             )
         )
 

@@ -42,7 +42,11 @@ class Recent:
 
     def add(self, key: object, taken: Neighbour) -> None:
         """Remember a record that was taken."""
-        insort(self._by_key[key], taken, key=_started_at)
+        before = self._by_key[key]
+        if before and taken.started_at < before[-1].started_at:
+            insort(before, taken, key=_started_at)
+        else:
+            before.append(taken)
 
     def around(self, key: object, record: ServiceDetailRecord) -> list[Neighbour]:
         """Return those nearest to a record in time, within the reach."""

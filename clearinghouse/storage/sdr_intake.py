@@ -250,7 +250,7 @@ def copy_sdr_lines(tx: Connection, lines: Collection[str]) -> None:
 
 def copy_keys(tx: Connection, rows: Iterable[NewKey]) -> None:
     """Take the ids of SDRs."""
-    copy_key_lines(tx, [key_line(row) for row in rows])
+    copy_key_lines(tx, [key_line(*row) for row in rows])
 
 
 def copy_key_lines(tx: Connection, lines: Iterable[str]) -> None:
@@ -319,11 +319,17 @@ def sdr_line(row: NewSdr, texts: Spelled) -> str:
     )
 
 
-def key_line(row: NewKey) -> str:
-    """Return a row as COPY reads it."""
+def key_line(
+    submitter_id: int,
+    uid_hash: bytes,
+    content_digest: bytes,
+    window_id: int,
+    sdr_no: int,
+) -> str:
+    """Return a row of :class:`NewKey` as COPY reads it."""
     return (
-        f"{row.submitter_id}\t{_BYTES}{row.uid_hash.hex()}\t"
-        f"{_BYTES}{row.content_digest.hex()}\t{row.window_id}\t{row.sdr_no}\n"
+        f"{submitter_id}\t{_BYTES}{uid_hash.hex()}\t"
+        f"{_BYTES}{content_digest.hex()}\t{window_id}\t{sdr_no}\n"
     )
 
 
