@@ -33,7 +33,12 @@ _JOINED = 4
 #: What the database may use to sort the lines of one statement, in kB.
 SORT_KB = 32_768
 
-_SORT = text("SELECT set_config('work_mem', :kilobytes, true)")
+# Until the transaction ends. A window that has just closed may have no statistics yet,
+# and a loop over all documents for each line would cost more than all the rest.
+_PLANNED = text("""
+    SELECT set_config('work_mem', :kilobytes, true),
+           set_config('enable_nestloop', 'off', true)
+""")
 
 _FIELDS = sql.SQL("""
     SELECT s.sdr_uid AS sdr_id, submitter.party_id AS submitter_id,
@@ -163,6 +168,7 @@ def lines_of(
         order=_ORDER,
         limit=sql.Literal(limit),
     )
+    tx.execute(_PLANNED, {"kilobytes": str(SORT_KB)})
     for rows in Database.fetched(tx, query, batch=LINES_PER_BATCH):
         yield [_line(row) for row in rows]
 
@@ -181,7 +187,7 @@ def written_lines(
         sdrs=_SDRS.format(**values),
         order=_ORDER,
     )
-    tx.execute(_SORT, {"kilobytes": str(SORT_KB)})
+    tx.execute(_PLANNED, {"kilobytes": str(SORT_KB)})
     for rows in Database.fetched(tx, query, batch=LINES_PER_BATCH):
         columns = list(zip(*rows, strict=True))
         texts = tuple("".join(cast("tuple[str, ...]", one)) for one in columns[:size])
