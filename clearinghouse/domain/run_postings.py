@@ -83,7 +83,9 @@ def conversion_postings(
 ) -> tuple[Posting, ...]:
     """Return the legs that take debts out of one currency and into ``currency``.
 
-    In either ledger the exchange account stands between the two, and is zero after.
+    In either currency the exchange account stands between the two, and these legs leave
+    it as it was. What rounding left is taken out of it by :func:`residue_postings`: it
+    ends at minus the residue.
     """
     return tuple(
         _posting(run_id, f"FX-{one.currency}-{one.debtor}-{one.creditor}", leg)

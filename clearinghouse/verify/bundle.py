@@ -25,7 +25,7 @@ from clearinghouse.verify.rerating import rerate
 from clearinghouse.verify.signatures import PublicKey
 
 #: What is computed anew after the rating, and the checks that compare it, in order.
-COMPUTED = ("vat.sql", "documents.sql", "runs.sql", "suspense.sql")
+COMPUTED = ("vat.sql", "documents.sql", "postings.sql", "runs.sql", "suspense.sql")
 CHECKS = (
     "checks.sql",
     "checks_corrections.sql",

@@ -229,40 +229,10 @@ CROSS JOIN LATERAL (SELECT unnest([
 WHERE u.expected IS DISTINCT FROM u.found;
 
 -- postings are those of the matrix, net and VAT apart
-WITH leg AS (
-    SELECT currency, debtor, creditor, unnest([
-        {'code': 'ACCEPT', 'pays': 'P:' || debtor || ':PAY',
-         'gets': 'P:' || creditor || ':RECV', 'amount': net_minor},
-        {'code': 'ACCEPT-VAT', 'pays': 'P:' || debtor || ':PAY',
-         'gets': 'P:' || creditor || ':RECV', 'amount': vat_minor},
-        {'code': 'CLOSE-RECV', 'pays': 'P:' || creditor || ':RECV',
-         'gets': 'P:' || creditor || ':POS', 'amount': gross_minor},
-        {'code': 'CLOSE-PAY', 'pays': 'P:' || debtor || ':POS',
-         'gets': 'P:' || debtor || ':PAY', 'amount': gross_minor}],
-        recursive := true)
-    FROM matrix
-), wanted AS (
-    SELECT 'W' || getvariable('window_id') || ':' || currency || '-' || debtor || '-'
-               || creditor || ':' || code AS posting_key,
-           CASE WHEN amount > 0 THEN pays ELSE gets END AS debit,
-           CASE WHEN amount > 0 THEN gets ELSE pays END AS credit,
-           currency, abs(amount) AS amount_minor, code
-    FROM leg WHERE amount <> 0
-)
-SELECT 'postings.tsv', p.line_no, posting_key || ' ' || u.name, u.expected, u.found
-FROM wanted AS w FULL JOIN posting AS p USING (posting_key)
-CROSS JOIN LATERAL (SELECT unnest([
-    {'name': 'debitAccount', 'expected': w.debit, 'found': p.debit},
-    {'name': 'creditAccount', 'expected': w.credit, 'found': p.credit},
-    {'name': 'currency', 'expected': w.currency, 'found': p.currency},
-    {'name': 'amountMinor', 'expected': w.amount_minor::VARCHAR,
-     'found': p.amount_minor::VARCHAR},
-    {'name': 'code', 'expected': w.code, 'found': p.code}], recursive := true)) AS u
-WHERE u.expected IS DISTINCT FROM u.found;
+FROM posting_differences('postings.tsv', 'due_pair_posting', 'posting');
 
 -- no posting is there twice
-SELECT 'postings.tsv', max(line_no), posting_key, 'once', count(*) || ' times'
-FROM posting GROUP BY posting_key HAVING count(*) > 1;
+FROM postings_given_twice('postings.tsv', 'posting');
 
 -- every position has its statement, with as many lines as SDRs
 WITH line AS (

@@ -166,21 +166,16 @@ WHERE r.state = 'SETTLED' AND p.paid_minor <> p.amount_minor
   AND NOT EXISTS (SELECT 1 FROM run AS v WHERE v.reverses = r.run_id);
 
 -- postings of runs are those of fees, conversions and payments
-SELECT 'runpostings.tsv', p.line_no, posting_key || ' ' || u.name, u.expected, u.found
-FROM due_posting AS w FULL JOIN run_posting AS p USING (posting_key)
-CROSS JOIN LATERAL (SELECT unnest([
-    {'name': 'runId', 'expected': w.run_id::VARCHAR, 'found': p.run_id::VARCHAR},
-    {'name': 'debitAccount', 'expected': w.debit, 'found': p.debit},
-    {'name': 'creditAccount', 'expected': w.credit, 'found': p.credit},
-    {'name': 'currency', 'expected': w.currency, 'found': p.currency},
-    {'name': 'amountMinor', 'expected': w.amount_minor::VARCHAR,
-     'found': p.amount_minor::VARCHAR},
-    {'name': 'code', 'expected': w.code, 'found': p.code}], recursive := true)) AS u
-WHERE u.expected IS DISTINCT FROM u.found;
+FROM posting_differences('runpostings.tsv', 'due_posting', 'run_posting');
+
+-- postings of runs name their run
+SELECT 'runpostings.tsv', p.line_no, posting_key || ' runId', w.run_id::VARCHAR,
+       p.run_id::VARCHAR
+FROM due_posting AS w JOIN run_posting AS p USING (posting_key)
+WHERE w.run_id IS DISTINCT FROM p.run_id;
 
 -- no posting of a run is there twice
-SELECT 'runpostings.tsv', max(line_no), posting_key, 'once', count(*) || ' times'
-FROM run_posting GROUP BY posting_key HAVING count(*) > 1;
+FROM postings_given_twice('runpostings.tsv', 'run_posting');
 
 -- every fee of a recorded run has its invoice, and a reversed one its credit note
 WITH expected AS (

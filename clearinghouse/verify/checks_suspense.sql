@@ -67,20 +67,10 @@ WHERE is_due AND NOT is_released_here
         OR held_window_id IS NULL);
 
 -- postings in suspense are those of the disputes
-SELECT 'suspense.tsv', p.line_no, posting_key || ' ' || u.name, u.expected, u.found
-FROM due_suspended AS w FULL JOIN suspended AS p USING (posting_key)
-CROSS JOIN LATERAL (SELECT unnest([
-    {'name': 'debitAccount', 'expected': w.debit, 'found': p.debit},
-    {'name': 'creditAccount', 'expected': w.credit, 'found': p.credit},
-    {'name': 'currency', 'expected': w.currency, 'found': p.currency},
-    {'name': 'amountMinor', 'expected': w.amount_minor::VARCHAR,
-     'found': p.amount_minor::VARCHAR},
-    {'name': 'code', 'expected': w.code, 'found': p.code}], recursive := true)) AS u
-WHERE u.expected IS DISTINCT FROM u.found;
+FROM posting_differences('suspense.tsv', 'due_suspended', 'suspended');
 
 -- no posting in suspense is there twice
-SELECT 'suspense.tsv', max(line_no), posting_key, 'once', count(*) || ' times'
-FROM suspended GROUP BY posting_key HAVING count(*) > 1;
+FROM postings_given_twice('suspense.tsv', 'suspended');
 
 -- the end of a dispute books what was agreed, against what counts
 SELECT CASE WHEN d.line_no IS NULL THEN 'corrections.tsv' ELSE 'disputes.tsv' END,
