@@ -43,7 +43,11 @@ class Output:
             self._json({**head, **tables})
             return
         _write(
-            "\n".join(f"{_title(name)}: {_text(cell)}" for name, cell in head.items())
+            "\n".join(
+                f"{_title(name)}: {_text(cell)}"
+                for name, cell in head.items()
+                if cell not in (None, {}, [])
+            )
         )
         for name, rows in tables.items():
             if rows:

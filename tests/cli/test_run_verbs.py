@@ -113,6 +113,7 @@ def test_run_is_shown_with_headings(four: RunWorld, run: Callable[..., Result]) 
     assert heading.split() == ["owner", "state", "receivable", "payable", "fee", "net"]
     assert any(line.startswith("proposed: 20") and line.endswith("Z") for line in told)
     assert "documents" not in told
+    assert not any(line.endswith(": ") for line in told)
 
 
 def test_unwind_is_asked_for_by_one_operator_and_approved_by_another(
