@@ -15,6 +15,8 @@ from stdnum import bic as bics
 from stdnum import iban as ibans
 from text_unidecode import unidecode
 
+from clearinghouse.codes import SEMANTIC
+from clearinghouse.domain.errors import Item
 from clearinghouse.domain.money import AMOUNT_MINOR_MAX
 
 #: The one currency of SEPA.
@@ -138,10 +140,22 @@ def _obstacles_of_account(account: BankAccount) -> Iterator[str]:
 
 
 def _obstacles_of_mandate(payer: BankAccount, mandate: Mandate) -> Iterator[str]:
-    if not _ID.fullmatch(mandate.mandate_id):
-        yield f"{payer.party_id}: a mandate id of at most {ID_LENGTH_MAX} SEPA letters"
+    for item in mandate_problems(mandate):
+        yield f"{payer.party_id}: {item.expected}"
+
+
+def mandate_problems(mandate: Mandate) -> tuple[Item, ...]:
+    """Return all that a bank would refuse of a mandate; empty when it may be kept."""
+    found = []
+    if not mandate.mandate_id.strip() or not _ID.fullmatch(mandate.mandate_id):
+        found.append(
+            ("mandateId", f"a mandate id of at most {ID_LENGTH_MAX} SEPA letters")
+        )
     if not _CREDITOR_ID.fullmatch(mandate.creditor_id):
-        yield f"{payer.party_id}: the creditor identifier of who collects"
+        found.append(("creditorId", "the creditor identifier of who collects"))
+    return tuple(
+        Item(code=SEMANTIC, path=path, expected=expected) for path, expected in found
+    )
 
 
 def by_file(

@@ -24,6 +24,7 @@ from clearinghouse.domain.payments import (
     Mandate,
     PaymentInstruction,
     by_file,
+    mandate_problems,
     obstacles,
 )
 from clearinghouse.domain.reconciliation import BankEntry, BankStatement
@@ -101,12 +102,12 @@ def request_mandate(
     """Ask to keep a participant's mandate to collect; another operator approves it.
 
     The request names what it replaces. Raises :class:`ClearingHouseError`:
-    ``UNKNOWN_PARTICIPANT``; ``CH.SEMANTIC`` for a mandate without an id or a creditor.
+    ``UNKNOWN_PARTICIPANT``; ``CH.SEMANTIC`` with all that a bank would refuse.
     """
     with env.database.begin() as tx:
         party = _party(tx, party_id)
-        if not mandate.mandate_id or not mandate.creditor_id:
-            raise ClearingHouseError(codes.SEMANTIC, "a mandate without a name")
+        if wrong := mandate_problems(mandate):
+            raise ClearingHouseError(codes.SEMANTIC, items=wrong)
         payload = {
             "mandate_id": mandate.mandate_id,
             "signed_on": mandate.signed_on.isoformat(),

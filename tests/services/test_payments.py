@@ -309,3 +309,26 @@ def test_mandates_of_the_parties_that_are_asked_for_are_read(four: RunWorld) -> 
         found = bank_files.mandates(tx, ["DEBBB", "DECCC", "DEAAA"])
 
     assert found == {"DEBBB": newer}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "path"),
+    [
+        ({"mandate_id": "M" * 36}, "mandateId"),
+        ({"mandate_id": " "}, "mandateId"),
+        ({"mandate_id": "M\n7"}, "mandateId"),
+        ({"mandate_id": "M\u20ac7"}, "mandateId"),
+        ({"creditor_id": "nobody"}, "creditorId"),
+    ],
+)
+def test_mandate_that_no_bank_takes_is_refused_when_it_is_asked_for(
+    four: RunWorld, wrong: dict[str, str], path: str
+) -> None:
+    mandate = replace(MANDATE, **wrong)  # type: ignore[arg-type]  # by the tests
+
+    with pytest.raises(ClearingHouseError) as caught:
+        payments.request_mandate(four.env, four.anna, "DEBBB", mandate)
+
+    assert caught.value.code is codes.SEMANTIC
+    assert [item.path for item in caught.value.items] == [path]
+    assert approvals.newest(four.env) == ()
