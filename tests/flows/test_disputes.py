@@ -20,7 +20,7 @@ from clearinghouse.services.approved_actions import EXECUTORS
 from clearinghouse.services.disputes import Decision
 from tests.builders import NOW
 from tests.fixtures.operators import make_operators
-from tests.fixtures.two_sides import BOTH, DAY, Stage, within
+from tests.fixtures.two_sides import BOTH, DAY, SILENCES, WAYS, Stage, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,101 +29,6 @@ if TYPE_CHECKING:
     from tests.fixtures.engine import Speaker
 
     Speaking = Callable[[Participant], Speaker]
-
-#: Ways through the table by answers of the two sides, and what is owed in the end.
-WAYS: dict[str, tuple[str, list[tuple[str, str, str]], str, str]] = {
-    "granted": ("", [("cso", "ACCEPT", "")], "UPHELD_CSP", "0"),
-    "part granted": (
-        "<acceptedNet>5.00</acceptedNet>",
-        [("cso", "ACCEPT", "")],
-        "SPLIT",
-        "5.00",
-    ),
-    "withdrawn": ("", [("csp", "WITHDRAW", "")], "WITHDRAWN", "11.49"),
-    "offer taken": (
-        "",
-        [("cso", "OFFER", "<amount>7.00</amount>"), ("csp", "ACCEPT", "")],
-        "SPLIT",
-        "7.00",
-    ),
-    "offer refused": (
-        "",
-        [("cso", "OFFER", "<amount>7.00</amount>"), ("csp", "REJECT", "")],
-        "ESCALATED",
-        "",
-    ),
-    "offer escalated": (
-        "",
-        [("cso", "OFFER", "<amount>7.00</amount>"), ("csp", "ESCALATE", "")],
-        "ESCALATED",
-        "",
-    ),
-    "offer left": (
-        "",
-        [("cso", "OFFER", "<amount>7.00</amount>"), ("csp", "WITHDRAW", "")],
-        "WITHDRAWN",
-        "11.49",
-    ),
-    "given in": (
-        "",
-        [("cso", "REJECT", ""), ("csp", "ACCEPT", "")],
-        "UPHELD_CSO",
-        "11.49",
-    ),
-    "left after refusal": (
-        "",
-        [("cso", "REJECT", ""), ("csp", "WITHDRAW", "")],
-        "WITHDRAWN",
-        "11.49",
-    ),
-    "escalated": (
-        "",
-        [("cso", "REJECT", ""), ("csp", "ESCALATE", "")],
-        "ESCALATED",
-        "",
-    ),
-    "convinced": (
-        "",
-        [("cso", "REJECT", ""), ("csp", "REJECT", ""), ("cso", "ACCEPT", "")],
-        "UPHELD_CSP",
-        "0",
-    ),
-    "half convinced": (
-        "",
-        [
-            ("cso", "REJECT", ""),
-            ("csp", "REJECT", ""),
-            ("cso", "OFFER", "<amount>3.33</amount>"),
-            ("csp", "ACCEPT", ""),
-        ],
-        "SPLIT",
-        "3.33",
-    ),
-    "not convinced": (
-        "",
-        [("cso", "REJECT", ""), ("csp", "REJECT", ""), ("cso", "REJECT", "")],
-        "ESCALATED",
-        "",
-    ),
-    "left after evidence": (
-        "",
-        [("cso", "REJECT", ""), ("csp", "REJECT", ""), ("csp", "WITHDRAW", "")],
-        "WITHDRAWN",
-        "11.49",
-    ),
-    "granted late": (
-        "",
-        [("cso", "REJECT", ""), ("csp", "ESCALATE", ""), ("cso", "ACCEPT", "")],
-        "UPHELD_CSP",
-        "0",
-    ),
-    "left late": (
-        "",
-        [("cso", "REJECT", ""), ("csp", "ESCALATE", ""), ("csp", "WITHDRAW", "")],
-        "WITHDRAWN",
-        "11.49",
-    ),
-}
 
 
 @BOTH
@@ -139,9 +44,8 @@ def test_every_way_through_a_dispute_comes_to_what_was_agreed(
 
     dispute_id = stage.opened(more)
     held = stage.owed()
-    for who, word, amount in steps:
-        answer = stage.says(getattr(stage, who), dispute_id, word, amount)
-        assert answer.code == 0, answer.raw
+    answer = stage.plays(dispute_id, steps)
+    assert answer is not None
 
     assert held == (0 if terms.dispute_carried else Decimal("11.49"))
     assert within(answer, "dispute", "state") == state
@@ -155,41 +59,6 @@ def test_every_way_through_a_dispute_comes_to_what_was_agreed(
         assert stage.owed() == held
 
 
-#: Silence in each state: the steps before it, the days of the term, and the outcome.
-SILENCES = {
-    "submitter": ("", [], 16, "UPHELD_CSP", "0"),
-    "submitter of a part": (
-        "<acceptedNet>5.00</acceptedNet>",
-        [],
-        16,
-        "SPLIT",
-        "5.00",
-    ),
-    "offer": (
-        "",
-        [("cso", "OFFER", "<amount>7.00</amount>")],
-        11,
-        "SPLIT",
-        "7.00",
-    ),
-    "answered": ("", [("cso", "REJECT", "")], 11, "EXPIRED", "11.49"),
-    "evidence": (
-        "",
-        [("cso", "REJECT", ""), ("csp", "REJECT", "")],
-        11,
-        "ESCALATED",
-        "",
-    ),
-    "house": (
-        "",
-        [("cso", "REJECT", ""), ("csp", "ESCALATE", "")],
-        120,
-        "EXPIRED",
-        "11.49",
-    ),
-}
-
-
 @BOTH
 @pytest.mark.parametrize("name", SILENCES)
 def test_silence_has_an_outcome_at_the_end_of_the_term_and_not_before(
@@ -200,8 +69,7 @@ def test_silence_has_an_outcome_at_the_end_of_the_term_and_not_before(
     stage: Stage = made(terms)
     more, steps, days, state, owed = SILENCES[name]
     dispute_id = stage.opened(more)
-    for who, word, amount in steps:
-        assert stage.says(getattr(stage, who), dispute_id, word, amount).code == 0
+    stage.plays(dispute_id, steps)
     before = stage.state(dispute_id)
 
     assert stage.pass_days(days - 2) == 0

@@ -15,49 +15,20 @@ from clearinghouse.services import invoices
 from clearinghouse.storage import evses, tariffs
 from clearinghouse.storage.tariffs import Publication
 from tests.builders import make_evse, make_tariff
-from tests.fixtures.operators import PASSWORD
+from tests.fixtures.worked_month import ANNA, BEN, Month
 from tests.flows.sdr_messages import batch
-from tests.flows.test_settlement_runs import ANNA, BEN, Month
 from tests.services.sdr_world import SINCE, STARTED_AT, make_sdr, spanning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from typer.testing import Result
-
-    from clearinghouse.domain.participants import Participant
-    from clearinghouse.services.environment import Environment
     from tests.fixtures.en16931 import Rules
-    from tests.fixtures.engine import Speaker
 
 #: SDRs of the worked case, and the EVSEs that make room for them within 30 days.
 SDRS = 6_250
 PLACES = 25
 
 TIERS = ("--tier", "1000:0.02", "--tier", "5000:0.015", "--tier", ":0.01")
-
-
-@pytest.fixture
-def month(
-    env: Environment,
-    speaker: Callable[[Participant], Speaker],
-    run: Callable[..., Result],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Month:
-    file = tmp_path / "password"
-    file.write_text(f"{PASSWORD}\n", encoding="utf-8")
-    monkeypatch.setenv("CLEARINGHOUSE_OPERATOR_PASSWORD_FILE", str(file))
-    return Month(env, speaker, run)
-
-
-def profile(month: Month, party_id: str) -> None:
-    """Give the house or a partner a seat in Germany and a VAT id."""
-    words = ("--legal-name", "Partner GmbH", "--street", "Weg 1", "--city", "Berlin")
-    place = ("--postcode", "10115", "--country", "DE", "--vat-id", "DE136695976")
-    mail = ("--email", "office@partner.example", "--from", "2026-01-01")
-    month.verb("billing", "set", party_id, *words, *place, *mail)
 
 
 def submit_many(month: Month) -> None:
@@ -125,7 +96,7 @@ def test_v5_fees_of_6250_sdrs_are_invoiced_to_the_cent_and_pass_the_official_rul
     month: Month, en16931: Rules
 ) -> None:
     for party_id in ("CHCLR", "DEBBB", "DECCC"):
-        profile(month, party_id)
+        month.profile(party_id)
     since = ("--from", "2026-01-01", "--side", "RECEIVED")
     month.verb("fee", "put", "DEBBB", *TIERS, *since)
     month.verb("fee", "put", "DECCC", "--share-ppm", "3500", *since)
@@ -159,7 +130,7 @@ def test_reversed_run_gives_its_fees_back_by_credit_notes(
     month: Month, en16931: Rules
 ) -> None:
     for party_id in ("CHCLR", "DEBBB"):
-        profile(month, party_id)
+        month.profile(party_id)
     bounds = ("--share-ppm", "10000", "--minimum", "5.00", "--from", "2026-01-01")
     month.verb("fee", "put", "DEBBB", *bounds)
     month.submit({("B", "A"): "100.00"})
@@ -184,7 +155,7 @@ def test_reversed_run_gives_its_fees_back_by_credit_notes(
 def test_house_without_profile_books_its_fees_and_doctor_says_what_is_missing(
     month: Month, tmp_path: Path
 ) -> None:
-    profile(month, "DEBBB")
+    month.profile("DEBBB")
     month.verb("fee", "put", "DEBBB", "--minimum", "5.00", "--from", "2026-01-01")
     month.submit({("B", "A"): "100.00"})
     shown = settled(month, "--fees", "NETTED")
@@ -195,7 +166,7 @@ def test_house_without_profile_books_its_fees_and_doctor_says_what_is_missing(
     }
     said = month.run("doctor").output
     assert pulled(month, "B") == {}
-    profile(month, "CHCLR")
+    month.profile("CHCLR")
     month.verb("document", "issue")
 
     assert waiting[number] == "seller CHCLR: billing profile"

@@ -5,38 +5,15 @@ Partners submit over SOAP; the operator acts by the command line alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import timedelta
 from decimal import Decimal
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from clearinghouse.domain.agreements import Terms
-from clearinghouse.domain.exchange import Role
-from clearinghouse.domain.tariffs import Component, ComponentType
-from clearinghouse.services import settlement
-from clearinghouse.storage import evses, ledger, tariffs
-from clearinghouse.storage.tariffs import Publication
-from tests.builders import make_agreement, make_evse, make_participant, make_tariff
-from tests.fixtures.operators import PASSWORD, make_operators
-from tests.fixtures.verbs import value_of
-from tests.flows.sdr_messages import batch
-from tests.services.sdr_world import SINCE, STARTED_AT, make_sdr, spanning
+from tests.fixtures.worked_month import ANNA, BEN, Month
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from typer.testing import Result
-
-    from clearinghouse.domain.participants import Participant
-    from clearinghouse.domain.sdrs import ServiceDetailRecord
-    from clearinghouse.services.environment import Environment
-    from tests.fixtures.engine import Speaker
-
-ANNA = ("--operator", "anna")
-BEN = ("--operator", "ben")
+    pass
 
 #: Who owes whom: one SDR each.
 MATRIX = {
@@ -49,158 +26,9 @@ MATRIX = {
     ("B", "D"): "77.77",
 }
 
-#: Amounts that no single session has: the cases are about netting.
-TERMS = Terms(match_required=False, net_ceiling_minor=10**9)
-
-_places = count(1)
-
-
-class Month:
-    """Four partners that are CSP and CSO at once, and the operator's command line."""
-
-    def __init__(
-        self,
-        env: Environment,
-        speaker: Callable[[Participant], Speaker],
-        run: Callable[..., Result],
-    ) -> None:
-        self.env, self.run = env, run
-        both = frozenset({Role.CSO, Role.CSP})
-        with env.database.begin() as tx:
-            self.people = {
-                name: make_participant(tx, party_id=f"DE{name * 3}", roles=both)
-                for name in "ABCD"
-            }
-            for name, person in self.people.items():
-                evse = make_evse(f"DE*{name * 3}*E1")
-                evses.apply_delta(
-                    tx, person.participant_id, upserts=[evse], removals=[]
-                )
-                for home in self.people.values():
-                    if home is not person:
-                        for currency in ("EUR", "SEK"):
-                            make_agreement(
-                                tx,
-                                person,
-                                home,
-                                valid_from=SINCE,
-                                terms=TERMS,
-                                currency=currency,
-                            )
-        settlement.ensure_window(env, "2026-11")
-        self.speakers = {name: speaker(one) for name, one in self.people.items()}
-        self.sequences = dict.fromkeys(self.people, 0)
-        make_operators(env)
-
-    def submit(
-        self, matrix: Mapping[tuple[str, str], str], currency: str = "EUR"
-    ) -> None:
-        """Let each creditor submit SDRs with a flat price over SOAP."""
-        for creditor, speaking in self.speakers.items():
-            records = [
-                self._record(debtor, creditor, amount, currency)
-                for (debtor, owed), amount in matrix.items()
-                if owed == creditor
-            ]
-            if not records:
-                continue
-            self.sequences[creditor] += 1
-            sent = batch(self.sequences[creditor], records)
-            answer = speaking.call("sdr", "SubmitSdrs", sent)
-            assert answer.required("accepted") == str(len(records)), answer.items
-
-    def _record(
-        self, debtor: str, creditor: str, amount: str, currency: str
-    ) -> ServiceDetailRecord:
-        tariff = make_tariff(
-            tariff_id=f"FLAT-{debtor}-{currency}",
-            currency=currency,
-            valid_from=SINCE,
-            components=(
-                Component(
-                    type=ComponentType.FLAT, price_u=int(Decimal(amount) * 10**6)
-                ),
-            ),
-        )
-        owner = self.people[creditor].participant_id
-        with self.env.database.begin() as tx:
-            tariffs.publish(
-                tx, Publication(publisher_id=owner, tariff=tariff), at=SINCE
-            )
-        record = make_sdr(
-            csp_id=f"DE{debtor * 3}",
-            evse_id=f"DE*{creditor * 3}*E1",
-            tariff_id=tariff.tariff_id,
-            currency=currency,
-            claimed_net=Decimal(amount),
-        )
-        started_at = STARTED_AT - timedelta(hours=next(_places) % 200)
-        return spanning(record, started_at, minutes=40)
-
-    def verb(self, *words: str) -> Any:  # noqa: ANN401 - as printed
-        """Run a verb of the operator and return the JSON that it printed."""
-        return value_of(self.run("--json", *words))
-
-    def close(self, label: str = "2026-12") -> None:
-        settlement.close(self.env, next_label=label)
-
-    def propose(self, *words: str) -> Any:  # noqa: ANN401 - as printed
-        """Propose a run and return all that is shown of it."""
-        made = self.verb("run", "propose", *words, *ANNA)
-        return self.verb("run", "show", str(made["run"]))
-
-    def pay(self, number: int) -> Any:  # noqa: ANN401 - as printed
-        """Take a proposed run to its last payment; return all that is shown of it."""
-        for step in ("record", "reserve", "commit"):
-            self.verb("run", step, str(number), *ANNA)
-        while due := self.verb("run", "due", str(number)):
-            for one in due:
-                words = ("run", "confirm", one["end_to_end_id"], one["amount"])
-                said = ("--reference", "B-1", "--booked", "2026-12-02T08:00:00")
-                assert self.verb(*words, *said)["outcome"] == "EXACT"
-        return self.verb("run", "show", str(number))
-
-    def balances(self) -> dict[tuple[str, str], int]:
-        """Return the balances of the ledger that are not zero."""
-        with self.env.database.begin_read_only() as tx:
-            found = ledger.balances(tx)
-        return {key: minor for key, minor in found.items() if minor}
-
-
-@pytest.fixture
-def month(
-    env: Environment,
-    speaker: Callable[[Participant], Speaker],
-    run: Callable[..., Result],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Month:
-    file = tmp_path / "password"
-    file.write_text(f"{PASSWORD}\n", encoding="utf-8")
-    monkeypatch.setenv("CLEARINGHOUSE_OPERATOR_PASSWORD_FILE", str(file))
-    return Month(env, speaker, run)
-
 
 def _nets(shown: Any) -> dict[str, str]:  # noqa: ANN401 - as printed
     return {one["owner"][-1:]: one["net"] for one in shown["accounts"]}
-
-
-def _in_germany(month: Month, party_id: str = "CHCLR") -> None:
-    """Give a party a German VAT id: its fees to German partners have 19 percent."""
-    words = ("--legal-name", "Clearing House GmbH", "--street", "Weg 1")
-    place = ("--city", "Berlin", "--postcode", "10115", "--country", "DE")
-    tax = ("--vat-id", "DE136695976", "--email", "office@house.example")
-    since = ("--from", "2026-01-01")
-    month.verb("billing", "set", party_id, *words, *place, *tax, *since)
-
-
-def _in_switzerland(month: Month, party_id: str) -> None:
-    """Give a party a Swiss VAT id: it taxes what its EVSEs there supply."""
-    words = ("--legal-name", "Ladestrom AG", "--street", "Weg 1")
-    place = ("--city", "Bern", "--postcode", "3011", "--country", "CH")
-    tax = ("--vat-id", "CHE-107.787.577 MWST", "--email", "office@strom.example")
-    since = ("--from", "2026-01-01")
-    month.verb("billing", "set", party_id, *words, *place, *tax, *since)
 
 
 @pytest.mark.clause("4.3-I3", "4.2-central")
@@ -252,7 +80,7 @@ def test_n2_multilateral_run_moves_a_seventh_of_the_gross(month: Month) -> None:
 
 @pytest.mark.clause("4.3-I3")
 def test_n3_gross_fees_enter_the_positions_and_the_hub_is_paid(month: Month) -> None:
-    _in_germany(month)
+    month.profile()
     for name, net in {"A": "10.00", "B": "20.00", "C": "5.00", "D": "1.00"}.items():
         words = ("--from", "2026-01-01", "--minimum", net)
         month.verb("fee", "put", f"DE{name * 3}", *words)
@@ -291,7 +119,7 @@ def test_n3_gross_fees_enter_the_positions_and_the_hub_is_paid(month: Month) -> 
 
 def test_run_pays_what_the_window_came_to_with_vat(month: Month) -> None:
     for name in "AB":
-        _in_switzerland(month, f"DE{name * 3}")
+        month.profile(f"DE{name * 3}", country="CH")
     month.submit({("B", "A"): "100.00", ("A", "B"): "40.00", ("C", "A"): "10.00"})
     month.close()
 

@@ -10,8 +10,16 @@ from clearinghouse.domain.agreements import Terms
 from clearinghouse.services import balances, bundles, disputes, ledger_export, seals
 from clearinghouse.storage import ledger
 from clearinghouse.verify.bundle import verify
-from tests.fixtures.two_sides import BOTH, CARRIED, DAY, RESERVE, Stage, within
-from tests.flows.test_disputes import SILENCES, WAYS
+from tests.fixtures.two_sides import (
+    BOTH,
+    CARRIED,
+    DAY,
+    RESERVE,
+    SILENCES,
+    WAYS,
+    Stage,
+    within,
+)
 from tests.reports.test_beancount import read
 
 if TYPE_CHECKING:
@@ -66,9 +74,7 @@ def test_disputed_amount_is_in_suspense_until_the_dispute_ends(
 
     dispute_id = stage.opened(more)
     begun, proved = _aside(stage), _is_proved(stage)
-    for who, word, amount in steps:
-        answer = stage.says(getattr(stage, who), dispute_id, word, amount)
-        assert answer.code == 0, answer.raw
+    stage.plays(dispute_id, steps)
 
     assert begun == _HELD
     assert proved
@@ -89,8 +95,7 @@ def test_silence_releases_what_is_in_suspense(
     stage: Stage = made(terms)
     more, steps, days, state, owed = SILENCES[name]
     dispute_id = stage.opened(more)
-    for who, word, amount in steps:
-        assert stage.says(getattr(stage, who), dispute_id, word, amount).code == 0
+    stage.plays(dispute_id, steps)
 
     stage.clock.forward(seconds=days * DAY)
     disputes.end_due(stage.world.env)
