@@ -64,7 +64,8 @@ def run(words: Sequence[str], out: TextIO, log: TextIO) -> int:
         out.writelines(f"{one}\n" for one in report.told[:SHOWN_MAX])
         if report.count > SHOWN_MAX:
             out.write(f"and {report.count - SHOWN_MAX} more\n")
-        verdict = f"{report.count} differences" if report.count else "all is proved"
+        wrong = f"not proved, differences: {report.count}"
+        verdict = wrong if report.count else "all is proved"
         out.write(f"{given.bundle}: {verdict}\n")
     return EXIT_DIFFERENT if report.count else 0
 

@@ -97,6 +97,7 @@ def test_n4_an_auditor_who_adds_a_cent_to_a_position_is_told_whose_and_which_rul
         f" {net}; every position is the net of the matrix, with VAT\n"
     ) in told
     assert "sum of EUR: expected 0, found 1; positions sum to zero" in told
+    assert f"not proved, differences: {told.count(chr(10)) - 1}\n" in told
 
 
 def test_difference_in_an_sdr_names_its_participants_and_the_rule(
