@@ -18,6 +18,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from clearinghouse.domain.agreements import Agreement, Mode, SilentCsp, Terms
 from clearinghouse.storage.participants import touch_participants
@@ -223,8 +224,9 @@ def payment_days(tx: Connection, *, at: datetime) -> dict[tuple[int, int, str], 
     names = (agreement.c.visited_id, agreement.c.home_id, agreement.c.currency)
     query = (
         select(*names, agreement.c.payment_days)
+        .ext(distinct_on(*names))
         .where(agreement.c.valid_from <= at)
-        .order_by(agreement.c.version)
+        .order_by(*names, agreement.c.version.desc())
         .limit(AGREEMENTS_MAX)
     )
     return {
