@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 
 from stdnum import bic as bics
 from stdnum import get_cc_module
@@ -231,11 +232,15 @@ def replaced_account(
     """Return the account that a version which begins on a day would replace, in words.
 
     It is the one in force by then. Where another one is agreed for later it is named
-    too; with ``none`` no money can go anywhere.
+    too; with ``none`` no money can go anywhere. How often it has changed is told as
+    well: an account that was there before and is there again is another one to a
+    request that was made meanwhile.
     """
     there = profile_in_force(versions, max(today, begins))
     found = [_account_text(one) for one in (there, *versions[-1:])]
-    return ", later ".join(dict.fromkeys(found))
+    text = ", later ".join(dict.fromkeys(found))
+    changes = sum(_account(one) != _account(other) for one, other in pairwise(versions))
+    return f"{text} (change {changes})" if changes else text
 
 
 def _account_text(profile: BillingProfile | None) -> str:

@@ -153,13 +153,23 @@ def test_account_moves_when_it_is_the_first_another_or_comes_earlier(
         ([(None, TODAY)], TODAY, "none"),
         ([(IBAN, TODAY)], TODAY, f"{IBAN} COBADEFFXXX"),
         ([(IBAN, TODAY)], date(2020, 1, 1), f"{IBAN} COBADEFFXXX"),
-        ([(IBAN, TODAY), (None, TODAY)], TODAY, "none"),
+        ([(IBAN, TODAY), (IBAN, TODAY)], TODAY, f"{IBAN} COBADEFFXXX"),
+        ([(IBAN, TODAY), (None, TODAY)], TODAY, "none (change 1)"),
+        (
+            [(IBAN, TODAY), (OTHER, TODAY), (OTHER, TODAY), (IBAN, TODAY)],
+            TODAY,
+            f"{IBAN} COBADEFFXXX (change 2)",
+        ),
         (
             [(IBAN, TODAY), (OTHER, NEXT_YEAR)],
             TODAY,
-            f"{IBAN} COBADEFFXXX, later {OTHER} COBADEFFXXX",
+            f"{IBAN} COBADEFFXXX, later {OTHER} COBADEFFXXX (change 1)",
         ),
-        ([(IBAN, TODAY), (OTHER, NEXT_YEAR)], NEXT_YEAR, f"{OTHER} COBADEFFXXX"),
+        (
+            [(IBAN, TODAY), (OTHER, NEXT_YEAR)],
+            NEXT_YEAR,
+            f"{OTHER} COBADEFFXXX (change 1)",
+        ),
         ([(IBAN, NEXT_YEAR)], TODAY, f"none, later {IBAN} COBADEFFXXX"),
     ],
 )

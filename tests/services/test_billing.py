@@ -242,7 +242,11 @@ def test_older_of_two_requests_brings_no_account_in_after_the_newer(
     assert named == "DE89370400440532013000 COBADEFF"
     assert caught.value.code is codes.ACCOUNT_CHANGED
     (item,) = caught.value.items
-    assert (item.path, item.expected, item.found) == ("iban", named, THIRD)
+    assert (item.path, item.expected, item.found) == (
+        "iban",
+        named,
+        f"{THIRD} (change 1)",
+    )
     assert [one.iban for one in before] == ["DE89370400440532013000", THIRD]
     assert billing.versions(env, "DEABC")[-1].iban == OTHER
 
@@ -264,8 +268,38 @@ def test_request_is_over_when_the_account_it_replaces_was_taken_away(
         approvals.approve(env, ben, asked.approval_id, EXECUTORS)
 
     assert caught.value.code is codes.ACCOUNT_CHANGED
-    assert caught.value.items[0].found == "none"
+    assert caught.value.items[0].found == "none (change 1)"
     assert billing.versions(env, "DEABC")[-1].iban is None
+
+
+@pytest.mark.parametrize("first", [GIVEN, None], ids=["an account", "none"])
+def test_request_is_over_although_the_account_it_replaces_is_back(
+    env: Environment, first: dict[str, str | bool] | None
+) -> None:
+    with env.database.begin() as tx:
+        make_csp(tx)
+    if first is not None:
+        set_account(env, "DEABC", first)
+    anna, ben = make_operators(env)
+    wanted = {**GIVEN, "iban": OTHER, "bic": ""}
+    left, taken = (
+        billing.request_profile(env, one, "DEABC", wanted) for one in (anna, ben)
+    )
+
+    approvals.approve(env, anna, taken.approval_id, EXECUTORS)
+    if first is None:
+        billing.set_profile(env, "DEABC", {"iban": "", "bic": ""})
+    else:
+        again = billing.request_profile(env, anna, "DEABC", first)
+        approvals.approve(env, ben, again.approval_id, EXECUTORS)
+    with pytest.raises(ClearingHouseError) as caught:
+        approvals.approve(env, ben, left.approval_id, EXECUTORS)
+
+    assert caught.value.code is codes.ACCOUNT_CHANGED
+    named = left.wanted.payload["replaces_account"]
+    number = 1 if first is None else 2
+    assert caught.value.items[0].found == f"{named} (change {number})"
+    assert billing.versions(env, "DEABC")[-1].iban != OTHER
 
 
 def test_change_waits_for_another_one_and_stands_on_it(
