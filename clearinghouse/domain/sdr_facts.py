@@ -186,14 +186,13 @@ class SdrFacts:
     the country of the EVSE, empty when nothing tells it; ``vat`` is how the supply is
     taxed, and ``vat_rate_bp`` its rate, for tariffs whose prices include it;
     ``vat_doubt``: why that cannot be right.
-    ``reference``: what a correction refers to.
-    what is not accepted. ``mean_net_minor``: of the submitter's own SDRs.
-    ``match_kind``: how ``session`` was found; ``so_far``: what its newest intermediate
-    SDR told. ``listed``: what the home CSP's list says
-    of the credentials that no session of ours vouches for. ``user_id``: who charged, by
-    what was sent or else by the session. ``tariff_changed_at``: when another version of
-    the tariff came into force during the session, or it ended. ``debits``: what the CSP
-    owes, where it has a net debit cap; ``window_id``: the window that is open then.
+    ``reference``: what a correction refers to. ``match_kind``: how ``session`` was
+    found; ``so_far``: what its newest intermediate SDR told. ``listed``: what the home
+    CSP's list says of the credentials that no session of ours vouches for. ``user_id``:
+    who charged, by what was sent or else by the session. ``tariff_changed_at``: when
+    another version of the tariff came into force during the session, or it ended.
+    ``debits``: what the CSP owes, where it has a net debit cap; ``window_id``: the
+    window that is open then.
     """
 
     now: datetime
