@@ -142,6 +142,8 @@ def test_broken_constraint_stays_what_it_is(database: Database) -> None:
 
 @pytest.mark.usefixtures("usual_budgets")
 def test_full_pool_is_told_in_time(site: Site) -> None:
+    """A station waits for 2 s in all; the usual wait holds here, not a long one."""
+    assert storage.POOL_WAIT_SECONDS <= 2
     small = Database(site.business_url, pool_size=1)
     begun = time.monotonic()
     with (
