@@ -31,9 +31,9 @@ def _both(stage: Stage, site: Site, contents: list[str]) -> list[Answer]:
         with env.database.begin() as tx:
             sdr_intake.lock_submitter(tx, stage.world.cso.participant_id)
             sent = []
-            for place, content in enumerate(contents, start=1):
+            for content in contents:
                 sent.append(pool.submit(stage.cso.call, "sdr", "SubmitSdrs", content))
-                site.until_locked_out(place)
+                site.until_locked_out(*sent)
         return [one.result() for one in sent]
 
 

@@ -313,8 +313,7 @@ def test_change_waits_for_another_one_and_stands_on_it(
         with env.database.begin() as tx:
             store.lock_profile(tx, "DEABC")
             later = pool.submit(billing.set_profile, env, "DEABC", {"city": "Ulm"})
-            site.until_locked_out()
-            assert not later.done()
+            site.until_locked_out(later)
             store.add_profile(tx, make_profile(iban=OTHER), at=NOW)
         stored = later.result(PATIENCE_SECONDS)
 

@@ -173,7 +173,7 @@ def test_list_that_its_partner_replaces_at_that_moment_removes_nothing(
         with env.database.begin() as tx:
             lists.lock_owner(tx, credentials.STAGING, csp.participant_id)
             doing = pool.submit(act, env, list_id)
-            site.until_locked_out(unless=doing.done)
+            site.until_locked_out(doing)
             part = make_list_part(csp, expected_count=0)
             credentials.stage_part(tx, part, [])
         with pytest.raises(ClearingHouseError) as refused:

@@ -122,8 +122,7 @@ def test_twin_waits_for_the_first_and_hears_its_answer(
         with database.begin() as tx:
             assert messages.claim(tx, exchange) is None
             waiting = pool.submit(twin)
-            site.until_locked_out()
-            assert not waiting.done()
+            site.until_locked_out(waiting)
             messages.remember(tx, exchange, b"<answer/>", at=NOW)
         assert waiting.result(PATIENCE_SECONDS) == b"<answer/>"
 
@@ -139,8 +138,7 @@ def test_twin_goes_on_when_the_first_rolled_back(
         with database.begin() as tx, tx.begin_nested() as point:
             messages.claim(tx, exchange)
             waiting = pool.submit(twin)
-            site.until_locked_out()
-            assert not waiting.done()
+            site.until_locked_out(waiting)
             point.rollback()
         assert waiting.result(PATIENCE_SECONDS) is None
 
