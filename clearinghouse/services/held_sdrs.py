@@ -240,6 +240,9 @@ def _mark_session(tx: Connection, stored: StoredSdr) -> None:
 
     Raises :class:`ClearingHouseError` (``SDR_DECIDED``) when it has one to be paid.
     """
+    if stored.session_id is not None:
+        # A batch under way may have an SDR of it: wait, then look.
+        sdr_intake.lock_sessions(tx, [stored.session_id])
     _require_unpaid_session(tx, stored)
     if stored.session_id is not None:
         sdr_intake.mark_sessions(tx, [stored.session_id])

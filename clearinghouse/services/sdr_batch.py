@@ -313,7 +313,7 @@ class Batch:
         if found.evidence:
             rows.signed.add(candidate, found, Place(self._window_id, sdr_no))
         served = self._served(candidate, found)
-        if served is not None:
+        if served is not None and not candidate.reopened:
             rows.sessions.append(served)
         if found.outcome is Outcome.HELD:
             self.counts.held += 1
@@ -409,7 +409,9 @@ class Batch:
         if rows.sdrs:
             sdr_intake.copy_sdr_lines(tx, rows.sdrs)
             sdr_intake.copy_key_lines(tx, rows.keys)
-            sdr_intake.mark_sessions(tx, rows.sessions)
+            if sdr_intake.mark_sessions(tx, rows.sessions) < len(rows.sessions):
+                # A decision gave one of them its SDR after it was read here.
+                raise ClearingHouseError(codes.UNAVAILABLE, "a session was just ended")
         if rows.links:
             at = self._exchange.received_at
             corrections.copy_chain(tx, rows.links, at=at)

@@ -26,7 +26,7 @@ class Candidate:
     ``subject_id`` is who charged, by what was sent or else by the session;
     ``reference`` what a correction refers to.
     ``vouched_id``: whose session was authorized here. ``period``: start and end as
-    text.
+    text. ``reopened``: its session had an SDR that counts no more.
     """
 
     index: int
@@ -37,6 +37,7 @@ class Candidate:
     subject_id: int | None = None
     reference: StoredSdr | None = None
     vouched_id: int | None = None
+    reopened: bool = False
 
 
 def stays_of(candidate: Candidate) -> Sequence[Stay]:

@@ -45,6 +45,7 @@ from clearinghouse.storage import (
     participants,
     sdr_decisions,
     sdr_facts,
+    sdr_intake,
 )
 from clearinghouse.storage.sdr_facts import Known, Sent
 
@@ -72,6 +73,7 @@ class Knowledge:
         self._collected: dict[int, list[Agreement]] | None = None
         self._aliases: dict[str, int | None] = {}
         self._evses: dict[str, EvseFacts | None] = {}
+        self._locked = {sender.participant_id}  # as the batch begins
         self._known: dict[bytes, bytes] = {}
         self._done: set[int] = set()  # numbers of ids: those are hashed at once
         self._on_evse = Recent(OVERLAP)
@@ -95,6 +97,7 @@ class Knowledge:
     ) -> list[Candidate]:
         """Return the records of a chunk with their facts, in order."""
         candidates = [self._candidate(index, record) for index, record in records]
+        self._lock_out_others(candidates)
         self._known = {}
         self._done = set()
         self._on_evse, self._of_subject = Recent(OVERLAP), Recent(TRAVEL)
@@ -180,6 +183,17 @@ class Knowledge:
             facts=facts,
             period=period_of(record),
         )
+
+    def _lock_out_others(self, candidates: Iterable[Candidate]) -> None:
+        """Let none speak for the CSOs of a chunk until this batch is committed.
+
+        The CSO itself and a CSP that collects for it may tell of one charge at the
+        same moment; whoever comes second has to see what the first one said.
+        """
+        csos = {candidate.facts.cso_id for candidate in candidates} - self._locked
+        for cso_id in sorted(csos):
+            sdr_intake.lock_submitter(self._tx, cso_id)
+        self._locked |= csos
 
     def _cso_of(self, record: ServiceDetailRecord) -> int:
         if record.cso_id is None or record.cso_id == self._sender.party_id:
@@ -286,6 +300,7 @@ class Knowledge:
             candidate.reference = stored
             facts.reference = version_of(stored)
             if session is not None and session.session_id == stored.session_id:
+                candidate.reopened |= session.state is SessionState.SDR_RECEIVED
                 facts.session = session._replace(state=SessionState.ENDED)
 
 

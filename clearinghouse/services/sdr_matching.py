@@ -11,7 +11,7 @@ from clearinghouse.domain.sdr_facts import ListedFacts, SdrFacts
 from clearinghouse.domain.sdrs import MatchKind
 from clearinghouse.domain.sessions import SessionState
 from clearinghouse.services.sdr_candidates import Candidate, stays_of
-from clearinghouse.storage import intermediate_sdrs, sdr_facts
+from clearinghouse.storage import intermediate_sdrs, sdr_facts, sdr_intake
 from clearinghouse.storage.sdr_facts import FoundSession
 
 _SERVED = SessionState.SDR_RECEIVED
@@ -75,7 +75,10 @@ def _fitting(
 
 
 def _reopen(tx: Connection, submitter_id: int, candidates: Iterable[Candidate]) -> None:
-    """Let a session whose SDR was rejected have another one."""
+    """Let a session whose SDR was rejected have another one.
+
+    Until this batch is committed nobody else gives it one.
+    """
     served = {
         session.session_id
         for candidate in candidates
@@ -83,11 +86,13 @@ def _reopen(tx: Connection, submitter_id: int, candidates: Iterable[Candidate]) 
         and session.state is _SERVED
         and candidate.facts.known_digest is None
     }
+    sdr_intake.lock_sessions(tx, served)
     waiting = sdr_facts.sessions_that_wait(tx, submitter_id, served)
     for candidate in candidates if waiting else ():
         session = candidate.facts.session
         if session is not None and session.session_id in waiting:
             candidate.facts.session = session._replace(state=SessionState.ENDED)
+            candidate.reopened = True
 
 
 def _add_so_far(

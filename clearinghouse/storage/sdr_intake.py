@@ -45,6 +45,10 @@ _LOCK = text("SELECT pg_advisory_xact_lock(:space, :submitter_id)")
 _DRAW = text("""
     SELECT array_agg(nextval('clearing.sdr_no_seq')) FROM generate_series(1, :count)
 """)
+_HOLD = text("""
+    SELECT FROM clearing.session WHERE session_id = ANY (CAST(:ids AS uuid[]))
+    ORDER BY session_id FOR NO KEY UPDATE
+""")
 _MARK = text("""
     UPDATE clearing.session
     SET state = 'SDR_RECEIVED', valid_until = NULL,
@@ -279,6 +283,13 @@ def copy_totals(tx: Connection, rows: Iterable[NewTotal]) -> None:
 def insert_batch(tx: Connection, batch: NewBatch) -> None:
     """Book a batch."""
     tx.execute(insert(sdr_batch).values(batch._asdict()))
+
+
+def lock_sessions(tx: Connection, session_ids: Collection[UUID]) -> None:
+    """Wait until nobody else gives these sessions an SDR, until the end of this one."""
+    if session_ids:
+        ids = ",".join([session_id.hex for session_id in session_ids])
+        tx.execute(_HOLD, {"ids": f"{{{ids}}}"})
 
 
 def mark_sessions(tx: Connection, session_ids: Collection[UUID]) -> int:
