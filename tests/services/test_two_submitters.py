@@ -50,9 +50,9 @@ def _at_once(site: Site, hold: str, *calls: Callable[[], Any]) -> list[Future[An
         holder.transaction(),
     ):
         holder.execute(hold)
-        for place, call in enumerate(calls, start=1):
+        for call in calls:
             made.append(pool.submit(call))
-            site.until_locked_out(place)
+            site.until_locked_out(*made)
     return made
 
 
