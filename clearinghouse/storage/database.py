@@ -230,8 +230,10 @@ class Database:
         """Give the rows of a ``COPY .. TO STDOUT (FORMAT binary)``, all of one length.
 
         For the bulk path: no text is made or read. ``record`` is a whole row as it
-        comes: a number of 2 bytes, and before each field its length in 4. Raises
-        :class:`RuntimeError` at the end when rows were not of that length.
+        comes: a number of 2 bytes, and before each field its length in 4. The statement
+        must give fields of fixed length that are never null: lengths of single rows
+        are not looked at. Raises :class:`RuntimeError` at the end, behind the rows,
+        when all of them together are not so many whole rows.
         """
         connection = _driver(tx.connection.driver_connection)
         waiting, size = bytearray(), record.size
