@@ -10,6 +10,8 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.pool import NullPool
 
+from clearinghouse.codes import UNAVAILABLE
+from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.storage.database import address
 from clearinghouse.storage.failures import as_unavailable
 from clearinghouse.storage.roles import make_missing_roles
@@ -28,6 +30,7 @@ _PATIENCE = text(
     "SELECT set_config('statement_timeout', :ms, true),"
     " set_config('lock_timeout', :ms, true)"
 )
+_ENCODING = text("SHOW server_encoding")
 _REVISION = text("SELECT version_num FROM clearing.alembic_version")
 
 
@@ -37,18 +40,34 @@ def upgrade(owner_url: str) -> list[str]:
     The URL is the owner's (``database_owner_url``), or that of any user who may create
     schemas in the database. Two processes may call it at once: the second waits and
     finds nothing to do. Raises :class:`ClearingHouseError` (``CH.UNAVAILABLE``) when
-    the database cannot be reached or lacks roles that this user may not create.
+    the database cannot be reached, holds texts otherwise than in UTF-8, or lacks roles
+    that this user may not create.
     """
     engine = create_engine(address(owner_url, role=None), poolclass=NullPool)
     try:
         with as_unavailable(), engine.begin() as connection:
             connection.execute(_PATIENCE, {"ms": str(STEP_MS)})
             connection.execute(_LOCK, {"key": MIGRATION_LOCK})
+            _require_utf8(connection)
             made = make_missing_roles(connection)
             _migrate(connection)
     finally:
         engine.dispose()
     return made
+
+
+def _require_utf8(connection: Connection) -> None:
+    """Refuse a database that has no place for names of all countries.
+
+    Its documents could not be written, which would be found out at the first close.
+    """
+    found = connection.execute(_ENCODING).scalar_one()
+    if found != "UTF8":
+        raise ClearingHouseError(
+            UNAVAILABLE,
+            f"the database has the encoding {found}: make it anew with ENCODING 'UTF8'"
+            " TEMPLATE template0",
+        )
 
 
 def _migrate(connection: Connection) -> None:

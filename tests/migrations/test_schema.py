@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 import re
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -224,6 +225,28 @@ def test_user_that_may_create_roles_makes_them_and_can_work(
     database.close()
 
     assert made == ["clearinghouse_app", "clearinghouse_privacy"]
+
+
+def test_database_that_is_not_in_utf8_is_refused_before_anything_is_made(
+    empty_site: Site,
+) -> None:
+    latin = replace(empty_site, name=f"{empty_site.name}_latin")
+    made = """
+        CREATE DATABASE {} TEMPLATE template0 ENCODING 'LATIN1'
+        LC_COLLATE 'C' LC_CTYPE 'C'
+    """
+    with empty_site.superuser() as admin:
+        admin.execute(sql.SQL(made).format(sql.Identifier(latin.name)))
+        try:
+            with pytest.raises(ClearingHouseError) as refused:
+                schema.upgrade(latin.owner_url)
+        finally:
+            admin.execute(
+                sql.SQL("DROP DATABASE {}").format(sql.Identifier(latin.name))
+            )
+
+    assert refused.value.code is UNAVAILABLE
+    assert "encoding LATIN1: make it anew with ENCODING 'UTF8'" in str(refused.value)
 
 
 def test_unreachable_database_is_told() -> None:
