@@ -36,6 +36,8 @@ CHECKS = (
 #: Checks of what a bundle of the form before did not hold yet.
 FORM_3 = 3
 CHECKS_OF_FORM_3 = ("checks_suspense.sql", "checks_terms.sql")
+#: What those prove, for who has a bundle without it.
+ADDED_BY_FORM_3 = "disputes, suspense, days of payment, invoices that credits refer to"
 
 #: Seconds that the check of a bundle may take in the database, its memory, and how much
 #: of the disk it may fill; ten million SDRs take some minutes.
@@ -103,6 +105,8 @@ def _verify(
         folder.mkdir()
         check("every file is the one that the manifest lists")
         unpacked = unpack(bundle, folder, report)
+        report.form = unpacked.form
+        report.unchecked = "" if unpacked.form >= FORM_3 else ADDED_BY_FORM_3
         check("the manifest has the operator's signature")
         signatures.check_manifest(unpacked, trusted, report)
         with _database(Path(scratch)) as db, _bounded(db):

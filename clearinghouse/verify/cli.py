@@ -16,7 +16,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
-from clearinghouse.verify.report import BundleError, plain
+from clearinghouse.verify.report import BundleError, Report, plain
 
 EXIT_DIFFERENT = 1
 EXIT_STOPPED = 130
@@ -58,16 +58,28 @@ def run(words: Sequence[str], out: TextIO, log: TextIO) -> int:
         return EXIT_STOPPED
     if given.json:
         told = [asdict(one) for one in report.told]
-        out.write(json.dumps({"count": report.count, "differences": told}, indent=1))
-        out.write("\n")
+        whole = {
+            "form": report.form,
+            "unchecked": report.unchecked,
+            "count": report.count,
+            "differences": told,
+        }
+        out.write(f"{json.dumps(whole, indent=1)}\n")
     else:
         out.writelines(f"{one}\n" for one in report.told[:SHOWN_MAX])
         if report.count > SHOWN_MAX:
             out.write(f"and {report.count - SHOWN_MAX} more\n")
-        wrong = f"not proved, differences: {report.count}"
-        verdict = wrong if report.count else "all is proved"
-        out.write(f"{given.bundle}: {verdict}\n")
+        out.write(f"{plain(str(given.bundle))}: {_verdict(report)}\n")
     return EXIT_DIFFERENT if report.count else 0
+
+
+def _verdict(report: Report) -> str:
+    if report.count:
+        return f"not proved, differences: {report.count}"
+    if report.unchecked:
+        held = f"all is proved that a bundle of form {report.form} holds"
+        return f"{held}; not in it: {report.unchecked}"
+    return "all is proved"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -49,12 +49,15 @@ class Difference:
 class Report:
     """Collects differences; ``count`` knows of those that are not told as well.
 
-    ``rule`` is the one that is being checked.
+    ``rule`` is the one that is being checked. ``form`` is the bundle's, 0 before it is
+    known; ``unchecked`` says what a bundle of an older form does not hold.
     """
 
     told: list[Difference] = field(default_factory=list)
     count: int = 0
     rule: str = ""
+    form: int = 0
+    unchecked: str = ""
 
     def add(
         self,

@@ -178,6 +178,20 @@ def test_what_a_bundle_holds_gives_no_orders_to_a_terminal(key: Path) -> None:
     assert "\nbundle.zip: all is proved" not in told
 
 
+def test_name_of_a_file_gives_no_orders_to_a_terminal(
+    key: Path, tmp_path: Path
+) -> None:
+    path = write_zip(tmp_path / "a\n\x1b[2J.zip", hollow_members())
+    out = StringIO()
+
+    assert run(["--quiet", str(path), "--key", str(key)], out, StringIO()) == 1
+
+    last = out.getvalue().splitlines()[-1]
+    name = f"{tmp_path}/a\\n\\x1b[2J.zip"
+    assert last.startswith(f"{name}: not proved, differences: ")
+    assert "\x1b" not in out.getvalue()
+
+
 def _told_of_names(key: Path, names: list[object]) -> str:
     """Return what is told of a bundle whose list of files has these names."""
     manifest = {

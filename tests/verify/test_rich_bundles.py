@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,6 +40,8 @@ def test_bundle_with_vat_credits_and_disputes_is_proved(
     code, told = told_of(made, forged, tmp_path)
 
     assert (code, told) == (0, f"{tmp_path / 'forged.zip'}: all is proved\n")
+    said = json.loads(told_of(made, forged, tmp_path, "--json")[1])
+    assert said == {"form": 3, "unchecked": "", "count": 0, "differences": []}
     assert len(forged.files["originals.tsv"]) == 3
     assert len(forged.files["corrections.tsv"]) == 6
 
@@ -60,7 +63,15 @@ def test_bundle_of_the_form_before_is_proved_still(made: Made, tmp_path: Path) -
     old, private = _of_form_2(made.content), made.signer.key()
     old.list(private)
 
-    assert told_of(made, old, tmp_path)[1].endswith("all is proved\n")
+    code, told = told_of(made, old, tmp_path)
+    said = json.loads(told_of(made, old, tmp_path, "--json")[1])
+    assert code == 0
+    assert told.removeprefix(f"{tmp_path / 'forged.zip'}: ") == (
+        "all is proved that a bundle of form 2 holds; not in it: disputes, suspense,"
+        " days of payment, invoices that credits refer to\n"
+    )
+    assert (said["form"], said["count"]) == (2, 0)
+    assert said["unchecked"].startswith("disputes, suspense")
 
     old.add("positions.tsv", 1, "netMinor", 1)
     old.list(private)
