@@ -172,6 +172,7 @@ def _load(db: _Connection, bundle: Unpacked, report: Report) -> None:
             told = found.replace("\t", " ")
             report.add(name, 1, "heading", " ".join(heading), told)
     db.execute("SET VARIABLE folder = ?", [str(bundle.folder)])
+    db.execute("SET VARIABLE form = ?", [bundle.form])
     db.execute("CREATE TABLE sdr_field (place INTEGER, name VARCHAR)")
     fields = enumerate(HEADINGS["sdrs.tsv"].split(), 1)
     db.executemany("INSERT INTO sdr_field VALUES (?, ?)", list(fields))

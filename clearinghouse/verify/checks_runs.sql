@@ -148,7 +148,7 @@ WITH before AS (
                      -least(greatest(0, -amount_minor - more_minor), paid_minor)
                 ELSE least(amount_minor, whole_minor - paid_minor) END AS due_minor,
            -- As it was posted by the first rule, whatever came beyond the payment.
-           CASE WHEN return_rule = 1 AND outcome <> 'AFTERWARDS' AND amount_minor < 0
+           CASE WHEN return_rule = '1' AND outcome <> 'AFTERWARDS' AND amount_minor < 0
                 THEN -least(-amount_minor, paid_minor) END AS once_due_minor
     FROM before
 )
@@ -157,6 +157,11 @@ SELECT 'confirmations.tsv', line_no, end_to_end_id || ' ' || number,
 FROM expected
 WHERE whole_minor IS NULL OR outcome <> due_outcome
    OR posted_minor <> due_minor AND posted_minor IS DISTINCT FROM once_due_minor;
+
+-- what the bank confirmed says by which rule a return is posted
+SELECT 'confirmations.tsv', line_no, end_to_end_id || ' ' || number || ' returnRule',
+       '1 or 2', return_rule
+FROM confirmation WHERE coalesce(return_rule NOT IN ('1', '2'), true);
 
 -- a run that is settled was paid to the end
 SELECT 'runs.tsv', r.line_no, 'run ' || r.run_id || ' state', 'not SETTLED: '

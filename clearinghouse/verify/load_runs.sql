@@ -89,11 +89,12 @@ CREATE TABLE transfer AS
            TRY_CAST(f[7] AS BIGINT) AS amount_minor
     FROM fields_of('runtransfers.tsv');
 
+-- Before form 3 all returns were posted by the first rule, and nothing said so.
 CREATE TABLE confirmation AS
     SELECT line_no, f[1] AS end_to_end_id, TRY_CAST(f[2] AS BIGINT) AS number,
            TRY_CAST(f[3] AS BIGINT) AS amount_minor,
            TRY_CAST(f[4] AS BIGINT) AS posted_minor, f[5] AS outcome,
-           coalesce(TRY_CAST(f[6] AS BIGINT), 1) AS return_rule
+           CASE WHEN getvariable('form') < 3 THEN '1' ELSE f[6] END AS return_rule
     FROM fields_of('confirmations.tsv');
 
 CREATE TABLE run_posting AS

@@ -102,6 +102,15 @@ def test_return_that_was_posted_by_the_rule_of_before_is_proved_if_it_says_so(
     told = told_of(made, forged, tmp_path)[1]
     assert told.startswith(f"confirmations.tsv line {line + 1}, {key} 2"), told
 
+    for rule in ("", "x", "3"):
+        forged.set("confirmations.tsv", line, "returnRule", rule)
+        forged.list(private)
+        told = told_of(made, forged, tmp_path)[1]
+        place = f"confirmations.tsv line {line + 1}, {key} 2"
+        assert f"{place}: expected" in told
+        named = f"{place} returnRule: expected 1 or 2, found {rule or 'nothing'};"
+        assert named in told
+
     forged.set("confirmations.tsv", line, "returnRule", 1)
     forged.list(private)
     assert told_of(made, forged, tmp_path)[1].endswith("all is proved\n")
