@@ -20,7 +20,7 @@ from clearinghouse.domain.errors import ClearingHouseError, Item
 from clearinghouse.domain.money import CURRENCIES, Currency, minor_or_none
 from clearinghouse.domain.reconciliation import BankEntry, BankStatement
 from clearinghouse.soap.faults import SoapFault
-from clearinghouse.soap.limits import AMPERSANDS_MAX, Markup
+from clearinghouse.soap.limits import Markup
 from clearinghouse.soap.parser import parse
 
 #: Statements of one file, and movements of one statement.
@@ -32,10 +32,12 @@ ELEMENTS_MAX = 40 * ENTRIES_MAX
 FILE_BYTES_MAX = 33_554_432
 #: An entry has an attribute for each of its amounts; each element has two openings.
 ATTRIBUTES_MAX = 8 * ENTRIES_MAX
+#: Names and texts of an entry have some signs that are written as references.
+REFERENCES_MAX = 8 * ENTRIES_MAX
 _MARKUP = Markup(
     openings_max=2 * ELEMENTS_MAX,
     equals_max=ATTRIBUTES_MAX,
-    ampersands_max=AMPERSANDS_MAX,
+    ampersands_max=REFERENCES_MAX,
 )
 #: Largest amount in minor units: sums stay in 64 bits.
 AMOUNT_MINOR_MAX = 10**15
@@ -70,7 +72,7 @@ def read(data: bytes) -> tuple[BankStatement, ...]:
         for most, name, count in (
             (ELEMENTS_MAX, "elements", data.count(b"<") // 2),
             (ATTRIBUTES_MAX, "attributes", data.count(b"=")),
-            (AMPERSANDS_MAX, "references", data.count(b"&")),
+            (REFERENCES_MAX, "references", data.count(b"&")),
         )
         if count > most
     ]

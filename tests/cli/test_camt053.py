@@ -19,7 +19,6 @@ from clearinghouse.cli.camt053 import read
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.domain.money import CURRENCIES, minor_text
 from clearinghouse.domain.reconciliation import BankEntry
-from clearinghouse.soap.limits import AMPERSANDS_MAX
 from tests.cli.bank_files import Movement
 from tests.cli.bank_files import camt053 as written
 
@@ -188,7 +187,8 @@ def test_hostile_files_are_refused_by_the_hardened_parser(
 def wide(count: int) -> bytes:
     """Write a statement of entries with 35 elements each, which are not booked yet."""
     entry = MOVEMENTS[0]._replace(status="PDNG")
-    more = b"<AddtlNtryInf>some words of the bank</AddtlNtryInf>" * 18
+    more = b"<AddtlNtryInf>some words of the bank</AddtlNtryInf>" * 11
+    more += b"<AddtlNtryInf>words of Muster &amp; Co</AddtlNtryInf>" * 7
     return written([entry] * count).replace(b"</Ntry>", more + b"</Ntry>")
 
 
@@ -211,7 +211,7 @@ def test_statement_may_have_as_many_entries_as_are_told_and_no_more() -> None:
         (b"x" * (camt053.FILE_BYTES_MAX + 1), "at most 33554432 bytes"),
         (b"<a>" * 2 * (camt053.ELEMENTS_MAX + 1), "at most 800000 elements"),
         (b"a=" * (camt053.ATTRIBUTES_MAX + 1), "at most 160000 attributes"),
-        (b"&" * (AMPERSANDS_MAX + 1), "at most 20000 references"),
+        (b"&" * (camt053.REFERENCES_MAX + 1), "at most 160000 references"),
     ],
 )
 def test_huge_file_is_refused_before_it_is_read_with_the_limit(
