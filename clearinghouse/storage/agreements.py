@@ -219,13 +219,17 @@ def agreements_to_collect(tx: Connection, collector_id: int) -> tuple[Agreement,
 def payment_days(tx: Connection, *, at: datetime) -> dict[tuple[int, int, str], int]:
     """Return the days to pay an invoice, by visited, home and currency.
 
-    Of the newest terms that have begun, ended ones too: what was served is paid.
+    Of the newest terms that have begun, ended ones too: what was served is paid. Terms
+    that were concluded after the instant are not known yet, whenever they begin.
     """
     names = (agreement.c.visited_id, agreement.c.home_id, agreement.c.currency)
     query = (
         select(*names, agreement.c.payment_days)
         .ext(distinct_on(*names))
-        .where(agreement.c.valid_from <= at)
+        .where(
+            agreement.c.valid_from <= at,
+            or_(agreement.c.concluded_at.is_(None), agreement.c.concluded_at <= at),
+        )
         .order_by(*names, agreement.c.version.desc())
         .limit(AGREEMENTS_MAX)
     )

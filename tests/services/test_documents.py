@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -172,20 +172,22 @@ def test_invoice_keeps_the_names_and_profiles_it_was_made_with(world: World) -> 
     assert reason.code == "VATEX-EU-O"
 
 
-def test_due_day_is_the_agreements_and_thirty_days_otherwise(world: World) -> None:
+def _agree_days(world: World, days: int, *, at: datetime) -> None:
+    """Conclude terms at an instant that have begun before."""
+    new = NewAgreement(
+        visited_id=world.cso.participant_id,
+        home_id=world.csp.participant_id,
+        mode=Mode.B2,
+        currency="EUR",
+        valid_from=NOW - timedelta(hours=1),
+        terms=Terms(payment_days=days),
+    )
     with world.env.database.begin() as tx:
-        agreements.agree(
-            tx,
-            NewAgreement(
-                visited_id=world.cso.participant_id,
-                home_id=world.csp.participant_id,
-                mode=Mode.B2,
-                currency="EUR",
-                valid_from=NOW - timedelta(hours=1),
-                terms=Terms(payment_days=14),
-            ),
-            at=NOW,
-        )
+        agreements.agree(tx, new, at=at)
+
+
+def test_due_day_is_the_agreements_and_thirty_days_otherwise(world: World) -> None:
+    _agree_days(world, 14, at=NOW)
     book_debts(world, [owe(world, 5), Debt(world.other_csp, world.cso, 7)])
 
     closing = world.close()
@@ -195,6 +197,32 @@ def test_due_day_is_the_agreements_and_thirty_days_otherwise(world: World) -> No
         for one in booked(world, closing.window.window_id)
     }
     assert due == {"DEABC": date(2026, 12, 6), "FRXYZ": date(2026, 12, 22)}
+
+
+def test_terms_that_were_concluded_after_the_close_say_no_due_day(world: World) -> None:
+    _agree_days(world, 14, at=NOW)
+    _agree_days(world, 60, at=NOW + timedelta(days=1))
+    book_debts(world, [owe(world, 5)])
+
+    closing = world.close()
+
+    (invoice,) = booked(world, closing.window.window_id)
+    assert invoice.issued_at < NOW + timedelta(days=1)
+    assert invoice.due_on == date(2026, 12, 6)
+
+
+def test_terms_of_which_nobody_knows_when_they_were_concluded_say_a_due_day(
+    world: World, site: Site
+) -> None:
+    _agree_days(world, 14, at=NOW)
+    with site.superuser() as connection:
+        connection.execute("UPDATE clearing.agreement SET concluded_at = NULL")
+    book_debts(world, [owe(world, 5)])
+
+    closing = world.close()
+
+    (invoice,) = booked(world, closing.window.window_id)
+    assert invoice.due_on == date(2026, 12, 6)
 
 
 @pytest.mark.clause("4.3-I3")
