@@ -91,8 +91,6 @@ _ORDER = sql.SQL("""
     ORDER BY s.started_at, submitter.party_id COLLATE "C", s.sdr_uid COLLATE "C"
 """)
 
-_LIMIT = sql.SQL(" LIMIT {limit}")
-
 # Each level is computed once for all layouts: a window function and OFFSET 0 keep the
 # planner from writing an expression wherever it is used.
 _WRITTEN = sql.SQL("""
@@ -176,7 +174,10 @@ def lines_of(
 def written_lines(
     tx: Connection, facts: Statement, layouts: Sequence[Layout]
 ) -> Iterator[Written]:
-    """Give all lines of a statement as :func:`lines_of` does, written by layouts."""
+    """Give all lines of a statement as :func:`lines_of` does, written by layouts.
+
+    Raises :class:`ValueError` for a layout that no line can be written by.
+    """
     values = _values(facts)
     digits, size = currency_of(facts.currency).exponent, len(layouts)
     query = _WRITTEN.format(
@@ -270,6 +271,8 @@ def _sometimes(piece: Piece) -> sql.Composable:
 def _value(piece: Piece) -> sql.Composable:
     field = sql.Identifier(piece.field)
     if piece.between != " ":
+        if piece.writing is not Writing.AS_IS:
+            raise ValueError(f"{piece.field} would stand in the document unescaped")
         return sql.SQL("replace({field}, ' ', {between})").format(
             field=field, between=sql.Literal(piece.between)
         )

@@ -15,6 +15,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from clearinghouse.contract.catalogue import Contract
+from clearinghouse.domain.line_layouts import Piece, Writing
 from clearinghouse.domain.statements import (
     Audit,
     CounterpartyTotal,
@@ -167,6 +168,18 @@ def _both_ways(tx: Connection, facts: Statement) -> tuple[list[Any], list[Any]]:
         [*ends[0], their_audit.violations()],
         [*ends[1], our_audit.violations()],
     )
+
+
+@pytest.mark.parametrize("writing", [Writing.MARKUP, Writing.CELL])
+def test_text_with_something_for_its_blanks_is_never_written_unescaped(
+    closed: World, writing: Writing
+) -> None:
+    layout = (Piece("rules", between=", ", writing=writing),)
+
+    with closed.env.database.begin_read_only() as tx:
+        facts = _facts(tx, closed)
+        with pytest.raises(ValueError, match=r"rules would stand .* unescaped"):
+            next(statement_lines.written_lines(tx, facts, [layout]))
 
 
 PLAIN = {
