@@ -183,9 +183,11 @@ def propose(
     moved = f"{_text(run.moved_minor, run.currency)} {run.currency}"
     text = f"would move {moved}, {run.model}; next: run record"
     if not run.gross_minor:
-        text += f"\nnobody owes anything in {run.currency}"
+        text += f"\nin its windows nobody owes anything in {run.currency}"
         text += "".join(
-            f"; {one} waits: run propose --currency {one}" for one in waiting_in
+            f"; {one} waits: run propose --currency {one}"
+            for one in waiting_in
+            if one != run.currency
         )
     _tell(context, run, text)
 

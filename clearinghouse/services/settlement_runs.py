@@ -143,8 +143,15 @@ def propose_in(tx: Connection, env: Environment, actor: str, wish: Wish) -> Run:
 
 def _what_waits(tx: Connection, currency: str) -> str:
     found = store.waiting_currencies(tx)
-    if found:
-        return f"not in {currency}; what waits is in {' '.join(found)} (--currency)"
+    others = " ".join(one for one in found if one != currency)
+    if currency in found:
+        text = (
+            f"what waits in {currency} is of other windows, of parties left out, or is"
+            " settled in another currency"
+        )
+        return f"{text}; more waits in {others} (--currency)" if others else text
+    if others:
+        return f"not in {currency}; what waits is in {others} (--currency)"
     return f"nothing in {currency} nor in another currency; see: clearinghouse run list"
 
 

@@ -78,6 +78,25 @@ def test_run_in_the_wrong_currency_says_which_one_waits(
     assert "not in CHF; what waits is in EUR" in again.output
 
 
+def test_run_of_an_empty_window_sends_nobody_to_the_currency_that_it_has(
+    four: RunWorld, run: Callable[..., Result]
+) -> None:
+    four.close_with()
+    four.close()
+
+    empty = run("run", "propose", "--window", "W-1", *ANNA)
+    again = run("run", "propose", "--window", "W-1", *ANNA)
+    four.close_with(currency="CHF")
+    more = run("run", "propose", "--window", "W-1", *ANNA)
+
+    assert "in its windows nobody owes anything in EUR" in empty.output
+    assert "waits" not in empty.output
+    told = " ".join(again.output.split())
+    assert "what waits in EUR is of other windows, of parties left out, or" in told
+    assert "--currency" not in told
+    assert "more waits in CHF (--currency)" in " ".join(more.output.split())
+
+
 def test_steps_of_a_run_name_the_next_one(
     four: RunWorld, run: Callable[..., Result], tmp_path: Path
 ) -> None:
