@@ -9,6 +9,7 @@ import contextlib
 import http.client
 import re
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -328,18 +329,27 @@ def test_long_body_has_time_as_long_as_it_comes_fast_enough(port: int) -> None:
     head = HEAD.replace(b"authorization", b"sdr")
     pieces = 20
 
-    def send() -> bytes:
+    pause = 2 * READ_SECONDS / pieces
+
+    def send() -> tuple[bytes, float]:
+        """Return the answer, and the longest of our pauses as it was in the end."""
+        longest = 0.0
         with connect(port) as connection, contextlib.suppress(ConnectionError):
             length = pieces * CHUNK_BYTES
             connection.sendall(head + CLOSE + b"Content-Length: %d\r\n\r\n" % length)
             for _ in range(pieces):
                 connection.sendall(b" " * CHUNK_BYTES)
-                time.sleep(2 * READ_SECONDS / pieces)
-            return receive(connection)
-        return b""
+                before = time.monotonic()
+                time.sleep(pause)
+                longest = max(longest, time.monotonic() - before)
+            return receive(connection), longest
+        return b"", longest
 
-    # A machine that pauses us makes us a slow sender: then once more.
-    answer = next((it for it in (send() for _ in range(TURNS)) if b"500" in it), b"")
+    for _ in range(TURNS):
+        answer, longest = send()
+        # Only a machine that pauses us makes us a slow sender: then once more.
+        if statuses(answer) == [500] or longest < 2 * pause:
+            break
 
     assert statuses(answer) == [500]
     assert b"CH.XML.EMPTY" in answer
@@ -419,7 +429,10 @@ def test_ends_slow_headers(port: int) -> None:
 
 
 def test_idle_and_slow_connections_hold_up_nobody(port: int) -> None:
-    """H31: 500 idle connections and 40 slow bodies beside an honest partner."""
+    """H31: 500 idle connections and 40 slow bodies beside an honest partner.
+
+    Each request is answered, and most of them are as soon as without the others.
+    """
 
     def seconds() -> float:
         times = []
@@ -427,15 +440,17 @@ def test_idle_and_slow_connections_hold_up_nobody(port: int) -> None:
             before = time.monotonic()
             assert post(port) == 200
             times.append(time.monotonic() - before)
-        return min(times)
+        return statistics.median(times)
 
-    quiet = seconds()
-    with contextlib.ExitStack() as stack:
-        for number in range(540):
-            connection = stack.enter_context(connect(port))
-            if number >= 500:
-                connection.sendall(HEAD + LENGTH + b"\r\n" + GOOD[:10])
-        busy = seconds()
+    def busy_seconds() -> float:
+        with contextlib.ExitStack() as stack:
+            for number in range(540):
+                connection = stack.enter_context(connect(port))
+                if number >= 500:
+                    connection.sendall(HEAD + LENGTH + b"\r\n" + GOOD[:10])
+            return seconds()
 
-    # Twice as long, and what a busy machine adds.
-    assert busy < 2 * quiet + 0.05
+    # Twice as long, and what a busy machine adds. One that was busier in the second
+    # half than in the first tells nothing: then both once more.
+    pairs = ((seconds(), busy_seconds()) for _ in range(TURNS))
+    assert any(busy < 2 * quiet + 0.05 for quiet, busy in pairs)
