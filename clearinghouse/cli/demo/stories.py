@@ -118,8 +118,8 @@ _NOT_STARTED = {None, "REFUSED", "START_FAILED", "EXPIRED", "CANCELLED", "ENDED"
 def remote(stage: Stage) -> str:
     """Start and stop a session from a CSP's app at another operator's EVSE."""
     csp, note = stage.player("DEECH"), stage.folder / "remote-start.json"
-    if left := notes.read(note):
-        _stop_left(csp, UUID(left["message_id"]))
+    noted = notes.read(note)
+    left = [noted[name] for name in ("left", "message_id") if name in noted]
     session_id: UUID | None = None
 
     def state() -> str | None:
@@ -129,9 +129,13 @@ def remote(stage: Stage) -> str:
     def is_active() -> bool:
         nonlocal session_id
         if state() in _NOT_STARTED:
-            # Again, while the EVSE is getting free of a day that was cut off.
+            # Again, while the EVSE is getting free of a day that was cut off: for some
+            # seconds the house says of its start that it is being handled.
+            for one in left:
+                _stop_left(csp, UUID(one))
             message_id = uuid4()
-            notes.write(note, {"message_id": str(message_id)})
+            kept = {"left": left[0]} if left else {}
+            notes.write(note, {"message_id": str(message_id), **kept})
             with suppress(RefusedError):
                 session_id = _start(csp, message_id)
         return state() == "ACTIVE"
@@ -160,7 +164,7 @@ def _stop_left(csp: Player, message_id: UUID) -> None:
 
     Its message, sent again, tells which one it is, or starts it now.
     """
-    with suppress(RefusedError):  # it is over
+    with suppress(RefusedError):  # it is over, or not to be stopped yet
         session_id = _start(csp, message_id)
         if session_id is not None:
             csp.house.stop_session(session_id)
