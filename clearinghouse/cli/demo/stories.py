@@ -111,8 +111,16 @@ def refused(stage: Stage) -> str:
     return "2 credentials refused: one blocked, one unknown"
 
 
-_NOT_STARTED = {None, "REFUSED", "START_FAILED", "EXPIRED", "CANCELLED", "ENDED"}
-"""States of a remote start that came to nothing."""
+_NOT_STARTED = {
+    None,
+    "REFUSED",
+    "START_FAILED",
+    "EXPIRED",
+    "CANCELLED",
+    "ENDED",
+    "SDR_RECEIVED",
+}
+"""States of a remote start that came to nothing, or is over: that of a day before."""
 
 
 def remote(stage: Stage) -> str:
