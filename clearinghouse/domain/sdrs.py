@@ -7,7 +7,7 @@ replacement. The rules for single records are in :mod:`clearinghouse.domain.sdr_
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -408,31 +408,34 @@ def check_sequence(last: int | None, sequence: int) -> RuleHit | None:
 
 def check_entitled(
     sender: Sender,
-    record: ServiceDetailRecord,
+    records: Iterable[tuple[int, ServiceDetailRecord]],
     collects: Callable[[ServiceDetailRecord], bool],
-) -> RuleHit | None:
-    """Judge whether a sender may submit for a CSO (B-005).
+) -> tuple[int, RuleHit] | None:
+    """Judge whether a sender may submit for the CSOs of numbered records (B-005).
 
-    A CSO submits for itself. A visited CSP submits for a CSO that it names, when the
-    two agreed so (clause 4.2-visited); ``collects`` says whether they had when the
-    record began, and is asked for no other record. A CSO that does not exist and one
-    without such an agreement are one case.
+    Returns the first that it may not, by its number. A CSO submits for itself. A
+    visited CSP submits for a CSO that it names, when the two agreed so (clause
+    4.2-visited); ``collects`` says whether they had when the record began, and is asked
+    for no other record. A CSO that does not exist and one without such an agreement are
+    one case.
     """
-    if record.cso_id is None or record.cso_id == sender.party_id:
-        entitled = Role.CSO in sender.roles
-    else:
-        entitled = Role.CSP in sender.roles and collects(record)
-    if entitled:
-        return None
-    expected = "a CSO that the sender collects for"
-    if Role.CSP not in sender.roles:
-        expected = sender.party_id
-    return _batch_hit(
-        "B-005",
-        codes.SDR_BATCH_ENTITLED,
-        "serviceSession/csoId",
-        (expected, record.cso_id),
-    )
+    is_cso, is_csp = Role.CSO in sender.roles, Role.CSP in sender.roles
+    for index, record in records:
+        if record.cso_id is None or record.cso_id == sender.party_id:
+            entitled = is_cso
+        else:
+            entitled = is_csp and collects(record)
+        if not entitled:
+            expected = "a CSO that the sender collects for"
+            if not is_csp:
+                expected = sender.party_id
+            return index, _batch_hit(
+                "B-005",
+                codes.SDR_BATCH_ENTITLED,
+                "serviceSession/csoId",
+                (expected, record.cso_id),
+            )
+    return None
 
 
 def _batch_hit(

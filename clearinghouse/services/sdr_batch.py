@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from clearinghouse import codes
 from clearinghouse.domain.errors import ClearingHouseError, Item
-from clearinghouse.domain.exchange import Exchange, Role
+from clearinghouse.domain.exchange import Exchange
 from clearinghouse.domain.merkle import Builder
 from clearinghouse.domain.numbering import DocumentKind
 from clearinghouse.domain.sdr_facts import Judgement, Outcome
@@ -115,7 +115,6 @@ class Batch:
         self._tx = tx
         self._exchange = exchange
         self._submitter_id = exchange.sender.participant_id
-        self._is_cso = Role.CSO in exchange.sender.roles
         self._window_id = window_id
         self._place = BatchPlace(
             str(self.batch_id),
@@ -154,12 +153,10 @@ class Batch:
             if isinstance(record, Unreadable):
                 self._refuse_unreadable(rows, index, record)
             else:
-                # Who submits for itself is asked once.
-                if record.cso_id is not None or not self._is_cso:
-                    self._require_entitled(index, record)
                 readable.append((index, record))
                 if self._in_whole_minutes:
                     self._in_whole_minutes = sdr_remarks.is_in_whole_minutes(record)
+        self._require_entitled(readable)
         self._readable += len(readable)
         self._counter.add_all([record for _, record in readable])
         for run in _runs(readable):
@@ -226,10 +223,11 @@ class Batch:
         told.sort(key=lambda item: item.index or 0)
         return tuple(told), self._items - len(told)
 
-    def _require_entitled(self, index: int, record: ServiceDetailRecord) -> None:
+    def _require_entitled(self, readable: Sequence[_Readable]) -> None:
         sender, collects = self._exchange.sender, self._knowledge.collects
-        hit = check_entitled(sender, record, collects)
-        if hit is not None:
+        found = check_entitled(sender, readable, collects)
+        if found is not None:
+            index, hit = found
             raise ClearingHouseError(hit.code, items=(item_of(hit, index),))
 
     def _refuse_unreadable(self, rows: _Rows, index: int, record: Unreadable) -> None:

@@ -190,14 +190,14 @@ def test_b005_cso_submits_for_itself_and_visited_csp_for_a_named_cso(
 ) -> None:
     sender = Sender(participant_id=2, party_id="CHVIS", roles=frozenset(roles))
 
-    hit = check_entitled(
+    found = check_entitled(
         sender,
-        replace(make_record(), cso_id=cso_id),
+        [(index, replace(make_record(), cso_id=cso_id)) for index in (4, 5)],
         lambda record: record.cso_id in collected,
     )
 
-    assert (hit is None) is entitled
-    assert hit is None or hit.code is codes.SDR_BATCH_ENTITLED
+    named = None if found is None else (found[0], found[1].code)
+    assert named == (None if entitled else (4, codes.SDR_BATCH_ENTITLED))
 
 
 @pytest.mark.parametrize(
