@@ -240,23 +240,16 @@ def _mark_session(tx: Connection, stored: StoredSdr) -> None:
 
     Raises :class:`ClearingHouseError` (``SDR_DECIDED``) when it has one to be paid.
     """
-    if stored.session_id is not None:
-        # A batch under way may have an SDR of it: wait, then look.
-        sdr_intake.lock_sessions(tx, [stored.session_id])
-    _require_unpaid_session(tx, stored)
-    if stored.session_id is not None:
-        sdr_intake.mark_sessions(tx, [stored.session_id])
-
-
-def _require_unpaid_session(tx: Connection, stored: StoredSdr) -> None:
-    """Refuse what would let a session be paid twice."""
     session_id = stored.session_id
     if session_id is None:
         return
+    # A batch under way may have an SDR of it: wait, then look.
+    sdr_intake.lock_sessions(tx, [session_id])
     if sdr_decisions.has_paid_sdr(tx, session_id, stored.evse_key):
         raise ClearingHouseError(
             codes.SDR_DECIDED, f"session {session_id} has an SDR that is to be paid"
         )
+    sdr_intake.mark_sessions(tx, [session_id])
 
 
 def _take_its_place(

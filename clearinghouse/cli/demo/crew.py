@@ -20,8 +20,9 @@ from clearinghouse.storage.embedded.uncut import uncut
 FIRST_ENDPOINT_PORT = 8071
 """Where the search for the partners' ports begins."""
 OPERATOR = "demo-operator"
-SECOND_OPERATOR = "demo-second-operator"
 """Who settles for the house."""
+SECOND_OPERATOR = "demo-second-operator"
+"""Who approves what takes two."""
 SECRET_BYTES = 18
 """Randomness of a password, and of the token that we show to an endpoint."""
 
