@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol, assert_never
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
 from clearinghouse.domain.line_layouts import Layout
 from clearinghouse.domain.statements import Statement, StatementFormat
@@ -44,28 +44,26 @@ class DocumentWriter(StatementWriter, Protocol):
         ...
 
 
-def documents_of(
+def document_writers(
     statement: Statement, sign: Sign | None
 ) -> dict[StatementFormat, DocumentWriter]:
-    """Return new writers of what is issued for every statement."""
+    """Return new writers of what is issued for every statement.
+
+    XML is signed by ``sign``.
+    """
     return {
         StatementFormat.XML: XmlWriter(statement, sign),
         StatementFormat.CSV: CsvWriter(statement),
     }
 
 
-def writer_of(
-    fmt: StatementFormat, statement: Statement, sign: Sign | None = None
-) -> StatementWriter:
-    """Return a new writer of the statement in the format; XML is signed by ``sign``."""
-    match fmt:
-        case StatementFormat.XML:
-            return XmlWriter(statement, sign)
-        case StatementFormat.CSV:
-            return CsvWriter(statement)
-        case StatementFormat.PDF:
-            return PdfWriter(statement)
-        case StatementFormat.HTML:
-            return HtmlWriter(statement)
-        case _:
-            assert_never(fmt)
+#: Who writes the forms for people.
+_PAGES: dict[StatementFormat, Callable[[Statement], StatementWriter]] = {
+    StatementFormat.PDF: PdfWriter,
+    StatementFormat.HTML: HtmlWriter,
+}
+
+
+def page_writer(fmt: StatementFormat, statement: Statement) -> StatementWriter:
+    """Return a new writer of a form for people."""
+    return _PAGES[fmt](statement)

@@ -29,7 +29,7 @@ from clearinghouse.domain.statements import (
 )
 from clearinghouse.reports import statement_html, statement_pdf
 from clearinghouse.reports.lines import LineNumbers
-from clearinghouse.reports.writers import documents_of, writer_of
+from clearinghouse.reports.writers import document_writers, page_writer
 from clearinghouse.reports.xml_signature import Sign
 from clearinghouse.services import settlement_notices, statement_signatures
 from clearinghouse.services.environment import Environment
@@ -187,7 +187,7 @@ def _made(env: Environment, statement_id: str, fmt: StatementFormat) -> Renderin
 def _page(tx: Connection, statement_id: str, fmt: StatementFormat) -> Iterator[bytes]:
     """Give a form for people: all sums, and the first lines."""
     facts = _facts(tx, statement_id)
-    writer, numbers = writer_of(fmt, facts), LineNumbers(facts)
+    writer, numbers = page_writer(fmt, facts), LineNumbers(facts)
     yield writer.head()
     for lines in statement_lines.lines_of(tx, facts, limit=_SHOWN_MAX):
         yield writer.lines(numbers.texts(lines))
@@ -291,7 +291,7 @@ def render(
     end, when the lines do not add up to what the closing booked.
     """
     facts = _facts(tx, statement_id)
-    writers, audit = documents_of(facts, sign), Audit(facts)
+    writers, audit = document_writers(facts, sign), Audit(facts)
     layouts = [layout for writer in writers.values() for layout in writer.layouts]
     for fmt, writer in writers.items():
         yield fmt, writer.head()
@@ -314,7 +314,7 @@ def render_again(
     Raises as that does.
     """
     facts = _facts(tx, statement_id)
-    writers, audit = documents_of(facts, sign), Audit(facts)
+    writers, audit = document_writers(facts, sign), Audit(facts)
     numbers = LineNumbers(facts)
     for fmt, writer in writers.items():
         yield fmt, writer.head()

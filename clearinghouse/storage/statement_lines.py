@@ -22,7 +22,7 @@ from clearinghouse.domain.statements import (
     StatementLine,
 )
 from clearinghouse.storage.database import Database
-from clearinghouse.storage.statement_vat import documents_of
+from clearinghouse.storage.statement_vat import numbers_of
 
 #: Lines that are read and written at a time: the memory of a rendering.
 LINES_PER_BATCH = 2_000
@@ -204,7 +204,7 @@ def _line(row: Sequence[Any]) -> StatementLine:
 
 def _values(facts: Statement) -> dict[str, sql.Composable]:
     """Return what the queries ask for, with the documents that lines may stand on."""
-    found = documents_of(facts)
+    found = numbers_of(facts)
     treated = [(*key, document) for key, document in (found or {}).items()]
     names = ("others", "receives", "categories", "rates", "notes", "documents")
     return {

@@ -55,7 +55,7 @@ def taxed_shares(
     return {side: tuple(shares) for side, shares in found.items()}
 
 
-def documents_of(statement: Statement) -> dict[Treated, str] | None:
+def numbers_of(statement: Statement) -> dict[Treated, str] | None:
     """Return on which document a line stands, by how it is treated.
 
     ``None`` for a statement of a window that was closed before there were documents.

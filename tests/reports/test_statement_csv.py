@@ -56,7 +56,7 @@ def test_a_correction_names_what_it_corrects_and_in_which_window() -> None:
 def test_a_statement_without_lines_has_its_heading() -> None:
     data = render(make_statement(), [])
 
-    assert data.decode() == ",".join(COLUMNS + ORIGIN_COLUMNS) + "\r\n"
+    assert data.decode() == ",".join(COLUMNS | ORIGIN_COLUMNS) + "\r\n"
 
 
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1))

@@ -27,7 +27,7 @@ from clearinghouse.domain.statements import (
 )
 from clearinghouse.domain.vat import VatCategory
 from clearinghouse.reports.lines import LineNumbers
-from clearinghouse.reports.writers import documents_of
+from clearinghouse.reports.writers import document_writers
 from clearinghouse.soap.parser import parse_own
 from clearinghouse.storage import statement_lines, statements
 from tests.services.sdr_world import World, make_world
@@ -141,7 +141,7 @@ def _facts(tx: Connection, world: World) -> Statement:
 
 def _both_ways(tx: Connection, facts: Statement) -> tuple[list[Any], list[Any]]:
     """Return all that the database wrote and counted, and all that we do."""
-    there, here = documents_of(facts, None), documents_of(facts, None)
+    there, here = document_writers(facts, None), document_writers(facts, None)
     layouts = [layout for writer in there.values() for layout in writer.layouts]
     theirs = {fmt: writer.head() for fmt, writer in there.items()}
     ours = dict(theirs)
