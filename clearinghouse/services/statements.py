@@ -363,19 +363,32 @@ def verify(env: Environment, statement_id: str) -> tuple[str, ...]:
     return tuple(broken)
 
 
+def verify_window(env: Environment, window_id: int) -> dict[str, tuple[str, ...]]:
+    """Compare all statements of a window as :func:`verify` does, by their numbers.
+
+    Raises as that does; :class:`ClearingHouseError` (``WINDOW_UNKNOWN``).
+    """
+    issued = _issued(env, window_id)
+    return {one.statement_id: verify(env, one.statement_id) for one in issued}
+
+
 def export_statements(env: Environment, window_id: int, folder: Path) -> list[Path]:
     """Write the statements of a closed window to files; return their paths.
 
     Named as ``ST-2026-000001-DEABC-EUR.xml``. Raises :class:`ClearingHouseError`
     (``WINDOW_UNKNOWN``), :class:`OSError` when the folder cannot be written to.
     """
-    with env.database.begin_read_only() as tx:
-        if settlement.window_by_id(tx, window_id) is None:
-            raise ClearingHouseError(codes.WINDOW_UNKNOWN, str(window_id))
-        issued = statements.issued_in(tx, window_id)
+    issued = _issued(env, window_id)
     if issued:
         folder.mkdir(parents=True, exist_ok=True)
     return [_export(env, one, fmt, folder) for one in issued for fmt in StatementFormat]
+
+
+def _issued(env: Environment, window_id: int) -> list[Issued]:
+    with env.database.begin_read_only() as tx:
+        if settlement.window_by_id(tx, window_id) is None:
+            raise ClearingHouseError(codes.WINDOW_UNKNOWN, str(window_id))
+        return statements.issued_in(tx, window_id)
 
 
 def _export(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clearinghouse.domain.sdrs import SdrStatus
+from clearinghouse.reports import statement_csv
 from tests.fixtures.verbs import value_of
 from tests.services.sdr_world import make_world
 
@@ -94,6 +95,26 @@ def test_open_window_has_no_report(run: Callable[..., Result], tmp_path: Path) -
     assert not (tmp_path / "reports").exists()
 
 
+def test_statements_of_a_window_are_proved_to_be_what_was_issued(
+    run: Callable[..., Result], env: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make_world(env)
+    world.submit([world.session()])
+    closed = world.close().window
+
+    proved = value_of(run("--json", "report", "verify", closed.label))
+    monkeypatch.delitem(statement_csv.COLUMNS, "rules")  # so they are written otherwise
+    refused = run("report", "verify", closed.label)
+
+    assert proved == {"window": closed.label, "statements": 2, "verified": True}
+    assert refused.exit_code == 1
+    year = f"{closed.closed_at:%Y}"
+    assert refused.output.splitlines()[-2:] == [
+        f"ST-{year}-000001: CSV is not what was issued",
+        f"ST-{year}-000002: CSV is not what was issued",
+    ]
+
+
 @pytest.mark.parametrize("form", [(), ("--json",)])
 def test_folder_that_cannot_be_made_is_named(
     run: Callable[..., Result], env: Environment, tmp_path: Path, form: tuple[str, ...]
@@ -112,10 +133,11 @@ def test_folder_that_cannot_be_made_is_named(
 
 
 def test_unknown_window_has_no_report(run: Callable[..., Result]) -> None:
-    refused = run("report", "export", "never", "somewhere")
+    for words in (("export", "never", "somewhere"), ("verify", "never")):
+        refused = run("report", *words)
 
-    assert refused.exit_code == 1
-    assert "settlement list" in refused.output
+        assert refused.exit_code == 1
+        assert "settlement list" in refused.output
 
 
 @pytest.mark.parametrize(
