@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import typer
 
-from clearinghouse.cli.context import house, output_of, refuse
+from clearinghouse.cli.context import AMOUNTS, house, output_of, refuse
 from clearinghouse.cli.output import Row
 from clearinghouse.domain import money
 from clearinghouse.domain.debit_caps import DebitCap
@@ -57,7 +57,7 @@ def _put(
         return debit_caps.put_cap(env, cap)
 
 
-@group.command()
+@group.command(context_settings=AMOUNTS)
 def put(
     context: typer.Context,
     party: str = typer.Argument(help="Party id of the CSP."),
@@ -82,6 +82,8 @@ def lift(
     """Lift a cap: what it holds is taken in within a minute."""
     cap = _put(context, party, currency, None, valid_from)
     text = f"{cap.party_id} has no cap in {currency} from {_begin(cap)} on"
+    if not cap.cap_id:
+        text = f"{cap.party_id} has no cap in {currency} already: nothing is lifted"
     output_of(context).value(_row(cap), text)
 
 

@@ -20,6 +20,9 @@ EXIT_REFUSED = 1
 """The command was understood and refused; the text says what to do."""
 EXIT_SETTINGS = 3
 """The settings are wrong; nothing was tried."""
+AMOUNTS = {"ignore_unknown_options": True}
+"""For verbs that take an amount: one below zero is not an option. What is no option of
+the verb is then one word too many, and refused as such."""
 SETTINGS_ADVICE = "What may be set, and how: clearinghouse config explain"
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import typer
 
-from clearinghouse.cli.context import house, output_of, refuse
+from clearinghouse.cli.context import AMOUNTS, house, output_of, refuse
 from clearinghouse.cli.output import Row
 from clearinghouse.domain import money
 from clearinghouse.domain.fx import Choice, Rate
@@ -37,7 +37,7 @@ def _choice(choice: Choice) -> Row:
     }
 
 
-@group.command()
+@group.command(context_settings=AMOUNTS)
 def put(
     context: typer.Context,
     currency: str = typer.Argument(help="ISO 4217 code: SEK."),

@@ -8,7 +8,7 @@ import typer
 
 from clearinghouse.cli.acting import OPERATOR, acting
 from clearinghouse.cli.approvals import waiting
-from clearinghouse.cli.context import house, output_of, refuse
+from clearinghouse.cli.context import AMOUNTS, house, output_of, refuse
 from clearinghouse.domain import money
 from clearinghouse.domain.money import AmountError
 from clearinghouse.domain.runs import FeeMode, Model
@@ -227,7 +227,7 @@ def due(context: typer.Context, run: int = _RUN) -> None:
     output_of(context).rows("Due", rows, empty="No payment is due in this run")
 
 
-@group.command()
+@group.command(context_settings=AMOUNTS)
 def confirm(
     context: typer.Context,
     end_to_end_id: str = typer.Argument(help="The payment's end-to-end id."),

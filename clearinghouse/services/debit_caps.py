@@ -56,6 +56,7 @@ class Use:
 def put_cap(env: Environment, cap: DebitCap) -> DebitCap:
     """Put a cap in force from its instant on, or lift it; older versions stay.
 
+    Where there is none to lift nothing is written, and the answer has no ``cap_id``.
     Raises :class:`ClearingHouseError`: ``UNKNOWN_PARTICIPANT``; ``CH.SEMANTIC`` with
     all that is wrong with the cap.
     """
@@ -68,6 +69,10 @@ def put_cap(env: Environment, cap: DebitCap) -> DebitCap:
             raise ClearingHouseError(SEMANTIC, items=(_NO_CSP,))
         party_id = found.party_id
         named = replace(cap, party_id=party_id)
+        if cap.limit_minor is None:
+            now_so = debit_caps.cap_at(tx, party_id, cap.currency, cap.valid_from)
+            if now_so is None or now_so.limit_minor is None:
+                return replace(named, cap_id=0)
         cap_id = debit_caps.add_cap(tx, named, at=env.clock.now())
         limit = "lifted" if cap.limit_minor is None else f"{cap.limit_minor} minor"
         note(tx, env, "put debit cap", f"{party_id} {cap.currency} {limit}")

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, Row, insert, select, text
 
 from clearinghouse.domain.debit_caps import Charge, DebitCap
 from clearinghouse.storage.sdrs import Place
@@ -121,16 +121,35 @@ def add_cap(tx: Connection, cap: DebitCap, *, at: datetime) -> int:
 def caps(tx: Connection) -> list[DebitCap]:
     """Return all versions by party and number, lifted ones too."""
     query = select(debit_cap).order_by(debit_cap.c.party_id, debit_cap.c.cap_id)
-    return [
-        DebitCap(
-            party_id=row.party_id,
-            currency=row.currency,
-            limit_minor=row.limit_minor,
-            valid_from=row.valid_from,
-            cap_id=row.cap_id,
+    return [_cap(row) for row in tx.execute(query.limit(CAPS_MAX))]
+
+
+def cap_at(
+    tx: Connection, party_id: str, currency: str, at: datetime
+) -> DebitCap | None:
+    """Return the version that counts at an instant, a lifted one too."""
+    query = (
+        select(debit_cap)
+        .where(
+            debit_cap.c.party_id == party_id,
+            debit_cap.c.currency == currency,
+            debit_cap.c.valid_from <= at,
         )
-        for row in tx.execute(query.limit(CAPS_MAX))
-    ]
+        .order_by(debit_cap.c.valid_from.desc(), debit_cap.c.cap_id.desc())
+        .limit(1)
+    )
+    row = tx.execute(query).one_or_none()
+    return None if row is None else _cap(row)
+
+
+def _cap(row: Row[Any]) -> DebitCap:
+    return DebitCap(
+        party_id=row.party_id,
+        currency=row.currency,
+        limit_minor=row.limit_minor,
+        valid_from=row.valid_from,
+        cap_id=row.cap_id,
+    )
 
 
 def caps_in_force(tx: Connection, at: datetime) -> list[CapInForce]:

@@ -39,6 +39,37 @@ def test_cap_is_put_listed_and_lifted(run: Callable[..., Result]) -> None:
     assert [row["cap"] for row in history] == ["50000.00", "1.00", None]
 
 
+def test_cap_is_lifted_once(run: Callable[..., Result]) -> None:
+    admit(run, "DEABC", "CSP")
+    admit(run, "DEXYZ", "CSP")
+    later = ("--from", "2199-01-01")
+    value_of(run("--json", "cap", "put", "DEABC", "5"))
+    value_of(run("--json", "cap", "lift", "DEABC"))
+    value_of(run("--json", "cap", "put", "DEABC", "7", *later))
+
+    again = run("cap", "lift", "DEABC")
+    never = run("cap", "lift", "DEXYZ")
+
+    assert again.output == "DEABC has no cap in EUR already: nothing is lifted\n"
+    assert never.output == "DEXYZ has no cap in EUR already: nothing is lifted\n"
+    assert (again.exit_code, never.exit_code) == (0, 0)
+    value_of(run("--json", "cap", "lift", "DEABC", *later))
+    history = value_of(run("--json", "cap", "history"))
+    assert [row["cap"] for row in history] == ["5.00", None, "7.00", None]
+
+
+def test_cap_below_zero_is_refused_for_its_amount(run: Callable[..., Result]) -> None:
+    admit(run, "DEABC", "CSP")
+
+    refused = run("cap", "put", "DEABC", "-5", "--currency", "EUR")
+    no_option = run("cap", "put", "DEABC", "5", "--form", "2199-01-01")
+
+    assert refused.exit_code == 1
+    assert "amount: expected 0 to" in refused.output
+    assert no_option.exit_code == 2
+    assert value_of(run("--json", "cap", "history")) == []
+
+
 def test_cap_that_makes_no_sense_is_refused(run: Callable[..., Result]) -> None:
     admit(run, "DEABC", "CSP")
 

@@ -172,13 +172,17 @@ def test_what_cannot_be_done_is_refused_with_its_code(
     netted = run("run", "propose", "--model", "BILATERAL", "--fees", "NETTED", *ANNA)
     said = ("--reference", "X", "--booked", "2026-11-30")
     half_cent = run("run", "confirm", "R1-DEAAA-1", "0.005", *said)
+    half_back = run("run", "confirm", "R1-DEAAA-1", "-0.005", *said)
+    no_rate = run("fx", "put", "SEK", "-1", "--day", "2026-11-20")
     nobody = run("run", "record", "1", "--operator", "carl")
 
     assert "RUN_STATE" in early.output
     assert "fees are netted by the multilateral model only" in netted.output
-    assert "0.005" in half_cent.output
+    assert half_cent.output.startswith("0.005: ")
+    assert half_back.output.startswith("-0.005: ")
+    assert "rate: expected above 0" in no_rate.output
     assert "CH.LOGIN" in nobody.output
-    for refused in (early, netted, half_cent, nobody):
+    for refused in (early, netted, half_cent, half_back, no_rate, nobody):
         assert refused.exit_code == 1
 
 
