@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clearinghouse import codes
-from tests.services.sdr_world import World, make_world
-from tests.services.test_invoices import NUMBER, bill, close
+from tests.services.test_invoices import NUMBER, make_billed_world
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from clearinghouse.domain.participants import Participant
     from clearinghouse.services.environment import Environment
     from tests.fixtures.engine import Speaker
+    from tests.services.sdr_world import World
 
     Speaking = Callable[[Participant], Speaker]
 
@@ -29,10 +29,7 @@ FEEDS = (
 
 @pytest.fixture
 def world(env: Environment) -> World:
-    made = make_world(env)
-    bill(made, made.cso, made.csp)
-    close(made)
-    return made
+    return make_billed_world(env)
 
 
 @pytest.mark.parametrize(

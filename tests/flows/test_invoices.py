@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from lxml import etree
 
-from tests.services.sdr_world import World, make_world
-from tests.services.test_invoices import NUMBER, bill, close
+from tests.services.test_invoices import NUMBER, make_billed_world
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,14 +17,12 @@ if TYPE_CHECKING:
     from clearinghouse.domain.participants import Participant
     from clearinghouse.services.environment import Environment
     from tests.fixtures.engine import Speaker
+    from tests.services.sdr_world import World
 
 
 @pytest.fixture
 def world(env: Environment) -> World:
-    made = make_world(env)
-    bill(made, made.cso, made.csp)
-    close(made)
-    return made
+    return make_billed_world(env)
 
 
 def wanted(number: str = NUMBER, fmt: str = "UBL", part: int = 1) -> str:

@@ -19,6 +19,7 @@ from tests.fixtures.operators import approved, make_operators, set_account
 from tests.waiting import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
+    from clearinghouse.domain.approvals import Operator
     from clearinghouse.services.environment import Environment
     from tests.fixtures.database import Site
 
@@ -200,13 +201,18 @@ def test_of_two_requests_for_a_first_account_one_is_done(env: Environment) -> No
     assert [one.iban for one in billing.versions(env, "DEABC")] == [THIRD]
 
 
-def test_what_was_changed_while_an_account_waits_stays_changed(
-    env: Environment,
-) -> None:
+def _with_account(env: Environment) -> tuple[Operator, Operator]:
+    """Admit a CSP and give it an account; return who acts."""
     with env.database.begin() as tx:
         make_csp(tx)
     set_account(env, "DEABC", GIVEN)
-    anna, ben = make_operators(env)
+    return make_operators(env)
+
+
+def test_what_was_changed_while_an_account_waits_stays_changed(
+    env: Environment,
+) -> None:
+    anna, ben = _with_account(env)
     asked = billing.request_profile(env, anna, "DEABC", {"iban": OTHER})
 
     billing.set_profile(env, "DEABC", {"city": "Ulm"})
@@ -222,10 +228,7 @@ THIRD = "NL91ABNA0417164300"
 def test_older_of_two_requests_brings_no_account_in_after_the_newer(
     env: Environment,
 ) -> None:
-    with env.database.begin() as tx:
-        make_csp(tx)
-    set_account(env, "DEABC", GIVEN)
-    anna, ben = make_operators(env)
+    anna, ben = _with_account(env)
     older, newer = (
         billing.request_profile(env, anna, "DEABC", {"iban": iban, "bic": ""})
         for iban in (OTHER, THIRD)
@@ -255,10 +258,7 @@ def test_older_of_two_requests_brings_no_account_in_after_the_newer(
 def test_request_is_over_when_the_account_it_replaces_was_taken_away(
     env: Environment, begins: date
 ) -> None:
-    with env.database.begin() as tx:
-        make_csp(tx)
-    set_account(env, "DEABC", GIVEN)
-    anna, ben = make_operators(env)
+    anna, ben = _with_account(env)
     asked = billing.request_profile(
         env, anna, "DEABC", {"iban": OTHER}, valid_from=begins
     )

@@ -62,6 +62,14 @@ def close(world: World, currency: str = "EUR") -> int:
     return world.close().window.window_id
 
 
+def make_billed_world(env: Environment) -> World:
+    """Close a window in a world where the CSP and the CSO can be billed."""
+    made = make_world(env)
+    bill(made, made.cso, made.csp)
+    close(made)
+    return made
+
+
 def listed(world: World, who: Participant) -> list[Issued]:
     """Return the documents that a participant is shown."""
     page = invoices.list_invoices(world.env, make_sender(who), cursor=None, limit=200)

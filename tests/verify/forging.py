@@ -133,6 +133,28 @@ class Forged:
         return write_zip(path, members)
 
 
+def putting(
+    name: str, field: str, value: str, changed: str, other: object
+) -> Callable[[Forged], None]:
+    """Return a forgery: write something else in the line where a field has a value."""
+
+    def change(forged: Forged) -> None:
+        forged.set(name, forged.find(name, field, value), changed, other)
+
+    return change
+
+
+def adding(
+    name: str, field: str, value: str, changed: str, by: int
+) -> Callable[[Forged], None]:
+    """Return a forgery: add to a number in the line where a field has a value."""
+
+    def change(forged: Forged) -> None:
+        forged.add(name, forged.find(name, field, value), changed, by)
+
+    return change
+
+
 def write_zip(
     path: Path,
     members: dict[str, bytes],

@@ -10,11 +10,10 @@ from clearinghouse.domain import runs
 from clearinghouse.domain.runs import Applied, FeeMode, Model, RunState, apply
 from clearinghouse.services import invoices, run_payments, run_undoing
 from tests.verify.finding import Forgery, require_found, told_of
-from tests.verify.forging import Forged
+from tests.verify.forging import Forged, adding, putting
 from tests.verify.worlds import Made, bundle_of, make_settled_world, reverse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from clearinghouse.services.environment import Environment
@@ -135,28 +134,6 @@ def test_bundle_is_proved_whatever_the_model_of_the_run(
     assert code == 0, told
 
 
-def _of(
-    name: str, field: str, value: str, changed: str, by: int
-) -> Callable[[Forged], None]:
-    """Return a forgery: add to a number in the line where a field has a value."""
-
-    def change(forged: Forged) -> None:
-        forged.add(name, forged.find(name, field, value), changed, by)
-
-    return change
-
-
-def _put(
-    name: str, field: str, value: str, changed: str, other: str
-) -> Callable[[Forged], None]:
-    """Return a forgery: write something else in the line where a field has a value."""
-
-    def change(forged: Forged) -> None:
-        forged.set(name, forged.find(name, field, value), changed, other)
-
-    return change
-
-
 def _fee_everywhere(forged: Forged) -> None:
     """Charge a fee one unit higher, in the run's fees, debts, accounts and postings."""
     for name, field, value, changed in (
@@ -177,19 +154,19 @@ def _no_posting(forged: Forged) -> None:
 #: What the operator changes, who holds the key and signs anew; the place that is named.
 FORGERIES: dict[str, Forgery] = {
     "rate of exchange": (
-        _of("rates.tsv", "currency", "SEK", "rateMicro", 50_000),
+        adding("rates.tsv", "currency", "SEK", "rateMicro", 50_000),
         "conversions.tsv line 2, run 1 SEONE owes CHREP SEK toMinor",
     ),
     "rate that came later": (
-        _put("rates.tsv", "currency", "SEK", "createdAt", "2027-01-01T00:00:00.0Z"),
+        putting("rates.tsv", "currency", "SEK", "createdAt", "2027-01-01T00:00:00.0Z"),
         "runrates.tsv line 2, run 1 rate of SEK",
     ),
     "amount that was converted": (
-        _of("conversions.tsv", "debtor", "SETWO", "toMinor", 1),
+        adding("conversions.tsv", "debtor", "SETWO", "toMinor", 1),
         "conversions.tsv line 3, run 1 SETWO owes CHREP SEK toMinor",
     ),
     "currency that nobody chose": (
-        _put("choices.tsv", "other", "SEONE", "toCurrency", "CHF"),
+        putting("choices.tsv", "other", "SEONE", "toCurrency", "CHF"),
         "runpairs.tsv line 4, currency in which SEONE and CHREP settle SEK",
     ),
     "fee with all that hangs on it": (
@@ -197,47 +174,47 @@ FORGERIES: dict[str, Forgery] = {
         "runfees.tsv line 3, run 1 fee of DEABC netMinor",
     ),
     "prices of a plan": (
-        _put("feeplans.tsv", "partyId", "DEABC", "tiers", "[[null,70000]]"),
+        putting("feeplans.tsv", "partyId", "DEABC", "tiers", "[[null,70000]]"),
         "runfees.tsv line 3, run 1 fee of DEABC sdrMinor",
     ),
     "share of a plan": (
-        _of("feeplans.tsv", "partyId", "CHREP", "sharePpm", 5_000),
+        adding("feeplans.tsv", "partyId", "CHREP", "sharePpm", 5_000),
         "runfees.tsv line 2, run 1 fee of CHREP shareMinor",
     ),
     "VAT of a fee": (
-        _of("runfees.tsv", "partyId", "CHREP", "vatMinor", 1),
+        adding("runfees.tsv", "partyId", "CHREP", "vatMinor", 1),
         "runfees.tsv line 2, run 1 fee of CHREP vatMinor",
     ),
     "category of VAT of a fee": (
-        _put("runfees.tsv", "partyId", "DEABC", "vatCategory", "AE"),
+        putting("runfees.tsv", "partyId", "DEABC", "vatCategory", "AE"),
         "runfees.tsv line 3, run 1 category, rate and rule of VAT of DEABC",
     ),
     "debt that a run took": (
-        _of("runpairs.tsv", "debtorId", "FRXYZ", "amountMinor", -1),
+        adding("runpairs.tsv", "debtorId", "FRXYZ", "amountMinor", -1),
         "runpairs.tsv line 3, run 1 FRXYZ owes CHREP EUR amountMinor",
     ),
     "debt of a run": (
-        _of("rundebts.tsv", "kind", "PAIRS", "amountMinor", 1),
+        adding("rundebts.tsv", "kind", "PAIRS", "amountMinor", 1),
         "rundebts.tsv line 3, run 1 PAIRS DEABC owes CHREP amountMinor",
     ),
     "position of a run by one cent": (
-        _of("runaccounts.tsv", "owner", "FRXYZ", "netMinor", 1),
+        adding("runaccounts.tsv", "owner", "FRXYZ", "netMinor", 1),
         "runaccounts.tsv line 4, run 1 FRXYZ netMinor",
     ),
     "amount of a payment": (
-        _of("runtransfers.tsv", "kind", "PAY_OUT", "amountMinor", 1),
+        adding("runtransfers.tsv", "kind", "PAY_OUT", "amountMinor", 1),
         "runtransfers.tsv line 6, run 1 payment 5 amountMinor",
     ),
     "payee of a payment": (
-        _put("runtransfers.tsv", "kind", "PAY_OUT", "payee", "DEABC"),
+        putting("runtransfers.tsv", "kind", "PAY_OUT", "payee", "DEABC"),
         "runtransfers.tsv line 6, run 1 payment 5 payee",
     ),
     "what the bank confirmed": (
-        _of("confirmations.tsv", "number", "1", "postedMinor", -1),
+        adding("confirmations.tsv", "number", "1", "postedMinor", -1),
         "confirmations.tsv line 2, R1-DEABC-1 1",
     ),
     "posting of a run on another account": (
-        _put(
+        putting(
             "runpostings.tsv",
             "postingKey",
             "R1:FEE-DEABC:FEE",
@@ -251,19 +228,23 @@ FORGERIES: dict[str, Forgery] = {
         "runpostings.tsv, R1:FEE-DEABC:FEE-VAT debitAccount",
     ),
     "invoice for a fee is numbered anew": (
-        _put("feedocuments.tsv", "partyId", "DEABC", "number", "IN-CHCLR-2026-000007"),
+        putting(
+            "feedocuments.tsv", "partyId", "DEABC", "number", "IN-CHCLR-2026-000007"
+        ),
         "feedocuments.tsv line 3, number after IN-CHCLR-2026-000001",
     ),
     "number of a fee is given twice": (
-        _put("feedocuments.tsv", "partyId", "DEABC", "number", "IN-CHCLR-2026-000001"),
+        putting(
+            "feedocuments.tsv", "partyId", "DEABC", "number", "IN-CHCLR-2026-000001"
+        ),
         "feedocuments.tsv line 3, IN-CHCLR-2026-000001: expected once",
     ),
     "day by which a fee is due": (
-        _put("feedocuments.tsv", "partyId", "CHREP", "dueOn", "2026-11-30"),
+        putting("feedocuments.tsv", "partyId", "CHREP", "dueOn", "2026-11-30"),
         "feedocuments.tsv line 2, dueOn of IN-CHCLR-2026-000001: expected 2026-12-06,",
     ),
     "days of payment of a plan": (
-        _of("feeplans.tsv", "partyId", "DEABC", "paymentDays", -1),
+        adding("feeplans.tsv", "partyId", "DEABC", "paymentDays", -1),
         "feedocuments.tsv line 3, dueOn of IN-CHCLR-2026-000002",
     ),
     "form of a fee's invoice is missing": (
@@ -274,11 +255,11 @@ FORGERIES: dict[str, Forgery] = {
         "renderings.tsv line 2, formats of IN-CHCLR-2026-000001: expected CII PDF UBL",
     ),
     "fee's invoice that nobody booked": (
-        _put("renderings.tsv", "format", "PDF", "number", "IN-CHCLR-2026-000009"),
+        putting("renderings.tsv", "format", "PDF", "number", "IN-CHCLR-2026-000009"),
         "renderings.tsv line 3, number: expected a document of documents.tsv or",
     ),
     "what moved in a run": (
-        _of("runs.tsv", "runId", "1", "movedMinor", 1),
+        adding("runs.tsv", "runId", "1", "movedMinor", 1),
         "runs.tsv line 2, run 1 movedMinor",
     ),
 }

@@ -11,7 +11,7 @@ from clearinghouse.services import settlement
 from tests.builders import make_agreement
 from tests.services.sdr_world import SINCE, World, make_world
 from tests.verify.finding import Forgery, require_found, told_of
-from tests.verify.forging import Forged
+from tests.verify.forging import Forged, putting
 from tests.verify.worlds import Made, answer_dispute, bundle_of, complain
 
 if TYPE_CHECKING:
@@ -116,15 +116,10 @@ def _drop_all(name: str, field: str, value: str) -> Callable[[Forged], None]:
     return change
 
 
-def _put(
-    name: str, field: str, value: str, changed: str, other: object
-) -> Callable[[Forged], None]:
-    """Return a forgery: write something else in the line where a field has a value."""
-
-    def change(forged: Forged) -> None:
-        forged.set(name, forged.find(name, field, value), changed, other)
-
-    return change
+def _drop_postings(forged: Forged, key: str) -> None:
+    """Leave out each posting whose key begins so."""
+    lines = forged.files["suspense.tsv"]
+    lines[1:] = [line for line in lines[1:] if not line[0].startswith(key)]
 
 
 def _never_held(forged: Forged) -> None:
@@ -133,8 +128,7 @@ def _never_held(forged: Forged) -> None:
     key = f"D{forged.get('disputes.tsv', line, 'disputeId')}"
     forged.set("disputes.tsv", line, "heldWindowId", "")
     forged.set("disputes.tsv", line, "releasedWindowId", "")
-    lines = forged.files["suspense.tsv"]
-    lines[1:] = [one for one in lines[1:] if not one[0].startswith(key)]
+    _drop_postings(forged, key)
 
 
 def _other_amount(forged: Forged) -> None:
@@ -152,8 +146,7 @@ def _never_released(forged: Forged) -> None:
     line = forged.find("disputes.tsv", "cspId", "FRXYZ")
     key = f"D{forged.get('disputes.tsv', line, 'disputeId')}:RELEASE"
     forged.set("disputes.tsv", line, "releasedWindowId", "")
-    lines = forged.files["suspense.tsv"]
-    lines[1:] = [one for one in lines[1:] if not one[0].startswith(key)]
+    _drop_postings(forged, key)
 
 
 #: What the operator changes in the bundle of the first or the second window, who holds
@@ -169,7 +162,7 @@ FORGERIES: dict[str, tuple[int, Forgery]] = {
     "account of a posting": (
         1,
         (
-            _put("suspense.tsv", "code", "HOLD", "creditAccount", "P:DEABC:SUSP"),
+            putting("suspense.tsv", "code", "HOLD", "creditAccount", "P:DEABC:SUSP"),
             "suspense.tsv line 2, D",
         ),
     ),
@@ -193,14 +186,14 @@ FORGERIES: dict[str, tuple[int, Forgery]] = {
     "dispute about an SDR of others": (
         1,
         (
-            _put("disputes.tsv", "cspId", "FRXYZ", "cspId", "DEABC"),
+            putting("disputes.tsv", "cspId", "FRXYZ", "cspId", "DEABC"),
             "disputes.tsv line ",
         ),
     ),
     "dispute that carried nothing away": (
         1,
         (
-            _put("disputes.tsv", "cspId", "FRXYZ", "carried", "true"),
+            putting("disputes.tsv", "cspId", "FRXYZ", "carried", "true"),
             "disputes.tsv line ",
         ),
     ),
@@ -211,7 +204,7 @@ FORGERIES: dict[str, tuple[int, Forgery]] = {
     "amount that was agreed": (
         2,
         (
-            _put("disputes.tsv", "cspId", "FRXYZ", "agreedMinor", 400),
+            putting("disputes.tsv", "cspId", "FRXYZ", "agreedMinor", 400),
             "disputes.tsv line ",
         ),
     ),
@@ -225,14 +218,14 @@ FORGERIES: dict[str, tuple[int, Forgery]] = {
     "release of a dispute that runs": (
         2,
         (
-            _put("disputes.tsv", "cspId", "DEABC", "endedAt", ""),
+            putting("disputes.tsv", "cspId", "DEABC", "endedAt", ""),
             "disputes.tsv line ",
         ),
     ),
     "release in another window": (
         2,
         (
-            _put("disputes.tsv", "cspId", "DEABC", "releasedWindowId", ""),
+            putting("disputes.tsv", "cspId", "DEABC", "releasedWindowId", ""),
             "disputes.tsv line ",
         ),
     ),
