@@ -23,9 +23,6 @@ from clearinghouse.domain.sdrs import SdrKind, SdrStatus
 #: Steps of one dispute: the longest way through the table has six; the rest is room.
 STEPS_MAX = 20
 
-#: Pieces of evidence of one message.
-EVIDENCE_MAX = 5
-
 
 class DisputeReason(StrEnum):
     """Why the home CSP disputes an SDR."""

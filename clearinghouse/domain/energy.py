@@ -10,19 +10,6 @@ WH_PER_KWH = 1000
 ENERGY_WH_MAX = 1_000_000_000
 
 
-def kwh_text(energy_wh: int) -> str:
-    """Return the energy in kWh with three decimals, as on statements.
-
-    >>> kwh_text(23456)
-    '23.456'
-    >>> kwh_text(-5)
-    '-0.005'
-    """
-    sign = "-" if energy_wh < 0 else ""
-    kwh, wh = divmod(abs(energy_wh), WH_PER_KWH)
-    return f"{sign}{kwh}.{wh:03d}"
-
-
 def average_power_w(energy_wh: int, duration_seconds: int) -> int:
     """Return the mean power in watts, rounded down; 0 for no duration."""
     if duration_seconds <= 0:

@@ -49,9 +49,6 @@ _CURVES = MappingProxyType(
     }
 )
 
-#: Names of the algorithms that signatures are checked with.
-ALGORITHMS = tuple(_CURVES)
-
 
 class Proof(StrEnum):
     """What came of checking a signature."""

@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from clearinghouse import codes
 from clearinghouse.codes import Code
+from clearinghouse.domain.energy import WH_PER_KWH
 from clearinghouse.domain.errors import Item
 from clearinghouse.domain.money import CURRENCIES, micro_to_decimal
 from clearinghouse.domain.tariffs import (
@@ -29,7 +30,6 @@ PRICE_U_MAX = 10**12
 PRIORITY_MAX = 1000
 
 _WEEKDAYS = frozenset(range(7))
-_WH_PER_KWH = 1000
 
 #: Only these begin when something else is over, so that the first of it can be free.
 _GRACED = frozenset({ComponentType.IDLE, ComponentType.PARKING})
@@ -126,7 +126,7 @@ def _price_u_max(component: Component) -> int:
     """Return the highest price: that of a step must not hide one that is too high."""
     if component.price_per is not PricePer.STEP or not component.step:
         return PRICE_U_MAX
-    unit = _WH_PER_KWH if component.type is ComponentType.ENERGY else SECONDS_PER_MINUTE
+    unit = WH_PER_KWH if component.type is ComponentType.ENERGY else SECONDS_PER_MINUTE
     return min(PRICE_U_MAX, PRICE_U_MAX * component.step // unit)
 
 

@@ -134,18 +134,6 @@ class Component:
         bounds = (self.local_from, self.local_until, self.date_from, self.date_until)
         return bool(self.weekdays) or any(bound is not None for bound in bounds)
 
-    @property
-    def is_restricted(self) -> bool:
-        """Whether there is a use of its type that the price does not apply to."""
-        bounds = (
-            self.power_from_w,
-            self.power_up_to_w,
-            self.duration_from_seconds,
-            self.duration_up_to_seconds,
-            self.connector,
-        )
-        return self.is_timed or any(bound is not None for bound in bounds)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tariff:

@@ -216,15 +216,6 @@ def vat_of(base_minor: int, rate_bp: int) -> int:
     return divide_half_away(base_minor * rate_bp, WHOLE_BP)
 
 
-def net_of(gross_minor: int, rate_bp: int) -> int:
-    """Return the net of a gross amount; VAT is the rest (prices with VAT).
-
-    >>> net_of(1180, 1900)
-    992
-    """
-    return divide_half_away(gross_minor * WHOLE_BP, WHOLE_BP + rate_bp)
-
-
 def problems(rule: VatRule) -> tuple[Item, ...]:
     """Return all that is wrong with a rule; empty when it may stand in the table."""
     found = [

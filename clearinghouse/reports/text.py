@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime
 from functools import lru_cache
 
+from clearinghouse.domain.energy import WH_PER_KWH
 from clearinghouse.domain.money import Currency, currency_of
 from clearinghouse.domain.statements import Statement
 
@@ -17,7 +18,6 @@ _FORMULA = re.compile(r"[=+\-@\t\r\n]")
 _TO_QUOTE = re.compile('[",\r\n]')
 
 _BP_PER_PERCENT = 100
-_WH_PER_KWH = 1_000
 
 #: Markup, and what XML 1.0 cannot hold at all (XML 1.0, 2.2).
 _SPECIAL = re.compile("[&<>\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -99,7 +99,7 @@ def kwh(energy_wh: int) -> str:
     ('23.456', '-0.007')
     """
     sign = "-" if energy_wh < 0 else ""
-    whole, rest = divmod(abs(energy_wh), _WH_PER_KWH)
+    whole, rest = divmod(abs(energy_wh), WH_PER_KWH)
     return f"{sign}{whole}.{rest:03d}"
 
 

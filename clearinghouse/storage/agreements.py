@@ -239,12 +239,6 @@ def payment_days(tx: Connection, *, at: datetime) -> dict[tuple[int, int, str], 
     }
 
 
-def partners_of(tx: Connection, participant_id: int, *, at: datetime) -> frozenset[int]:
-    """Return the partners with an agreement in force, on either side."""
-    partners = homes_of(tx, participant_id, at=at)
-    return partners | visited_of(tx, participant_id, at=at)
-
-
 def homes_of(tx: Connection, visited_id: int, *, at: datetime) -> frozenset[int]:
     """Return the home CSPs whose users may charge at this visited partner."""
     query = select(agreement.c.home_id).where(

@@ -167,13 +167,6 @@ def partner_ids_of(tx: Connection, session_id: UUID) -> tuple[PartnerSessionId, 
     )
 
 
-def sessions_by_id(tx: Connection, session_ids: Iterable[UUID]) -> dict[UUID, Session]:
-    """Return sessions by id; unknown ids are left out."""
-    query = select(session).where(among(session.c.session_id, session_ids))
-    found = (_session(row) for row in tx.execute(query))
-    return {one.session_id: one for one in found}
-
-
 def lock_starts(tx: Connection, evse_key: str) -> None:
     """Let one remote start at an EVSE be judged at a time, until the transaction ends.
 

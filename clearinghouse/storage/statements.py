@@ -374,11 +374,3 @@ def _sum(totals: Iterable[CounterpartyTotal], direction: Direction) -> int:
 
 def _direction(*, receives: bool) -> Direction:
     return Direction.RECEIVABLE if receives else Direction.PAYABLE
-
-
-def _place(facts: Statement) -> dict[str, object]:
-    return {
-        "window_id": facts.window_id,
-        "participant_id": facts.participant_id,
-        "currency": facts.currency,
-    }

@@ -18,7 +18,7 @@ from clearinghouse.domain.clock import (
     milliseconds_between,
     seconds_between,
 )
-from clearinghouse.domain.energy import average_power_w, exceeds_power, kwh_text
+from clearinghouse.domain.energy import average_power_w, exceeds_power
 from clearinghouse.domain.errors import ClearingHouseError
 from clearinghouse.domain.travel import distance_m
 from tests.domain.builders import BERLIN, NOW, seconds
@@ -59,14 +59,6 @@ def test_power_is_compared_without_rounding() -> None:
     assert exceeds_power(52_501, 3600, power_w=50_000, percent=105)
     assert average_power_w(10, 0) == 0
     assert average_power_w(11_000, 1800) == 22_000
-
-
-@given(st.integers(-(10**9), 10**9))
-def test_energy_is_written_exactly(energy_wh: int) -> None:
-    sign, digits = (-1, 1) if energy_wh < 0 else (1, 0)
-    kwh, _, wh = kwh_text(energy_wh)[digits:].partition(".")
-
-    assert sign * (int(kwh) * 1000 + int(wh)) == energy_wh
 
 
 def test_distances_are_good_to_a_per_cent() -> None:

@@ -19,7 +19,6 @@ from clearinghouse.domain.vat import (
     VatRule,
     doubt_of,
     fitting,
-    net_of,
     problems,
     resolve,
     vat_of,
@@ -159,19 +158,6 @@ def test_vat_is_rounded_half_away_from_zero(
 @given(st.integers(-(10**15), 10**15), st.integers(0, 5000))
 def test_vat_of_a_credit_mirrors_the_charge(base_minor: int, rate_bp: int) -> None:
     assert vat_of(-base_minor, rate_bp) == -vat_of(base_minor, rate_bp)
-
-
-@given(st.integers(0, 10**12), st.integers(0, 5000))
-def test_net_of_a_price_with_vat_gives_back_its_gross(
-    gross_minor: int, rate_bp: int
-) -> None:
-    net_minor = net_of(gross_minor, rate_bp)
-
-    assert abs(net_minor + vat_of(net_minor, rate_bp) - gross_minor) <= 1
-
-
-def test_v3_net_of_a_price_with_vat() -> None:
-    assert net_of(11_80, 1900) == 9_92
 
 
 @pytest.mark.parametrize(

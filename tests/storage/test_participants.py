@@ -171,6 +171,7 @@ def test_ended_agreement_leaves_no_partners(database: Database) -> None:
         visited, home = cso.participant_id, csp.participant_id
         assert agreements.homes_of(tx, visited, at=seconds(9)) == {home}
         assert agreements.visited_of(tx, home, at=seconds(9)) == {visited}
-        assert agreements.partners_of(tx, home, at=seconds(10)) == frozenset()
+        assert agreements.homes_of(tx, visited, at=seconds(10)) == frozenset()
+        assert agreements.visited_of(tx, home, at=seconds(10)) == frozenset()
         assert agreements.agreements_of(tx, home, at=seconds(10)) == ()
         assert len(agreements.agreements_of(tx, home)) == 1
