@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from clearinghouse.domain.line_layouts import Layout, Piece, Writing
-from clearinghouse.domain.statements import Statement, StatementLine
-from clearinghouse.reports.lines import LineNumbers, LineText, LineWriter
+from clearinghouse.domain.statements import Statement
+from clearinghouse.reports.lines import LineText, LineWriter
 from clearinghouse.reports.text import cell
 
 #: The columns in order, each with the field of a line that stands in it, or with none
@@ -112,10 +112,3 @@ def _layout(statement: Statement, columns: Mapping[str, str]) -> Layout:
         pieces.append(Piece(field, before, ",", writing))
         before = ""
     return (*pieces[:-1], pieces[-1]._replace(after="\r\n"))
-
-
-def render(statement: Statement, lines: Iterable[StatementLine]) -> bytes:
-    """Return a whole statement; for one that is small enough to hold in memory."""
-    writer = CsvWriter(statement)
-    texts = LineNumbers(statement).texts(lines)
-    return writer.head() + writer.lines(texts) + writer.foot()

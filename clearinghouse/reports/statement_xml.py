@@ -16,9 +16,8 @@ from clearinghouse.domain.statements import (
     CounterpartyTotal,
     Direction,
     Statement,
-    StatementLine,
 )
-from clearinghouse.reports.lines import LineNumbers, LineText, LineWriter
+from clearinghouse.reports.lines import LineText, LineWriter
 from clearinghouse.reports.text import AmountText, escape, instant, percent
 from clearinghouse.reports.xml_signature import Envelope, Sign
 
@@ -212,10 +211,3 @@ class XmlWriter:
                 f"<energyWh>{month.energy_wh}</energyWh>"
                 f"<net>{amount(month.net_minor)}</net></sessionMonth>\n"
             )
-
-
-def render(statement: Statement, lines: Iterable[StatementLine]) -> bytes:
-    """Return a whole statement; for one that is small enough to hold in memory."""
-    writer = XmlWriter(statement)
-    texts = LineNumbers(statement).texts(lines)
-    return writer.head() + writer.lines(texts) + writer.foot()

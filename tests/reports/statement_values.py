@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +16,9 @@ from clearinghouse.domain.statements import (
     Statement,
     StatementLine,
 )
+from clearinghouse.reports.lines import LineNumbers
 from clearinghouse.reports.text import instant
+from clearinghouse.reports.writers import StatementWriter
 
 AT = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 
@@ -115,3 +117,12 @@ def make_statement(*lines: StatementLine, **override: Any) -> Statement:  # noqa
         energy_wh=energy_wh,
     )
     return replace(statement, **override)
+
+
+def written(
+    writer: StatementWriter, statement: Statement, *batches: Sequence[StatementLine]
+) -> bytes:
+    """Return a whole statement; its lines come batch by batch."""
+    numbers = LineNumbers(statement)
+    lines = [writer.lines(numbers.texts(batch)) for batch in batches]
+    return b"".join([writer.head(), *lines, writer.foot()])

@@ -21,9 +21,10 @@ from clearinghouse.domain.statements import (
     violations,
 )
 from clearinghouse.domain.vat import VatCategory
-from clearinghouse.reports import statement_csv, statement_xml
+from clearinghouse.reports.statement_csv import CsvWriter
+from clearinghouse.reports.statement_xml import XmlWriter
 from tests.conventions.source import ROOT
-from tests.reports.statement_values import make_line, make_statement
+from tests.reports.statement_values import make_line, make_statement, written
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,8 +73,8 @@ def issued(tmp_path: Path) -> tuple[Path, Path]:
         net_minor=-70,
     )
     xml, table = tmp_path / "ST.xml", tmp_path / "ST.csv"
-    xml.write_bytes(statement_xml.render(statement, LINES))
-    table.write_bytes(statement_csv.render(statement, LINES))
+    xml.write_bytes(written(XmlWriter(statement), statement, LINES))
+    table.write_bytes(written(CsvWriter(statement), statement, LINES))
     return xml, table
 
 
@@ -159,7 +160,7 @@ def taxed(tmp_path: Path) -> Path:
     )
     assert violations(statement, TAXED) == ()
     path = tmp_path / "ST-taxed.xml"
-    path.write_bytes(statement_xml.render(statement, TAXED))
+    path.write_bytes(written(XmlWriter(statement), statement, TAXED))
     return path
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import doctest
 import io
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -12,8 +13,13 @@ from hypothesis import strategies as st
 
 from clearinghouse.domain.statements import Direction
 from clearinghouse.reports import statement_csv, text
-from clearinghouse.reports.statement_csv import COLUMNS, ORIGIN_COLUMNS, render
-from tests.reports.statement_values import make_line, make_statement
+from clearinghouse.reports.statement_csv import COLUMNS, ORIGIN_COLUMNS, CsvWriter
+from tests.reports.statement_values import make_line, make_statement, written
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from clearinghouse.domain.statements import Statement, StatementLine
 
 EXPECTED = (
     b"statementId,windowId,windowLabel,lineNo,role,counterpartyId,submitterId,sdrId,"
@@ -23,6 +29,10 @@ EXPECTED = (
     b"00000000-0000-0000-0000-000000000001,CH*REP*E0001*1,2026-11-21T11:00:00Z,"
     b"2026-11-21T11:40:00Z,23456,2400,0,0,T-1,1,1,EUR,11.49,11.49,S-301 S-304\r\n"
 )
+
+
+def render(statement: Statement, lines: Sequence[StatementLine]) -> bytes:
+    return written(CsvWriter(statement), statement, lines)
 
 
 def test_a_statement_of_before_keeps_its_bytes() -> None:

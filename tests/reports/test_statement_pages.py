@@ -15,10 +15,9 @@ from pypdf import PdfReader
 
 from clearinghouse.domain.statements import Direction, StatementFormat
 from clearinghouse.reports import charts, statement_html, statement_pdf
-from clearinghouse.reports.lines import LineNumbers
 from clearinghouse.reports.pdf_pages import printable
 from clearinghouse.reports.writers import page_writer
-from tests.reports.statement_values import make_line, make_statement
+from tests.reports.statement_values import make_line, make_statement, written
 
 if TYPE_CHECKING:
     from clearinghouse.domain.statements import Statement, StatementLine
@@ -31,10 +30,7 @@ def render(
     fmt: StatementFormat, statement: Statement, lines: tuple[StatementLine, ...]
 ) -> bytes:
     """Write a statement in two batches, as it is written from the database."""
-    writer, numbers = page_writer(fmt, statement), LineNumbers(statement)
-    parts = [writer.head()]
-    parts += [writer.lines(numbers.texts(part)) for part in (lines[:3], lines[3:])]
-    return b"".join([*parts, writer.foot()])
+    return written(page_writer(fmt, statement), statement, lines[:3], lines[3:])
 
 
 def words_of_pdf(document: bytes) -> str:

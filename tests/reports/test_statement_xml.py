@@ -10,13 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearinghouse.domain.statements import Direction
-from clearinghouse.reports.lines import LineNumbers
-from clearinghouse.reports.statement_xml import XmlWriter, render
+from clearinghouse.reports.statement_xml import XmlWriter
 from clearinghouse.soap.parser import parse_own
-from tests.reports.statement_values import make_line, make_statement
+from tests.reports.statement_values import make_line, make_statement, written
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from clearinghouse.contract.catalogue import Contract
+    from clearinghouse.domain.statements import Statement, StatementLine
 
 SPACE = {"s": "urn:clearinghouse:iec63119:statement:1"}
 
@@ -52,6 +54,10 @@ EXPECTED = b"""<?xml version='1.0' encoding='UTF-8'?>
 </digest>
 </statement>
 """
+
+
+def render(statement: Statement, lines: Sequence[StatementLine]) -> bytes:
+    return written(XmlWriter(statement), statement, lines)
 
 
 def test_a_statement_of_before_keeps_its_bytes() -> None:
@@ -116,11 +122,8 @@ def test_batches_of_any_size_give_the_same_bytes(amounts: list[int], size: int) 
     lines = [make_line(n, net_minor=net) for n, net in enumerate(amounts, start=1)]
     statement = make_statement(*lines)
 
-    writer, numbers = XmlWriter(statement), LineNumbers(statement)
-    whole = writer.head()
-    for n in range(0, len(lines), size):
-        whole += writer.lines(numbers.texts(lines[n : n + size]))
-    whole += writer.foot()
+    batches = [lines[n : n + size] for n in range(0, len(lines), size)]
+    whole = written(XmlWriter(statement), statement, *batches)
 
     assert whole == render(statement, lines)
 
