@@ -8,7 +8,19 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Table,
+    Text,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from clearinghouse.domain.disputes import (
     Act,
@@ -24,7 +36,7 @@ from clearinghouse.storage.sdrs import Place
 from clearinghouse.storage.tables.columns import touched
 from clearinghouse.storage.tables.disputes import dispute, dispute_step
 from clearinghouse.storage.tables.participants import participant
-from clearinghouse.storage.tables.sdrs import sdr, sdr_chain, settlement_window
+from clearinghouse.storage.tables.sdrs import sdr_chain, settlement_window
 
 #: Disputes of one view of the operator.
 DISPUTES_SHOWN_MAX = 1_000
@@ -229,13 +241,8 @@ class StepNotice(NamedTuple):
 def notices_of(tx: Connection, rows: Collection[int]) -> list[StepNotice]:
     """Return steps by the numbers of their rows, in order."""
     query = (
-        select(sdr.c.sdr_uid, dispute_step.c.dispute_id, dispute_step.c.state)
+        select(_uid_at(dispute), dispute_step.c.dispute_id, dispute_step.c.state)
         .join(dispute, dispute.c.dispute_id == dispute_step.c.dispute_id)
-        .join(
-            sdr,
-            (sdr.c.window_id == dispute.c.window_id)
-            & (sdr.c.sdr_no == dispute.c.sdr_no),
-        )
         .where(dispute_step.c.step_row.in_(list(rows)))
         .order_by(dispute_step.c.step_row)
     )
@@ -252,18 +259,19 @@ def _query() -> Select[Any]:
             dispute,
             csp.c.party_id.label("csp_party"),
             submitter.c.party_id.label("submitter_party"),
-            sdr.c.sdr_uid,
+            _uid_at(dispute),
             settlement_window.c.label.label("window_label"),
         )
         .join(csp, csp.c.participant_id == dispute.c.csp_id)
         .join(submitter, submitter.c.participant_id == dispute.c.submitter_id)
         .join(settlement_window, settlement_window.c.window_id == dispute.c.window_id)
-        .join(
-            sdr,
-            (sdr.c.window_id == dispute.c.window_id)
-            & (sdr.c.sdr_no == dispute.c.sdr_no),
-        )
     )
+
+
+def _uid_at(table: Table) -> ColumnElement[str]:
+    """Return the id of the SDR of a row; a join would be planned for all windows."""
+    uid = func.clearing.sdr_uid_at(table.c.window_id, table.c.sdr_no, type_=Text)
+    return uid.label("sdr_uid")
 
 
 def _with_files(tx: Connection, rows: Sequence[Row[Any]]) -> list[Dispute]:
@@ -278,14 +286,9 @@ def _with_files(tx: Connection, rows: Sequence[Row[Any]]) -> list[Dispute]:
         steps[row.dispute_id].append(_step(row))
     made: dict[str, list[str]] = {str(one): [] for one in ids}
     came_to = (
-        select(sdr_chain.c.dispute_id, sdr.c.sdr_uid)
-        .join(
-            sdr,
-            (sdr.c.window_id == sdr_chain.c.window_id)
-            & (sdr.c.sdr_no == sdr_chain.c.sdr_no),
-        )
+        select(sdr_chain.c.dispute_id, _uid_at(sdr_chain))
         .where(sdr_chain.c.dispute_id.in_(list(made)))
-        .order_by(sdr.c.sdr_no)
+        .order_by(sdr_chain.c.sdr_no)
     )
     for row in tx.execute(came_to) if ids else ():
         made[row.dispute_id].append(row.sdr_uid)

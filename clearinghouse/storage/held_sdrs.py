@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, select, text, tuple_
+from sqlalchemy import Connection, Select, func, select, text
 
 from clearinghouse.domain.agreements import Terms
 from clearinghouse.domain.sdrs import MatchKind, SdrStatus
 from clearinghouse.domain.sessions import SDR_STATES
 from clearinghouse.storage.sdr_decisions import Match
-from clearinghouse.storage.sdrs import EXCLUDED, Place, StoredSdr, sdr_query, stored_of
+from clearinghouse.storage.sdrs import (
+    EXCLUDED,
+    Place,
+    StoredSdr,
+    at_places,
+    sdr_query,
+    stored_of,
+)
 from clearinghouse.storage.tables.participants import agreement
 from clearinghouse.storage.tables.sdrs import sdr
 
@@ -62,12 +70,13 @@ _REMATCHED = text("""
     LIMIT :limit
 """)
 
+_PLACE = (sdr.c.window_id, sdr.c.sdr_no)
+_WAITS = (sdr.c.status == SdrStatus.HELD) & ~EXCLUDED
+
 
 def held_sdrs(tx: Connection, *, limit: int) -> list[StoredSdr]:
     """Return SDRs that wait for a decision, oldest first."""
-    query = sdr_query().where(sdr.c.status == SdrStatus.HELD, ~EXCLUDED)
-    query = query.order_by(sdr.c.received_at, sdr.c.sdr_no).limit(limit)
-    return [stored_of(row) for row in tx.execute(query)]
+    return _oldest(tx, select(*_PLACE).where(_WAITS), limit)
 
 
 def overdue_sdrs(tx: Connection, *, now: datetime, limit: int) -> list[StoredSdr]:
@@ -77,24 +86,28 @@ def overdue_sdrs(tx: Connection, *, now: datetime, limit: int) -> list[StoredSdr
     """
     days = func.coalesce(agreement.c.held_days, Terms().held_days)
     query = (
-        sdr_query()
-        .where(
-            sdr.c.status == SdrStatus.HELD,
-            ~EXCLUDED,
-            sdr.c.received_at < now - func.make_interval(0, 0, 0, days),
-        )
-        .order_by(sdr.c.received_at, sdr.c.sdr_no)
-        .limit(limit)
+        select(*_PLACE)
+        .outerjoin(agreement, agreement.c.agreement_id == sdr.c.agreement_id)
+        .where(_WAITS, sdr.c.received_at < now - func.make_interval(0, 0, 0, days))
     )
-    return [stored_of(row) for row in tx.execute(query)]
+    return _oldest(tx, query, limit)
+
+
+def _oldest(tx: Connection, query: Select[Any], limit: int) -> list[StoredSdr]:
+    """Read the SDRs at the places that a query gives, as far as they still wait."""
+    order = (sdr.c.received_at, sdr.c.sdr_no)
+    rows = tx.execute(query.order_by(*order).limit(limit))
+    places = [Place(row.window_id, row.sdr_no) for row in rows]
+    if not places:
+        return []
+    there = at_places(sdr_query(), places).where(_WAITS).order_by(*order)
+    return [stored_of(row) for row in tx.execute(there)]
 
 
 def count_held(tx: Connection) -> dict[int, int]:
     """Return how many SDRs of each window wait for a decision; none is left out."""
     query = (
-        select(sdr.c.window_id, func.count())
-        .where(sdr.c.status == SdrStatus.HELD, ~EXCLUDED)
-        .group_by(sdr.c.window_id)
+        select(sdr.c.window_id, func.count()).where(_WAITS).group_by(sdr.c.window_id)
     )
     return {row[0]: row[1] for row in tx.execute(query)}
 
@@ -113,6 +126,7 @@ def rematched(tx: Connection, *, limit: int) -> dict[Place, Match]:
 
 
 def sdrs_at(tx: Connection, places: Collection[Place]) -> list[StoredSdr]:
-    """Return the SDRs at some places."""
-    query = sdr_query().where(tuple_(sdr.c.window_id, sdr.c.sdr_no).in_(places))
-    return [stored_of(row) for row in tx.execute(query)]
+    """Return the SDRs at some places, each named once."""
+    if not places:
+        return []
+    return [stored_of(row) for row in tx.execute(at_places(sdr_query(), places))]

@@ -17,7 +17,9 @@ _HITS = text("""
          AS q (window_id, sdr_no)
     JOIN clearing.rule_hit AS h USING (window_id, sdr_no)
     JOIN clearing.sdr AS s USING (window_id, sdr_no)
-    WHERE CAST(:as_home AS boolean) OR h.severity <> 'N'
+    -- The windows by themselves: the plan is for these, and not for all.
+    WHERE s.window_id = ANY (CAST(:windows AS integer[]))
+      AND (CAST(:as_home AS boolean) OR h.severity <> 'N')
     ORDER BY h.window_id, h.sdr_no, h.rule COLLATE "C"
 """)
 

@@ -14,12 +14,17 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
+    BigInteger,
     ColumnElement,
     Connection,
     FromClause,
+    Integer,
     Row,
     Select,
     and_,
+    any_,
+    bindparam,
     case,
     exists,
     func,
@@ -148,16 +153,10 @@ ANNOUNCED = and_(
 )
 #: Something that counts itself stands for the SDR.
 CORRECTED = func.clearing.is_corrected(sdr.c.window_id, sdr.c.sdr_no)
-_referred = sdr.alias("referred")
-# No join: nearly no SDR has a reference, and a plan that joins would read all.
-_ref_sdr_uid = (
-    select(_referred.c.sdr_uid)
-    .where(
-        _referred.c.window_id == sdr.c.ref_window_id,
-        _referred.c.sdr_no == sdr.c.ref_sdr_no,
-    )
-    .scalar_subquery()
-    .label("ref_sdr_uid")
+# No join: nearly no SDR has a reference, and a plan that joins would be one for all
+# windows there ever were.
+_ref_sdr_uid = func.clearing.sdr_uid_at(sdr.c.ref_window_id, sdr.c.ref_sdr_no).label(
+    "ref_sdr_uid"
 )
 _DISPUTED = exists().where(same_place(dispute, sdr), dispute.c.ended_at.is_(None))
 _status = case(
@@ -189,7 +188,7 @@ def sdrs_for_csp(
     """
     mine = sdr.c.csp_id == csp_id
     told = (sdr.c.status == SdrStatus.ACCEPTED) | (ANNOUNCED & ~_succeeded)
-    return _in_parts(tx, whole_query().where(mine, told), cursor, limit)
+    return _in_parts(tx, mine & told, cursor, limit)
 
 
 def sdrs_of_submitter(
@@ -200,34 +199,46 @@ def sdrs_of_submitter(
     One that was held and is taken in comes as what it is now, at the later place.
     """
     mine = sdr.c.submitter_id == submitter_id
-    return _in_parts(tx, whole_query().where(mine, ~_succeeded), cursor, limit)
+    return _in_parts(tx, mine & ~_succeeded, cursor, limit)
 
 
 def sdrs_by_hash(
     tx: Connection, keys: Collection[tuple[int, bytes]]
 ) -> dict[tuple[int, bytes], StoredSdr]:
     """Return SDRs by submitter and hash of their id; unknown ones are left out."""
+    found: dict[tuple[int, bytes], StoredSdr] = {}
+    asked = set(keys)
+    # What was held may be taken in between the two statements, and its place is another
+    # then; once, so that the second look finds all.
+    for _ in range(2):
+        keys_at = _keys_by_place(tx, asked)
+        if not keys_at:
+            break
+        for row in tx.execute(at_places(sdr_query(), keys_at).where(~_succeeded)):
+            found[keys_at[Place(row.window_id, row.sdr_no)]] = stored_of(row)
+        asked = {key for key in keys_at.values() if key not in found}
+    return found
+
+
+def _keys_by_place(
+    tx: Connection, keys: Collection[tuple[int, bytes]]
+) -> dict[Place, tuple[int, bytes]]:
+    """Return where the SDRs are that stand for these now; unknown ones are left out."""
     by_submitter: dict[int, list[bytes]] = {}
     for submitter_id, uid_hash in keys:
         by_submitter.setdefault(submitter_id, []).append(uid_hash)
-    found: dict[tuple[int, bytes], StoredSdr] = {}
+    found: dict[Place, tuple[int, bytes]] = {}
     for submitter_id, hashes in by_submitter.items():
-        first = (
+        query = (
             select(sdr_key.c.uid_hash, *_now_at(sdr_key))
             .select_from(sdr_key)
             .outerjoin(sdr_exclusion, same_place(sdr_exclusion, sdr_key))
             .where(
                 sdr_key.c.submitter_id == submitter_id, sdr_key.c.uid_hash.in_(hashes)
             )
-            .subquery()
-        )
-        query = (
-            sdr_query()
-            .add_columns(first.c.uid_hash)
-            .join(first, same_place(first, sdr))
         )
         for row in tx.execute(query):
-            found[submitter_id, row.uid_hash] = stored_of(row)
+            found[Place(row.window_id, row.sdr_no)] = (submitter_id, row.uid_hash)
     return found
 
 
@@ -318,14 +329,32 @@ def whole_query() -> Select[Any]:
     return sdr_query().add_columns(sdr.c.detail)
 
 
+def at_places(query: Select[Any], places: Collection[Place]) -> Select[Any]:
+    """Narrow a query on SDRs to some places.
+
+    Their windows are named apart from them: a window is a partition, and a plan is made
+    for those that the statement itself names, or else for all there ever were. So it
+    is quicker to ask for places first, with little, and then for what is there.
+    """
+    # No pairs: a number is given out once for all windows.
+    windows = sorted({place.window_id for place in places})
+    numbers = sorted({place.sdr_no for place in places})
+    return query.where(
+        sdr.c.window_id == any_(bindparam(None, windows, ARRAY(Integer))),
+        sdr.c.sdr_no == any_(bindparam(None, numbers, ARRAY(BigInteger))),
+    )
+
+
 def _in_parts(
-    tx: Connection, query: Select[Any], cursor: Cursor, limit: int
+    tx: Connection, chosen: ColumnElement[bool], cursor: Cursor, limit: int
 ) -> Iterator[Sequence[Found]]:
-    parts = {"yield_per": PART_MAX}
-    page = paged(query, sdr, cursor, limit)
-    with tx.execute(page, execution_options=parts) as result:
-        for rows in result.partitions():
-            yield [Found(place_of(row), whole_of(row)) for row in rows]
+    feed = select(sdr.c.window_id, sdr.c.sdr_no).where(chosen)
+    places = [Place(*row) for row in tx.execute(paged(feed, sdr, cursor, limit))]
+    for start in range(0, len(places), PART_MAX):
+        # Chosen again: what is taken in meanwhile comes at its later place.
+        query = at_places(whole_query(), places[start : start + PART_MAX]).where(chosen)
+        rows = tx.execute(query.order_by(sdr.c.changed_xid, sdr.c.change_id))
+        yield [Found(place_of(row), whole_of(row)) for row in rows]
 
 
 def stored_of(row: Row[Any]) -> StoredSdr:

@@ -54,10 +54,8 @@ _FIELDS = sql.SQL("""
            t.tariff_id, t.version AS tariff_version, s.engine_version,
            s.submitter_id = {participant_id} AS receives, s.claimed_minor, s.net_minor,
            s.rule_codes AS rules,
-           CASE WHEN s.ref_sdr_no IS NULL THEN '' ELSE coalesce(
-               (SELECT r.sdr_uid FROM clearing.sdr AS r
-                WHERE r.window_id = s.ref_window_id AND r.sdr_no = s.ref_sdr_no), '')
-           END AS reference,
+           coalesce(clearing.sdr_uid_at(s.ref_window_id, s.ref_sdr_no), '')
+               AS reference,
            CASE WHEN {is_taxed} THEN s.vat_category ELSE '' END AS vat_category,
            CASE WHEN {is_taxed} THEN s.vat_rate_bp ELSE 0 END AS vat_rate_bp,
            coalesce(d.document, '') AS document,

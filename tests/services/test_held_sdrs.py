@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import Engine, event
 
 from clearinghouse import codes
 from clearinghouse.domain.errors import ClearingHouseError
@@ -23,6 +25,8 @@ from tests.builders import NOW, make_sender
 from tests.services.sdr_world import World, make_sdr, make_world, session_id_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from clearinghouse.domain.sdrs import ServiceDetailRecord
     from clearinghouse.services.environment import Environment
     from clearinghouse.services.ports import DeliveredSdr
@@ -278,3 +282,48 @@ def test_held_sdrs_are_counted_by_window(
     assert held_sdrs.held_by_window(world.env) == {window: 1}
     held_sdrs.reject(world.env, "CHREP", dear.sdr_id)
     assert held_sdrs.held_by_window(world.env) == {}
+
+
+@contextmanager
+def _released_meanwhile(world: World, sdr_id: str) -> Iterator[None]:
+    """Release an SDR when its place was found, and it is not read yet."""
+    released = []
+
+    def before(*words: object) -> None:
+        if "submitter_party" in str(words[2]) and not released:
+            released.append(sdr_id)
+            held_sdrs.release(world.env, "CHREP", sdr_id)
+
+    event.listen(Engine, "before_cursor_execute", before)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", before)
+    assert released
+
+
+def test_what_is_released_while_it_is_looked_up_stands_where_it_came_to(
+    world: World, dear: ServiceDetailRecord
+) -> None:
+    with _released_meanwhile(world, dear.sdr_id):
+        told = _statuses(world, sdr_ids=[dear.sdr_id])
+
+    assert told == [(dear.sdr_id, SdrStatus.ACCEPTED)]
+
+
+def test_what_is_released_while_a_feed_is_read_comes_at_its_later_place(
+    world: World, dear: ServiceDetailRecord
+) -> None:
+    with _released_meanwhile(world, dear.sdr_id):
+        first = _pulled(world, by_csp=False)
+
+    assert first == ()
+    (later,) = _pulled(world, by_csp=False)
+    assert later.status is SdrStatus.ACCEPTED
+
+
+def test_what_is_released_meanwhile_is_not_shown_as_waiting(
+    world: World, dear: ServiceDetailRecord
+) -> None:
+    with _released_meanwhile(world, dear.sdr_id):
+        assert held_sdrs.held(world.env) == ()
