@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from clearinghouse.domain.sdrs import ServiceDetailRecord
     from clearinghouse.services.environment import Environment
+    from clearinghouse.services.sdr_batch import Counts
     from tests.fixtures.database import Site
 
 pytestmark = pytest.mark.clause("4.2-visited")
@@ -56,6 +57,19 @@ def _at_once(site: Site, hold: str, *calls: Callable[[], Any]) -> list[Future[An
     return made
 
 
+def _both_sent(
+    world: World, site: Site, own: ServiceDetailRecord, collected: ServiceDetailRecord
+) -> list[Counts]:
+    """Let the CSO and the visited CSP send an SDR of one session at the same time."""
+    both = _at_once(
+        site,
+        _row_of(session_id_of(own)),
+        lambda: world.submit([own]),
+        lambda: world.submit([collected], sender=world.visited_csp),
+    )
+    return [one.result().counts for one in both]
+
+
 def _row_of(session_id: UUID) -> str:
     return f"SELECT FROM clearing.session WHERE session_id = '{session_id}' FOR UPDATE"
 
@@ -73,15 +87,9 @@ def test_session_of_which_both_send_an_sdr_is_paid_once(
     own = world.session()
     collected = _collected(world, own)
 
-    both = _at_once(
-        site,
-        _row_of(session_id_of(own)),
-        lambda: world.submit([own]),
-        lambda: world.submit([collected], sender=world.visited_csp),
-    )
+    sent = _both_sent(world, site, own, collected)
 
-    counts = [(one.result().counts.accepted, one.result().counts.held) for one in both]
-    assert counts == [(1, 0), (0, 1)]
+    assert [(one.accepted, one.held) for one in sent] == [(1, 0), (0, 1)]
     assert _paid(world) == [1149]
 
 
@@ -139,12 +147,7 @@ def test_session_that_waits_for_another_sdr_takes_one_of_two(
     anew = replace(own, sdr_id="ANEW", claimed_net=Decimal("11.49"))
     collected = _collected(world, anew)
 
-    both = _at_once(
-        site,
-        _row_of(session_id_of(own)),
-        lambda: world.submit([anew]),
-        lambda: world.submit([collected], sender=world.visited_csp),
-    )
+    sent = _both_sent(world, site, anew, collected)
 
-    assert [one.result().counts.accepted for one in both] == [1, 0]
+    assert [one.accepted for one in sent] == [1, 0]
     assert _paid(world) == [1149]
