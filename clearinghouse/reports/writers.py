@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from clearinghouse.domain.line_layouts import Layout
@@ -44,9 +44,11 @@ class DocumentWriter(StatementWriter, Protocol):
         ...
 
 
-def document_writers(
-    statement: Statement, sign: Sign | None
-) -> dict[StatementFormat, DocumentWriter]:
+#: Writers of one statement, by what they write.
+Writers = Mapping[StatementFormat, DocumentWriter]
+
+
+def document_writers(statement: Statement, sign: Sign | None) -> Writers:
     """Return new writers of what is issued for every statement.
 
     XML is signed by ``sign``.
@@ -58,7 +60,7 @@ def document_writers(
 
 
 #: Who writes the forms for people.
-_PAGES: dict[StatementFormat, Callable[[Statement], StatementWriter]] = {
+_PAGES: Mapping[StatementFormat, Callable[[Statement], StatementWriter]] = {
     StatementFormat.PDF: PdfWriter,
     StatementFormat.HTML: HtmlWriter,
 }

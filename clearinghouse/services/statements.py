@@ -8,7 +8,7 @@ issued: what a partner was handed never changes.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
@@ -23,13 +23,14 @@ from clearinghouse.domain.errors import ClearingHouseError, no_such_part
 from clearinghouse.domain.exchange import Sender
 from clearinghouse.domain.statements import (
     Audit,
+    Counted,
     Statement,
     StatementFormat,
     counted,
 )
 from clearinghouse.reports import statement_html, statement_pdf
 from clearinghouse.reports.lines import LineNumbers
-from clearinghouse.reports.writers import document_writers, page_writer
+from clearinghouse.reports.writers import Writers, document_writers, page_writer
 from clearinghouse.reports.xml_signature import Sign
 from clearinghouse.services import settlement_notices, statement_signatures
 from clearinghouse.services.environment import Environment
@@ -58,6 +59,10 @@ _SHOWN_MAX = max(statement_html.LINES_SHOWN_MAX, statement_pdf.LINES_SHOWN_MAX)
 
 #: Fast rather than small: documents are long and alike, and shrink to a tenth anyway.
 _COMPRESSION = 1
+
+
+# Lines as they are counted, and what is written of them in each format.
+_Batch = tuple[Iterable[Counted], list[tuple[StatementFormat, bytes]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,19 +296,8 @@ def render(
     end, when the lines do not add up to what the closing booked.
     """
     facts = _facts(tx, statement_id)
-    writers, audit = document_writers(facts, sign), Audit(facts)
-    layouts = [layout for writer in writers.values() for layout in writer.layouts]
-    for fmt, writer in writers.items():
-        yield fmt, writer.head()
-    for batch in statement_lines.written_lines(tx, facts, layouts):
-        audit.add(batch.counted)
-        texts = iter(batch.texts)
-        for fmt, writer in writers.items():
-            own = list(islice(texts, len(writer.layouts)))
-            yield fmt, writer.written(own, len(batch.counted))
-    _require_proof(audit)
-    for fmt, writer in writers.items():
-        yield fmt, writer.foot()
+    writers = document_writers(facts, sign)
+    yield from _whole(facts, writers, _written_there(tx, facts, writers))
 
 
 def render_again(
@@ -314,24 +308,47 @@ def render_again(
     Raises as that does.
     """
     facts = _facts(tx, statement_id)
-    writers, audit = document_writers(facts, sign), Audit(facts)
-    numbers = LineNumbers(facts)
+    writers = document_writers(facts, sign)
+    yield from _whole(facts, writers, _written_here(tx, facts, writers))
+
+
+def _whole(
+    facts: Statement, writers: Writers, batches: Iterator[_Batch]
+) -> Iterator[tuple[StatementFormat, bytes]]:
+    audit = Audit(facts)
     for fmt, writer in writers.items():
         yield fmt, writer.head()
-    for lines in statement_lines.lines_of(tx, facts):
-        audit.add(map(counted, lines))
-        texts = numbers.texts(lines)
-        for fmt, writer in writers.items():
-            yield fmt, writer.lines(texts)
-    _require_proof(audit)
+    for lines, pieces in batches:
+        audit.add(lines)
+        yield from pieces
+    broken = audit.violations()
+    if broken:
+        raise ClearingHouseError(codes.PROOF_FAILED, "; ".join(broken))
     for fmt, writer in writers.items():
         yield fmt, writer.foot()
 
 
-def _require_proof(audit: Audit) -> None:
-    broken = audit.violations()
-    if broken:
-        raise ClearingHouseError(codes.PROOF_FAILED, "; ".join(broken))
+def _written_there(
+    tx: Connection, facts: Statement, writers: Writers
+) -> Iterator[_Batch]:
+    layouts = [layout for writer in writers.values() for layout in writer.layouts]
+    for batch in statement_lines.written_lines(tx, facts, layouts):
+        texts, count = iter(batch.texts), len(batch.counted)
+        pieces = [
+            (fmt, writer.written(list(islice(texts, len(writer.layouts))), count))
+            for fmt, writer in writers.items()
+        ]
+        yield batch.counted, pieces
+
+
+def _written_here(
+    tx: Connection, facts: Statement, writers: Writers
+) -> Iterator[_Batch]:
+    numbers = LineNumbers(facts)
+    for lines in statement_lines.lines_of(tx, facts):
+        texts = numbers.texts(lines)
+        pieces = [(fmt, writer.lines(texts)) for fmt, writer in writers.items()]
+        yield map(counted, lines), pieces
 
 
 def verify(env: Environment, statement_id: str) -> tuple[str, ...]:
