@@ -83,7 +83,7 @@ def lift(
     cap = _put(context, party, currency, None, valid_from)
     text = f"{cap.party_id} has no cap in {currency} from {_begin(cap)} on"
     if not cap.cap_id:
-        text = f"{cap.party_id} has no cap in {currency} already: nothing is lifted"
+        text = f"{cap.party_id} has no cap in {currency} at {_begin(cap)} already"
     output_of(context).value(_row(cap), text)
 
 

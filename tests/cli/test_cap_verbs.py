@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 from tests.fixtures.verbs import admit, value_of
@@ -49,9 +50,11 @@ def test_cap_is_lifted_once(run: Callable[..., Result]) -> None:
 
     again = run("cap", "lift", "DEABC")
     never = run("cap", "lift", "DEXYZ")
+    before = run("cap", "lift", "DEABC", "--from", "2020-01-01")
 
-    assert again.output == "DEABC has no cap in EUR already: nothing is lifted\n"
-    assert never.output == "DEXYZ has no cap in EUR already: nothing is lifted\n"
+    assert re.fullmatch(r"DEABC has no cap in EUR at \S+Z already\n", again.output)
+    assert re.fullmatch(r"DEXYZ has no cap in EUR at \S+Z already\n", never.output)
+    assert before.output == "DEABC has no cap in EUR at 2020-01-01T00:00:00Z already\n"
     assert (again.exit_code, never.exit_code) == (0, 0)
     value_of(run("--json", "cap", "lift", "DEABC", *later))
     history = value_of(run("--json", "cap", "history"))
