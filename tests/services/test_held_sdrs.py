@@ -287,7 +287,7 @@ def test_held_sdrs_are_counted_by_window(
 @contextmanager
 def _released_meanwhile(world: World, sdr_id: str) -> Iterator[None]:
     """Release an SDR when its place was found, and it is not read yet."""
-    released = []
+    released: list[str] = []
 
     def before(*words: object) -> None:
         if "submitter_party" in str(words[2]) and not released:
