@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from xml.sax.saxutils import quoteattr
 
 from lxml import etree
@@ -33,6 +34,9 @@ FAULT = f"{{{COMMON}}}fault"
 
 # Services that partners offer and the clearing house calls (clause 4.3-I3, I4).
 PARTNER_SERVICES = frozenset({"csp-endpoint", "cso-endpoint"})
+
+_Words = ParamSpec("_Words")
+_Made = TypeVar("_Made")
 
 _NAMES = MappingProxyType({"w": WSDL, "s": SOAP11, "s12": SOAP12})
 _ADDRESS = re.compile(rb'(<soap(?:12)?:address location=)"[^"]*"')
@@ -85,6 +89,10 @@ class Contract:
     _compiled: threading.local = field(
         default_factory=threading.local, repr=False, compare=False
     )
+    _made: dict[object, Any] = field(default_factory=dict, repr=False, compare=False)
+    _making: threading.RLock = field(
+        default_factory=threading.RLock, repr=False, compare=False
+    )
 
     @classmethod
     def load(cls, root: Traversable | None = None) -> Contract:
@@ -132,6 +140,23 @@ class Contract:
         if name not in schemas:
             schemas[name] = self.files.compile(name)
         return schemas[name]
+
+    def once(
+        self,
+        make: Callable[Concatenate[Contract, _Words], _Made],
+        *words: _Words.args,
+        **named: _Words.kwargs,
+    ) -> _Made:
+        """Return ``make(self, *words)``, made by whoever asks first: it is for all.
+
+        For what is compiled from the contract, which never changes, and may be used by
+        many threads at once. ``make`` is a function of a module.
+        """
+        key = (make, words, tuple(named.items()))
+        with self._making:
+            if key not in self._made:
+                self._made[key] = make(self, *words, **named)
+            return cast("_Made", self._made[key])
 
     def wsdl_bytes(self, service: str, public_url: str | None = None) -> bytes:
         """Return the WSDL of a service with the address where it is offered.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lxml import etree
 
+from clearinghouse.contract.catalogue import Contract
 from clearinghouse.contract.model import ComplexType, Element, SchemaModel, SimpleType
 from clearinghouse.soap import values
 from clearinghouse.soap.names import class_key, prefix, symbol, tag
@@ -96,6 +97,14 @@ class Bindings:
         for element in model.elements.values():
             self._bind(element, space)
 
+    @classmethod
+    def of(cls, contract: Contract) -> Bindings:
+        """Return the bindings of a contract, which are compiled once.
+
+        Raises as the construction does.
+        """
+        return contract.once(_bindings)
+
     def _bind(self, element: Element, space: dict[str, Any]) -> None:
         kind = self.model.type_of(element)
         if isinstance(kind, SimpleType):
@@ -162,6 +171,10 @@ class Bindings:
     def dump(self) -> str:
         """Return the generated source."""
         return self._source
+
+
+def _bindings(contract: Contract) -> Bindings:
+    return Bindings(contract.model)
 
 
 def _complex_types(model: SchemaModel) -> Iterator[ComplexType]:

@@ -28,7 +28,7 @@ from clearinghouse.soap.faults import FaultItem, SoapFault
 from clearinghouse.soap.feed import PLAIN, Feed
 from clearinghouse.soap.security import exchange_header
 from clearinghouse.soap.shapes import Shape, shape_of
-from clearinghouse.soap.validation import Validator, schema_file
+from clearinghouse.soap.validation import element_validator
 from clearinghouse.soap.versions import Version
 
 # All refused records of a message together: a parser keeps their names to its end.
@@ -84,8 +84,8 @@ class BulkFormat:
         self._key_element = next(record.elements())
         self._key_type = model.type_of(self._key_element)
         self._bindings = bindings
-        self._explainer = Explainer(contract)
-        self._validator = Validator(contract.files, schema_file(contract, request))
+        self._explainer = contract.once(Explainer)
+        self._validator = element_validator(contract, request)
 
     def read(self, element: etree._Element) -> Record | None:
         """Return the record, ``None`` when it is none."""

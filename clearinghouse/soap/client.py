@@ -32,7 +32,7 @@ from clearinghouse.soap.http import Refusal, media_type
 from clearinghouse.soap.limits import ORDINARY_BYTES_MAX
 from clearinghouse.soap.parser import parse
 from clearinghouse.soap.transport import AddressRefused, CallState, DeadlineBackend
-from clearinghouse.soap.validation import Validator, envelope_validators, schema_file
+from clearinghouse.soap.validation import element_validator, envelope_validators
 from clearinghouse.soap.versions import SOAP_11, Version
 
 # Seconds an unused connection is kept; shorter than most servers keep theirs.
@@ -171,7 +171,7 @@ class Client:
         self._settings = settings
         self._state = CallState()
         self._envelopes = envelope_validators(contract)
-        self._faults = Validator(contract.files, schema_file(contract, FAULT))
+        self._faults = element_validator(contract, FAULT)
         self._pool = httpcore.ConnectionPool(
             ssl_context=settings.tls or _system_tls(),
             max_connections=settings.connections_max,

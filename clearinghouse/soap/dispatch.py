@@ -128,7 +128,7 @@ class Dispatcher:
         self._now = now
         self._validate_responses = validate_responses
         self._validators = envelope_validators(contract)
-        self._explainer = Explainer(contract)
+        self._explainer = contract.once(Explainer)
         self._routes: dict[str, Route] = {}
         # The requests that are streamed, with their records.
         self._streamed: dict[str, str] = {}

@@ -79,7 +79,7 @@ class Engine:
         Raises :class:`ValueError` or :class:`KeyError` when an operation does not
         fit it, :class:`ContractError` when the contract is broken.
         """
-        self.bindings = Bindings(contract.model)
+        self.bindings = Bindings.of(contract)
         self._settings = settings
         self._dispatcher = Dispatcher(
             contract,

@@ -73,6 +73,10 @@ class Validator:
 
 def envelope_validators(contract: Contract) -> dict[Version, Validator]:
     """Return a validator of whole messages for each SOAP version."""
+    return contract.once(_envelope_validators)
+
+
+def _envelope_validators(contract: Contract) -> dict[Version, Validator]:
     imports = "\n".join(
         f'<xs:import namespace="{space}" schemaLocation="{file}.xsd"/>'
         for space, file in target_namespaces(contract).items()
@@ -89,6 +93,18 @@ def envelope_validators(contract: Contract) -> dict[Version, Validator]:
     }
 
 
+def element_validator(contract: Contract, name: str) -> Validator:
+    """Return a validator of single elements: of all in the file that declares this one.
+
+    Raises as :func:`schema_file` does.
+    """
+    return contract.once(_file_validator, schema_file(contract, name))
+
+
+def _file_validator(contract: Contract, file: str) -> Validator:
+    return Validator(contract.files, file)
+
+
 def schema_file(contract: Contract, name: str) -> str:
     """Return the schema file, without its ending, that declares a Clark name.
 
@@ -99,6 +115,10 @@ def schema_file(contract: Contract, name: str) -> str:
 
 def target_namespaces(contract: Contract) -> dict[str, str]:
     """Return the schema files by their target namespaces."""
+    return contract.once(_target_namespaces)
+
+
+def _target_namespaces(contract: Contract) -> dict[str, str]:
     files = contract.files
     return {
         str(files.parse(f"xsd/{name}.xsd").get("targetNamespace")): name
@@ -108,5 +128,9 @@ def target_namespaces(contract: Contract) -> dict[str, str]:
 
 def generated(contract: Contract, name: str, text: str) -> Validator:
     """Return the validator of a schema of ours that is no authored file."""
-    content = simplified(contract.files) | {f"xsd/{name}.xsd": text.encode()}
+    content = contract.once(_simplified) | {f"xsd/{name}.xsd": text.encode()}
     return Validator(AuthoredFiles(content=MappingProxyType(content)), name)
+
+
+def _simplified(contract: Contract) -> dict[str, bytes]:
+    return simplified(contract.files)

@@ -259,3 +259,21 @@ def test_threads_that_compile_at_once_all_get_their_schema() -> None:
         compiled = list(threads.map(own.compile, names))
 
     assert len(compiled) == len(names)
+
+
+def _named(contract: Contract, word: str) -> list[object]:
+    return [contract, word]
+
+
+def test_what_is_made_of_a_contract_is_made_once_for_each_contract_and_word(
+    contract: Contract,
+) -> None:
+    another = Contract.load()
+
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(lambda _: contract.once(_named, "a"), range(8)))
+
+    assert found[0] == [contract, "a"]
+    assert all(one is found[0] for one in found)
+    assert contract.once(_named, "b") is not found[0]
+    assert another.once(_named, "a")[0] is another

@@ -372,7 +372,7 @@ def gateway(
 ) -> Gateway:
     """Return the gateway of this process."""
     contract = Contract.load()
-    bindings = Bindings(contract.model)
+    bindings = Bindings.of(contract)
     allowed = soap.ClientSettings.of(settings)
     speech = Speech(
         client=soap.Client(contract, bindings, allowed),

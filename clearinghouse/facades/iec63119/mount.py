@@ -44,7 +44,7 @@ def specs() -> tuple[OperationSpec, ...]:
 
 def operations(env: Environment, contract: Contract) -> tuple[Operation, ...]:
     """Return all operations with their handlers bound to an environment."""
-    return mounted(Desk(env, Bindings(contract.model)), specs())
+    return mounted(Desk(env, Bindings.of(contract)), specs())
 
 
 def engine(env: Environment, contract: Contract, settings: EngineSettings) -> Engine:
