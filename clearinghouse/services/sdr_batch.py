@@ -336,14 +336,15 @@ class Batch:
             received_at=self._exchange.received_at,
         )
         row = mirror_of(self._tx, candidate.reference.place, identity)
-        written = Written(row, sdr_line(row, spelled_of(row)))
+        line = sdr_line(row, spelled_of(row), row.leaf)
+        written = Written(row, row.leaf, line)
         self._add_row(rows, written, candidate)
         self._accept(rows, row, candidate, ())
 
     def _add_row(self, rows: _Rows, written: Written, candidate: Candidate) -> None:
-        row, line = written
+        row, leaf, line = written
         rows.sdrs.append(line)
-        self._leaves.add(row.leaf)
+        self._leaves.add(leaf)
         self._energy_wh += row.energy_wh
         rows.keys.append(
             key_line(

@@ -193,7 +193,7 @@ def bytes_max(record: ServiceDetailRecord, hits: Sequence[RuleHit | Item]) -> in
     The largest SDR is far below :data:`DELIVERY_BYTES_MAX`, which five hundred of the
     usual size do not reach either; five hundred large ones exceed it many times.
     """
-    size = _SDR_BYTES + hits_bytes_max(hits)
+    size = _SDR_BYTES + (hits_bytes_max(hits) if hits else 0)
     characters = len(record.evse_id) + len(record.partner_session_id or "")
     for session in record.charging_sessions:
         size += _SESSION_BYTES + len(session.transactions) * _TRANSACTION_BYTES

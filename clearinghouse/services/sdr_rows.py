@@ -24,7 +24,7 @@ from clearinghouse.domain.sdrs import (
     Severity,
 )
 from clearinghouse.services.sdr_candidates import Candidate
-from clearinghouse.storage.sdr_intake import NewHit, NewSdr, sdr_line, with_leaf
+from clearinghouse.storage.sdr_intake import NewHit, NewSdr, sdr_line
 
 #: The rule that speaks when an SDR does not fit its session.
 _UNMATCHED = "S-201"
@@ -54,9 +54,13 @@ class BatchPlace(NamedTuple):
 
 
 class Written(NamedTuple):
-    """An SDR as it is stored, and the line of it that the table takes."""
+    """An SDR as it is stored, its leaf, and the line of it that the table takes.
+
+    ``row`` is what the leaf is made of and may be without it.
+    """
 
     row: NewSdr
+    leaf: bytes
     line: str
 
 
@@ -116,8 +120,8 @@ def sdr_row(
     )
     texts = spelled(row, candidate.period)
     around = _around(candidate, batch, intervals)
-    row = with_leaf(row, leaf_of_row(row_spelled(row, around, texts)))
-    return Written(row, sdr_line(row, texts))
+    leaf = leaf_of_row(row_spelled(row, around, texts))
+    return Written(row, leaf, sdr_line(row, texts, leaf))
 
 
 def _around(candidate: Candidate, batch: BatchPlace, intervals: str) -> Around:

@@ -290,7 +290,7 @@ def evses_by_key(tx: Connection, keys: Collection[str]) -> dict[str, EvseFacts]:
     """Return what the registry knows of EVSEs."""
     if not keys:
         return {}
-    rows = tx.execute(_EVSES, {"keys": _array(keys)})
+    rows = tx.execute(_EVSES, {"keys": _array(keys)}).all()
     return {row[0]: EvseFacts(*row) for row in rows}
 
 
@@ -300,9 +300,9 @@ def sessions_by_id(tx: Connection, ids: Mapping[int, UUID]) -> dict[int, FoundSe
         return {}
     place = {"places": _array(ids), "ids": _texts([one.hex for one in ids.values()])}
     found = {}
-    for at, state, visited_id, home_id, evse_key, subject_id in tx.execute(
-        _SESSIONS, place
-    ):
+    # All at once: rows that are fetched one by one cost three times as much.
+    rows = tx.execute(_SESSIONS, place).all()
+    for at, state, visited_id, home_id, evse_key, subject_id in rows:
         facts = SessionFacts(ids[at], _STATES[state], visited_id, home_id, evse_key)
         found[at] = FoundSession(facts, subject_id)
     return found
@@ -376,7 +376,7 @@ def neighbours_on_evse(
         "nearest": NEAREST_MAX,
         "near_seconds": max((stay.near_seconds for stay in stays), default=0),
     }
-    return _neighbours(tx.execute(_ON_EVSE, place), submitter_id)
+    return _neighbours(tx.execute(_ON_EVSE, place).all(), submitter_id)
 
 
 def neighbours_of_subject(
@@ -397,7 +397,7 @@ def neighbours_of_subject(
         "hours": TRAVEL_HOURS,
         "nearest": NEAREST_MAX,
     }
-    return _neighbours(tx.execute(_OF_SUBJECT, place), submitter_id)
+    return _neighbours(tx.execute(_OF_SUBJECT, place).all(), submitter_id)
 
 
 def listed_by_subject(

@@ -197,11 +197,6 @@ class StoredBatch(NamedTuple):
     answer: bytes | None
 
 
-def with_leaf(row: NewSdr, leaf: bytes) -> NewSdr:
-    """Return a row that has no leaf yet with its leaf."""
-    return NewSdr._make((*row[:-1], leaf))
-
-
 def lock_submitter(tx: Connection, submitter_id: int) -> None:
     """Wait until no other batch of this submitter runs, until this transaction ends."""
     tx.execute(_LOCK, {"space": SUBMITTER_LOCK, "submitter_id": submitter_id})
@@ -244,7 +239,7 @@ def draw_numbers(tx: Connection, count: int) -> Sequence[int]:
 
 def copy_sdrs(tx: Connection, rows: Iterable[NewSdr]) -> None:
     """Add SDRs to their window."""
-    copy_sdr_lines(tx, [sdr_line(row, spelled_of(row)) for row in rows])
+    copy_sdr_lines(tx, [sdr_line(row, spelled_of(row), row.leaf) for row in rows])
 
 
 def copy_sdr_lines(tx: Connection, lines: Collection[str]) -> None:
@@ -307,10 +302,11 @@ def spelled_of(row: NewSdr) -> Spelled:
     return spelled(row, (instant_text(row.started_at), instant_text(row.ended_at)))
 
 
-def sdr_line(row: NewSdr, texts: Spelled) -> str:
+def sdr_line(row: NewSdr, texts: Spelled, leaf: bytes) -> str:
     """Return a row as COPY reads it, its fields in the order of the class.
 
-    ``texts``: the parts that are written already.
+    ``texts``: the parts that are written already; ``leaf`` is made of the row, so that
+    it may be known later than the row.
     """
     origin, figures, vat, (started, ended) = texts
     session_id, subject_id = row.session_id, row.subject_id
@@ -326,7 +322,7 @@ def sdr_line(row: NewSdr, texts: Spelled) -> str:
         f"{_NULL if row.ref_window_id is None else row.ref_window_id}\t"
         f"{_NULL if row.ref_sdr_no is None else row.ref_sdr_no}\t"
         f"{row.agreement_id or _NULL}\t{row.rule_version}\t{row.match_kind}\t"
-        f"{_BYTES + row.leaf.hex() if row.leaf else _NULL}\n"
+        f"{_BYTES + leaf.hex() if leaf else _NULL}\n"
     )
 
 
