@@ -71,13 +71,17 @@ class EvseFacts(NamedTuple):
 
 
 class SessionFacts(NamedTuple):
-    """The session that was authorized here and that the SDR names or fits."""
+    """The session that was authorized here and that the SDR names or fits.
+
+    ``subject_id``: the pseudonym of who charged.
+    """
 
     session_id: UUID
     state: SessionState
     visited_id: int
     home_id: int | None
     evse_key: str
+    subject_id: int | None = None
 
 
 class SoFar(NamedTuple):

@@ -7,12 +7,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from clearinghouse.domain.sdr_facts import ListedFacts, SdrFacts
+from clearinghouse.domain.sdr_facts import ListedFacts, SdrFacts, SessionFacts
 from clearinghouse.domain.sdrs import MatchKind
 from clearinghouse.domain.sessions import SessionState
 from clearinghouse.services.sdr_candidates import Candidate, stays_of
 from clearinghouse.storage import intermediate_sdrs, sdr_facts, sdr_intake
-from clearinghouse.storage.sdr_facts import FoundSession
 
 _SERVED = SessionState.SDR_RECEIVED
 
@@ -63,7 +62,7 @@ def _by_partner_ids(
 
 def _fitting(
     tx: Connection, submitter_id: int, candidates: Iterable[Candidate]
-) -> dict[int, FoundSession]:
+) -> dict[int, SessionFacts]:
     """Return the sessions that fit records which name none that we know."""
     stays = [
         stay
@@ -112,12 +111,12 @@ def _add_so_far(
             candidate.facts.so_far = told.get(session.session_id)
 
 
-def _join(candidate: Candidate, found: FoundSession | None, kind: MatchKind) -> None:
-    if found is None or not candidate.facts.see_session(found.facts):
+def _join(candidate: Candidate, found: SessionFacts | None, kind: MatchKind) -> None:
+    if found is None or not candidate.facts.see_session(found):
         return
     candidate.facts.match_kind = kind
     candidate.vouched_id = found.subject_id
-    if candidate.subject_id is None and found.facts.home_id == candidate.facts.csp_id:
+    if candidate.subject_id is None and found.home_id == candidate.facts.csp_id:
         candidate.subject_id = found.subject_id
 
 
