@@ -17,7 +17,7 @@ from typing import Any
 
 import duckdb
 
-from clearinghouse.verify import digests, signatures
+from clearinghouse.verify import digests, forms, signatures
 from clearinghouse.verify.archive import HEADINGS, Unpacked, fields_of, unpack
 from clearinghouse.verify.originals import check_originals, said_by_window
 from clearinghouse.verify.report import TOLD_MAX, BundleError, Report
@@ -112,6 +112,7 @@ def _verify(
         with _database(Path(scratch)) as db, _bounded(db):
             check("every file has its heading")
             _load(db, unpacked, report)
+            _check_forms(db, unpacked.form, report, check)
             check("the chain of windows is whole and signed")
             said = _check_chain(db, unpacked, trusted, report)
             _set_variables(db, unpacked, said)
@@ -180,6 +181,22 @@ def _load(db: _Connection, bundle: Unpacked, report: Report) -> None:
         names = re.findall(r"fields_of\('([a-z]+\.tsv)'\)", statement)
         report.rule = f"{' '.join(names) or 'a file'} holds lines of a table"
         db.execute(statement)
+
+
+def _check_forms(db: _Connection, form: int, report: Report, check: Progress) -> None:
+    fields = {name: forms.forms_of(name, form) for name in HEADINGS}
+    db.execute(
+        "CREATE TABLE field_form (file VARCHAR, place INTEGER, name VARCHAR,"
+        " form VARCHAR, pattern VARCHAR)"
+    )
+    rows = list(chain.from_iterable(fields.values()))
+    db.executemany("INSERT INTO field_form VALUES (?, ?, ?, ?, ?)", rows)
+    for what, statement in _checks("checks_forms.sql"):
+        check(what)
+        for name in HEADINGS:
+            db.execute("SET VARIABLE file = ?", [name])
+            db.execute("SET VARIABLE pattern = ?", [forms.line_pattern(fields[name])])
+            _check(db, statement, report)
 
 
 def _check_chain(

@@ -85,14 +85,21 @@ LEFT JOIN sdr AS o ON o.sdr_no = s.ref_sdr_no AND o.window_id = s.ref_window_id
 WHERE list_contains(s.rules, 'S-308') AND s.kind <> 'CREDIT'
   AND (d.sdr_no IS NULL OR s.net_minor <= 0 OR s.net_minor >= abs(o.net_minor));
 
--- the end of a dispute has the VAT of what it corrects
-SELECT 'sdrs.tsv', s.line_no, 'category, rate and rule of VAT of ' || s.sdr_uid,
-       o.vat_category || ' ' || o.vat_rate_bp || ' ' || o.vat_rule_id,
-       s.vat_category || ' ' || s.vat_rate_bp || ' ' || s.vat_rule_id
-FROM sdr AS s JOIN booked AS d USING (sdr_no)
-JOIN sdr AS o ON o.sdr_no = s.ref_sdr_no AND o.window_id = s.ref_window_id
-WHERE (s.vat_category, s.vat_rate_bp, s.vat_rule_id)
-    <> (o.vat_category, o.vat_rate_bp, o.vat_rule_id);
+-- the end of a dispute is what it corrects, but for the amount that was agreed
+SELECT 'sdrs.tsv', e.line_no, u.name || ' of ' || e.sdr_uid, u.expected, u.found
+FROM ending AS e
+JOIN credit AS c ON e.ref_window_id = getvariable('window_id')::BIGINT
+    AND c.sdr_no = e.ref_sdr_no
+CROSS JOIN LATERAL (
+    SELECT h.name, CASE WHEN h.name IN ('energyWh', 'chargeSeconds', 'idleSeconds',
+                            'parkingSeconds', 'claimedMinor')
+                        THEN (-TRY_CAST(c.f[h.place] AS BIGINT))::VARCHAR
+                        ELSE c.f[h.place] END AS expected, e.f[h.place] AS found
+    FROM sdr_field AS h
+    WHERE h.name NOT IN ('row', 'windowId', 'sdrNo', 'sdrId', 'status', 'netMinor',
+                         'rules', 'kind', 'refWindowId', 'refSdrNo', 'receivedAt')
+) AS u
+WHERE u.expected IS DISTINCT FROM u.found;
 
 -- the terms that judged an SDR are those of its two sides
 SELECT 'judgements.tsv', j.line_no, 'agreementId of ' || s.sdr_uid,

@@ -83,3 +83,22 @@ WHERE d.line_no IS NULL
    OR (c.dispute_id IS NOT NULL OR is_surely_ended_in)
       AND d.agreed_minor IS DISTINCT FROM coalesce(c.net_minor, 0)
           + CASE WHEN is_carried THEN 0 ELSE d.net_minor END;
+
+-- the end of a dispute corrects the SDR that was disputed
+WITH first_booked AS (
+    SELECT b.dispute_id, b.ref_window_id, b.ref_sdr_no, s.csp, s.submitter, s.currency
+    FROM booked AS b JOIN sdr AS s USING (sdr_no)
+    QUALIFY row_number() OVER (PARTITION BY b.dispute_id ORDER BY b.sdr_no) = 1
+)
+SELECT 'disputes.tsv', d.line_no, u.name || ' of dispute ' || dispute_id, u.expected,
+       u.found
+FROM dispute AS d JOIN first_booked AS b USING (dispute_id)
+CROSS JOIN LATERAL (SELECT unnest([
+    {'name': 'windowId', 'expected': b.ref_window_id::VARCHAR,
+     'found': d.window_id::VARCHAR},
+    {'name': 'sdrNo', 'expected': b.ref_sdr_no::VARCHAR, 'found': d.sdr_no::VARCHAR},
+    {'name': 'cspId', 'expected': b.csp, 'found': d.csp},
+    {'name': 'submitterId', 'expected': b.submitter, 'found': d.submitter},
+    {'name': 'currency', 'expected': b.currency, 'found': d.currency}],
+    recursive := true)) AS u
+WHERE u.expected IS DISTINCT FROM u.found;

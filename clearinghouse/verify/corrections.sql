@@ -27,3 +27,11 @@ CREATE TABLE agreed AS
     SELECT c.sdr_no FROM credit AS c
     JOIN credited AS o ON o.window_id = c.ref_window_id AND o.sdr_no = c.ref_sdr_no
     WHERE list_contains(string_split(o.f[26], ' '), 'S-308');
+
+-- What stands in the place of a credit because its dispute ended so.
+CREATE TABLE ending AS
+    SELECT line_no, f[5] AS sdr_uid, TRY_CAST(f[28] AS BIGINT) AS ref_window_id,
+           TRY_CAST(f[29] AS BIGINT) AS ref_sdr_no, f
+    FROM fields_of('sdrs.tsv')
+    WHERE (SELECT count(*) FROM booked) > 0 AND f[27] = 'REPLACEMENT'
+      AND TRY_CAST(f[3] AS BIGINT) IN (SELECT sdr_no FROM booked);

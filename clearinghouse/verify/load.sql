@@ -20,7 +20,7 @@ CREATE MACRO plain(t) AS replace(replace(replace(replace(
     replace(t, '\\', E'\x02'), '\t', E'\t'), '\n', E'\n'), '\r', E'\r'), E'\x02', '\');
 
 CREATE TABLE sdr AS
-    SELECT line_no, len(f) AS fields, f[1] AS form,
+    SELECT line_no, f[1] AS form,
            TRY_CAST(f[2] AS BIGINT) AS window_id, TRY_CAST(f[3] AS BIGINT) AS sdr_no,
            f[4] AS submitter, f[5] AS sdr_uid, f[6] AS csp, f[7] AS cso,
            f[8] AS batch_id, TRY_CAST(f[9] AS BIGINT) AS record_no, f[10] AS status,

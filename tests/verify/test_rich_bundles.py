@@ -126,6 +126,18 @@ def test_difference_in_an_sdr_names_its_participants_and_the_rule(
     ) in told
 
 
+def test_batch_without_the_root_of_its_receipt_is_named(
+    made: Made, tmp_path: Path
+) -> None:
+    forged = Forged.open(made.content)
+    forged.set("batches.tsv", 1, "root", "")
+    forged.list(made.signer.key())
+
+    told = told_of(made, forged, tmp_path)[1]
+
+    assert told.startswith("batches.tsv line 2, root of batch 2 of CHREP: expected no")
+
+
 @pytest.mark.parametrize("when", ["infinity", "-infinity", "9999-12-31T23:59:59Z"])
 def test_sdr_that_lasts_for_ever_is_found_out(
     made: Made, tmp_path: Path, when: str
@@ -319,6 +331,30 @@ FORGERIES: dict[str, Forgery] = {
     "original of another window": (
         lambda f: f.set("originals.tsv", 1, "windowId", 2),
         "originals.tsv line 2, row",
+    ),
+    "end of a dispute about another EVSE": (
+        lambda f: f.set("sdrs.tsv", 7, "evseKey", "CHREPE00012"),
+        "sdrs.tsv line 8, evseKey of CH-",
+    ),
+    "end of a dispute about another time": (
+        lambda f: f.set("sdrs.tsv", 9, "endedAt", "2026-11-22T06:41:00.000000Z"),
+        "sdrs.tsv line 10, endedAt of CH-",
+    ),
+    "claim that was another one before its dispute": (
+        lambda f: f.add("sdrs.tsv", 9, "claimedMinor", 1),
+        "sdrs.tsv line 10, claimedMinor of CH-",
+    ),
+    "dispute about another SDR of an earlier window": (
+        lambda f: f.set("disputes.tsv", 2, "sdrNo", 3),
+        "disputes.tsv line 3, sdrNo of dispute",
+    ),
+    "dispute of another CSP": (
+        lambda f: f.set("disputes.tsv", 2, "cspId", "FRXYZ"),
+        "disputes.tsv line 3, cspId of dispute",
+    ),
+    "threshold that nobody can read": (
+        lambda f: f.set("agreements.tsv", 1, "tolerancePpm", "many"),
+        "agreements.tsv line 2, tolerancePpm: expected a whole number from 0, found m",
     ),
     "agreed amount without a dispute": (
         _no_dispute,
