@@ -10,6 +10,13 @@ SELECT 'sdrs.tsv', line_no, name, expected, found FROM (
         {'name': 'status', 'expected': 'ACCEPTED or HELD', 'found':
             CASE WHEN status IN ('ACCEPTED', 'HELD') THEN 'ACCEPTED or HELD'
                  ELSE status END},
+        {'name': 'kind', 'expected': 'ORIGINAL, or a correction with its reference',
+         'found': CASE WHEN kind = 'ORIGINAL' AND ref_sdr_no IS NULL
+                         AND ref_window_id IS NULL
+                         OR kind IN ('CREDIT', 'REPLACEMENT') AND ref_sdr_no IS NOT NULL
+                         AND ref_window_id IS NOT NULL
+                       THEN 'ORIGINAL, or a correction with its reference'
+                       ELSE concat_ws(' ', kind, ref_window_id, ref_sdr_no) END},
         {'name': 'instants and intervals', 'expected': 'all readable', 'found':
             CASE WHEN started_at IS NULL OR ended_at IS NULL OR received_at IS NULL
                    OR NOT coalesce(json_valid(intervals), false)

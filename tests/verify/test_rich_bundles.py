@@ -332,6 +332,14 @@ FORGERIES: dict[str, Forgery] = {
         lambda f: f.set("originals.tsv", 1, "windowId", 2),
         "originals.tsv line 2, row",
     ),
+    "SDR of a kind that there is not": (
+        lambda f: f.set("sdrs.tsv", 2, "kind", "ORIGINAA"),
+        "sdrs.tsv line 3, kind: expected ORIGINAL, or a correction with its reference",
+    ),
+    "SDR that corrects nothing and says what": (
+        lambda f: f.set("sdrs.tsv", 2, "refSdrNo", 1),
+        "sdrs.tsv line 3, kind: expected ORIGINAL, or a correction with its reference",
+    ),
     "end of a dispute about another EVSE": (
         lambda f: f.set("sdrs.tsv", 7, "evseKey", "CHREPE00012"),
         "sdrs.tsv line 8, evseKey of CH-",
