@@ -139,7 +139,8 @@ def get_sdrs(env: Environment, sender: Sender, query: SdrQuery) -> Page[Delivere
     """
     default = SdrRole.HOME_CSP if Role.CSP in sender.roles else SdrRole.SUBMITTER
     as_home = (query.role or default) is SdrRole.HOME_CSP
-    with env.database.begin_read_only() as tx:
+    # What is taken in meanwhile comes at its later place: a page is one look.
+    with env.database.begin_snapshot() as tx:
         page, said = _read(tx, sender.participant_id, query, as_home=as_home)
     views = sdr_delivery.views_of(env, page.items, said, as_home=as_home)
     return Page(views, page.cursor, page.more)

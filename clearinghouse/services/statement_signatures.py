@@ -39,7 +39,8 @@ def made_with(key: SigningKey) -> Sign:
 def as_issued(tx: Connection, statement_id: str) -> Sign | None:
     """Return what gives the signature of the issued XML form, ``None`` without one.
 
-    A signature that is not true for the text comes back empty, and so differs.
+    A signature that is not true for the text comes back empty, and so differs. A form
+    that cannot be read has none.
     """
     found = _ISSUED.search(_tail(tx, statement_id))
     if found is None:
@@ -64,5 +65,8 @@ def _tail(tx: Connection, statement_id: str) -> bytes:
     tail = b""
     for part in range(max(1, rendering.parts - _TAIL_PARTS + 1), rendering.parts + 1):
         content = statements.part_of(tx, statement_id, StatementFormat.XML, part)
-        tail += zlib.decompress(content or b"")
+        try:
+            tail += zlib.decompress(content or b"")
+        except zlib.error:
+            return b""
     return tail

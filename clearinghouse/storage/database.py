@@ -37,7 +37,7 @@ from clearinghouse.storage.failures import as_unavailable
 from clearinghouse.storage.roles import APP_ROLE
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.engine.interfaces import DBAPIConnection, IsolationLevel
 
 BudgetName = Literal["realtime", "ordinary", "bulk", "closing"]
 
@@ -128,8 +128,23 @@ class Database:
     @contextmanager
     def begin_read_only(self, budget: BudgetName = "ordinary") -> Iterator[Connection]:
         """Open a transaction that can change nothing; the server refuses writes."""
+        with self._reading(budget, "READ COMMITTED") as tx:
+            yield tx
+
+    @contextmanager
+    def begin_snapshot(self, budget: BudgetName = "ordinary") -> Iterator[Connection]:
+        """Open one as :meth:`begin_read_only`, all of whose statements see the same."""
+        with self._reading(budget, "REPEATABLE READ") as tx:
+            yield tx
+
+    @contextmanager
+    def _reading(
+        self, budget: BudgetName, isolation: IsolationLevel
+    ) -> Iterator[Connection]:
         with self._connected() as connection:
-            tx = connection.execution_options(postgresql_readonly=True)
+            tx = connection.execution_options(
+                postgresql_readonly=True, isolation_level=isolation
+            )
             running = tx.begin()
             _spend(tx, budget)
             yield tx

@@ -351,8 +351,7 @@ def _in_parts(
     feed = select(sdr.c.window_id, sdr.c.sdr_no).where(chosen)
     places = [Place(*row) for row in tx.execute(paged(feed, sdr, cursor, limit))]
     for start in range(0, len(places), PART_MAX):
-        # Chosen again: what is taken in meanwhile comes at its later place.
-        query = at_places(whole_query(), places[start : start + PART_MAX]).where(chosen)
+        query = at_places(whole_query(), places[start : start + PART_MAX])
         rows = tx.execute(query.order_by(sdr.c.changed_xid, sdr.c.change_id))
         yield [Found(place_of(row), whole_of(row)) for row in rows]
 

@@ -188,6 +188,12 @@ def unissued(tx: Connection, *, limit: int) -> dict[str, int]:
     return {row.statement_id: row.line_count for row in rows}
 
 
+def booked_in(tx: Connection, window_id: int) -> list[str]:
+    """Return the numbers of a window's statements in order, rendered or not."""
+    query = select(statement.c.statement_id).where(statement.c.window_id == window_id)
+    return list(tx.scalars(query.order_by(statement.c.statement_id.collate("C"))))
+
+
 def owner_of(tx: Connection, statement_id: str) -> int | None:
     """Return whose statement this is."""
     query = select(statement.c.participant_id).where(

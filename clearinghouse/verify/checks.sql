@@ -46,8 +46,7 @@ WHERE s.line_no IS NULL OR l.line_no IS NULL;
 SELECT 'batches.tsv', b.line_no, 'root of batch ' || b.sequence || ' of ' || b.submitter,
        b.root, coalesce(lower(hex(r.hash)), sha256(''))
 FROM batch AS b LEFT JOIN root AS r ON r.kind = 'batch' AND r.a = b.batch_id
-WHERE (b.root <> '' OR getvariable('form') >= 3)
-  AND b.root <> coalesce(lower(hex(r.hash)), sha256(''));
+WHERE b.root <> '' AND b.root <> coalesce(lower(hex(r.hash)), sha256(''));
 
 -- every batch has the SDRs that it counts
 SELECT 'batches.tsv', line_no, name, expected::VARCHAR, found::VARCHAR FROM (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import pytest
 
 from clearinghouse.domain.sdrs import SdrStatus
 from clearinghouse.reports import statement_csv
+from clearinghouse.services import settlement
 from tests.fixtures.verbs import value_of
 from tests.services.sdr_world import make_world
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from typer.testing import Result
 
     from clearinghouse.services.environment import Environment
+    from tests.fixtures.database import Site
 
 
 def open_month(run: Callable[..., Result]) -> str:
@@ -113,6 +116,70 @@ def test_statements_of_a_window_are_proved_to_be_what_was_issued(
         f"ST-{year}-000001: CSV is not what was issued",
         f"ST-{year}-000002: CSV is not what was issued",
     ]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            (
+                "UPDATE clearing.statement_part SET content = %(forged)s"
+                " WHERE format = 'CSV' AND statement_id LIKE '%%1'"
+            ),
+            "000001: CSV is kept otherwise than it was issued",
+        ),
+        (
+            (
+                "UPDATE clearing.statement_part SET content = 'no zlib'"
+                " WHERE format = 'CSV' AND statement_id LIKE '%%1'"
+            ),
+            "000001: CSV is kept otherwise than it was issued",
+        ),
+        (
+            (
+                "DELETE FROM clearing.statement_part"
+                " WHERE format = 'XML' AND statement_id LIKE '%%1'"
+            ),
+            "000001: XML is not what was issued",
+        ),
+        (
+            (
+                "UPDATE clearing.statement SET net_minor = net_minor + 1"
+                " WHERE statement_id LIKE '%%2'"
+            ),
+            "000002: PROOF_FAILED: net is not receivable less payable",
+        ),
+    ],
+)
+def test_statement_that_was_tampered_with_is_named(
+    run: Callable[..., Result], env: Environment, site: Site, change: str, told: str
+) -> None:
+    world = make_world(env)
+    world.submit([world.session()])
+    closed = world.close().window
+    with site.superuser() as admin:
+        admin.execute("SET session_replication_role = replica")
+        forged = zlib.compress(b"lineNo,role\n1,FORGED\n")
+        done = admin.execute(change.encode(), {"forged": forged})
+        assert done.rowcount > 0
+
+    refused = run("report", "verify", closed.label)
+
+    assert refused.exit_code == 1
+    assert f"ST-{closed.closed_at:%Y}-{told}" in refused.output
+
+
+def test_statements_that_are_not_issued_yet_are_not_proved(
+    run: Callable[..., Result], env: Environment
+) -> None:
+    world = make_world(env)
+    world.submit([world.session()])
+    closed = settlement.close_window(env, next_label="next")
+
+    refused = run("report", "verify", closed.label)
+
+    assert refused.exit_code == 1
+    assert refused.output.count("XML was not issued") == 2
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)])

@@ -311,15 +311,33 @@ def test_what_is_released_while_it_is_looked_up_stands_where_it_came_to(
     assert told == [(dear.sdr_id, SdrStatus.ACCEPTED)]
 
 
-def test_what_is_released_while_a_feed_is_read_comes_at_its_later_place(
+def test_what_is_released_while_a_feed_is_read_comes_again_at_its_later_place(
     world: World, dear: ServiceDetailRecord
 ) -> None:
     with _released_meanwhile(world, dear.sdr_id):
-        first = _pulled(world, by_csp=False)
+        (first,) = _pulled(world, by_csp=False)
 
-    assert first == ()
+    assert first.status is SdrStatus.HELD
     (later,) = _pulled(world, by_csp=False)
     assert later.status is SdrStatus.ACCEPTED
+
+
+def test_page_that_is_cut_says_so_though_one_is_released_meanwhile(
+    world: World, dear: ServiceDetailRecord
+) -> None:
+    others = [world.session() for _ in range(4)]
+    world.submit(others)
+    query = SdrQuery(role=SdrRole.SUBMITTER, cursor=None, limit=2)
+    with _released_meanwhile(world, dear.sdr_id):
+        page = sdrs.get_sdrs(world.env, make_sender(world.cso), query)
+    told = [one.record.sdr_id for one in page.items]
+    assert (told, page.more) == ([dear.sdr_id, others[0].sdr_id], True)
+
+    while page.more:
+        query = replace(query, cursor=str(page.cursor))
+        page = sdrs.get_sdrs(world.env, make_sender(world.cso), query)
+        told += [one.record.sdr_id for one in page.items]
+    assert told[2:] == [one.sdr_id for one in (*others[1:], dear)]
 
 
 def test_what_is_released_meanwhile_is_not_shown_as_waiting(

@@ -126,18 +126,6 @@ def test_difference_in_an_sdr_names_its_participants_and_the_rule(
     ) in told
 
 
-def test_batch_without_the_root_of_its_receipt_is_named(
-    made: Made, tmp_path: Path
-) -> None:
-    forged = Forged.open(made.content)
-    forged.set("batches.tsv", 1, "root", "")
-    forged.list(made.signer.key())
-
-    told = told_of(made, forged, tmp_path)[1]
-
-    assert told.startswith("batches.tsv line 2, root of batch 2 of CHREP: expected no")
-
-
 @pytest.mark.parametrize("when", ["infinity", "-infinity", "9999-12-31T23:59:59Z"])
 def test_sdr_that_lasts_for_ever_is_found_out(
     made: Made, tmp_path: Path, when: str
