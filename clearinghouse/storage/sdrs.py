@@ -348,6 +348,7 @@ def at_places(query: Select[Any], places: Collection[Place]) -> Select[Any]:
 def _in_parts(
     tx: Connection, chosen: ColumnElement[bool], cursor: Cursor, limit: int
 ) -> Iterator[Sequence[Found]]:
+    """Give a page in parts, places first: the transaction has to be a snapshot."""
     feed = select(sdr.c.window_id, sdr.c.sdr_no).where(chosen)
     places = [Place(*row) for row in tx.execute(paged(feed, sdr, cursor, limit))]
     for start in range(0, len(places), PART_MAX):

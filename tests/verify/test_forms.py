@@ -11,26 +11,16 @@ from clearinghouse.verify import forms
 from clearinghouse.verify.archive import HEADINGS
 from tests.verify.finding import told_of
 from tests.verify.forging import Forged
-from tests.verify.worlds import Made, make_rich_bundle
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: A bundle is made once and forged many times.
-_MADE: dict[str, Made] = {}
+    from tests.verify.worlds import Made
 
 _RULE = "every line has its fields, and every field its form"
 
 #: What no form fits but that of a text.
 _UNREADABLE = "\\"
-
-
-@pytest.fixture
-def made(request: pytest.FixtureRequest, tmp_path: Path) -> Made:
-    if "bundle" not in _MADE:
-        env = request.getfixturevalue("env")
-        _MADE["bundle"] = make_rich_bundle(env, tmp_path)
-    return _MADE["bundle"]
 
 
 def _told(

@@ -20,17 +20,6 @@ if TYPE_CHECKING:
 
     from clearinghouse.services.environment import Environment
 
-#: A bundle is made once and forged many times.
-_MADE: dict[str, Made] = {}
-
-
-@pytest.fixture
-def made(request: pytest.FixtureRequest, tmp_path: Path) -> Made:
-    if "bundle" not in _MADE:
-        env = request.getfixturevalue("env")
-        _MADE["bundle"] = make_rich_bundle(env, tmp_path)
-    return _MADE["bundle"]
-
 
 def test_bundle_with_vat_credits_and_disputes_is_proved(
     made: Made, tmp_path: Path
